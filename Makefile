@@ -1,0 +1,36 @@
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test check bench clean
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-test: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+## demo: install into .venv and unmix a simulated scene, from file to maps
+demo: .venv/installed
+	$(BIN)/unmixel demo --output demo --overwrite
+
+## check: style, types and the layers of the package
+check: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+## test: every check and every test
+test: check
+	$(BIN)/pytest -n 2
+
+## bench: speed and memory, as ratios within one run
+bench: .venv/installed-test
+	$(BIN)/python benchmarks/speed.py
+
+clean:
+	rm -rf .venv demo

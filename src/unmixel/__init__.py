@@ -1,0 +1,52 @@
+"""unmixel: which materials are in every pixel of an imaging-spectroscopy scene, and how sure that is.
+
+Importing the package loads neither torch nor xarray: each public name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "IDNet": "unmixel.methods.idnet",
+    "UnmixingError": "unmixel.errors",
+    "errors": "unmixel.errors",
+    "extract": "unmixel.extraction",
+    "list_methods": "unmixel.registry",
+    "load": "unmixel.registry",
+    "make_bundle": "unmixel.spectra",
+    "make_scene": "unmixel.scene",
+    "open_bundle": "unmixel.io",
+    "open_result": "unmixel.result",
+    "open_scene": "unmixel.io",
+    "plot": "unmixel.plot",
+    "unmix": "unmixel.unmixing",
+}
+
+__all__ = [*sorted(_HOME), "__version__"]
+
+if TYPE_CHECKING:
+    from unmixel import errors, plot
+    from unmixel.errors import UnmixingError
+    from unmixel.extraction import extract
+    from unmixel.io import open_bundle, open_scene
+    from unmixel.methods.idnet import IDNet
+    from unmixel.registry import list_methods, load
+    from unmixel.result import open_result
+    from unmixel.scene import make_scene
+    from unmixel.spectra import make_bundle
+    from unmixel.unmixing import unmix
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'unmixel' has no attribute {name!r}")
+    module = importlib.import_module(_HOME[name])
+    return module if module.__name__ == f"unmixel.{name}" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,305 @@
+"""What every unmixing method is: a frozen set of hyper-parameters that can be fitted, and what fitting gives.
+
+A new method is one file in this folder: a :class:`Method` and a :class:`Fitted`, and ``METHOD = TheMethod`` at the end.
+"""
+
+from __future__ import annotations
+
+import abc
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Integer
+
+from unmixel.errors import BundleError, ModelError, ParameterError
+from unmixel.extraction import extract
+from unmixel.result import environment, make_result
+from unmixel.scene import check_scene, good_bands, pixels_of
+from unmixel.spectra import check_bundle, endmember_names, spectra_of
+
+Progress = Callable[[str, Mapping[str, float]], None]
+"""Called with a stage and its numbers, e.g. ``progress("train", {"epoch": 3, "of": 30, "loss": -1.2})``."""
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+BLOCK = 1024
+"""Pixels unmixed at a time. Every block is filled up to this size, because the last bits of a matrix product depend
+on its shape: so a pixel's result does not depend on which other pixels are unmixed with it."""
+
+
+@dataclass(frozen=True)
+class EndmemberSpectra:
+    """Endmember spectra over the good bands of a scene, as plain arrays.
+
+    Attributes
+    ----------
+    names : tuple of str, length P
+    spectra : tuple of P arrays, shape (spectrum_k, band)
+    """
+
+    names: tuple[str, ...]
+    spectra: tuple[np.ndarray, ...]
+
+    @property
+    def means(self) -> Float[np.ndarray, "endmember band"]:
+        """The mean spectrum of each endmember."""
+        return np.stack([s.mean(axis=0, dtype=np.float64) for s in self.spectra]).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method(abc.ABC):
+    """Hyper-parameters of an unmixing method.
+
+    Parameters
+    ----------
+    n_endmembers : int, optional
+        Number of endmembers P, at least 2. Estimated by HySime when neither it nor a bundle is given.
+    extraction : str
+        How endmembers are found when no bundle is given: a name from `unmixel.extraction`.
+    seed : int
+        Seed of everything random. The same seed on the same machine gives the same bytes.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    reference: ClassVar[str]
+    fitted_type: ClassVar[type[Fitted]]
+
+    n_endmembers: int | None = None
+    extraction: str = "vca"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.n_endmembers is not None and self.n_endmembers < 2:
+            raise ParameterError(
+                f"n_endmembers = {self.n_endmembers}", "at least 2", "leave it out to estimate it from the scene"
+            )
+
+    def fit(
+        self, scene: xr.DataArray, bundle: xr.DataArray | None = None, *, progress: Progress | None = None
+    ) -> Fitted:
+        """Fit the method to a scene.
+
+        Parameters
+        ----------
+        scene : DataArray
+            The scene (see `unmixel.scene`).
+        bundle : DataArray, optional
+            Endmember spectra on the bands of the scene (see `unmixel.spectra`). Extracted from the scene when None.
+        progress : callable, optional
+            Told how far fitting is.
+
+        Raises
+        ------
+        SceneError, BundleError, ParameterError
+            If the scene or the bundle cannot be used together.
+        """
+        check_scene(scene)
+        start = time.perf_counter()
+        extracted = bundle is None
+        if bundle is None:
+            bundle = extract(scene, self.n_endmembers, extractor=self.extraction, seed=self.seed)
+        elif self.n_endmembers not in (None, len(endmember_names(bundle))):
+            raise ParameterError(
+                f"n_endmembers = {self.n_endmembers} and a bundle of {len(endmember_names(bundle))} endmembers",
+                "the same number",
+                "leave n_endmembers out",
+            )
+        endmembers = self._on_bands_of(scene, bundle)
+        extraction_s = time.perf_counter() - start
+        fitted = self._fit(scene, pixels_of(scene), endmembers, progress or (lambda stage, numbers: None))
+        fitted.record = {
+            "endmembers": f"extracted from the scene by {self.extraction}" if extracted else "given",
+            "extraction_s": round(extraction_s, 3),
+            "fit_s": round(time.perf_counter() - start - extraction_s, 3),
+            **fitted.record,
+        }
+        return fitted
+
+    @abc.abstractmethod
+    def _fit(
+        self,
+        scene: xr.DataArray,
+        pixels: Float[np.ndarray, "pixel band"],
+        endmembers: EndmemberSpectra,
+        progress: Progress,
+    ) -> Fitted:
+        """Fit to the valid pixels and the endmember spectra, both over the good bands."""
+
+    @staticmethod
+    def _on_bands_of(scene: xr.DataArray, bundle: xr.DataArray) -> EndmemberSpectra:
+        check_bundle(bundle)
+        if bundle.sizes["band"] != scene.sizes["band"]:
+            raise BundleError(
+                f"a bundle of {bundle.sizes['band']} bands for a scene of {scene.sizes['band']}",
+                "the same bands",
+                "resample it with unmixel.spectra.resample",
+            )
+        names = endmember_names(bundle)
+        if len(names) < 2:
+            raise BundleError(f"a bundle with the endmembers {names}", "at least 2 different labels")
+        good = good_bands(scene)
+        return EndmemberSpectra(tuple(names), tuple(spectra_of(bundle, name)[:, good] for name in names))
+
+
+class Fitted(abc.ABC):
+    """A method fitted to a scene: it unmixes this scene and others with the same bands.
+
+    Attributes
+    ----------
+    method : Method
+        The hyper-parameters.
+    endmember : tuple of str
+        Names of the endmembers.
+    bands : dict of str to array
+        ``wavelength`` [nm], ``fwhm`` [nm] and ``good_band`` of the scene it was fitted to.
+    record : dict
+        What happened during fitting; part of the provenance of its results.
+    """
+
+    def __init__(self, method: Method, scene: xr.DataArray, endmember: tuple[str, ...]) -> None:
+        self.method = method
+        self.endmember = endmember
+        self.bands: dict[str, np.ndarray] = {
+            "wavelength": np.asarray(scene["wavelength"].values, dtype=float),
+            "fwhm": np.asarray(scene["fwhm"].values, dtype=float)
+            if "fwhm" in scene.coords
+            else np.full(scene.sizes["band"], np.nan),
+            "good_band": good_bands(scene),
+        }
+        self.record: dict[str, Any] = {}
+
+    def unmix(self, scene: xr.DataArray, *, progress: Progress | None = None) -> xr.Dataset:
+        """Unmix a scene: abundances and what else the method knows, as a result (see `unmixel.result`).
+
+        Raises
+        ------
+        ModelError
+            If the scene has other bands than the one the method was fitted to.
+        """
+        start = time.perf_counter()
+        scene = self.on_my_bands(scene)
+        pixels = pixels_of(scene)
+        per_pixel: dict[str, np.ndarray] = {}
+        for first in range(0, len(pixels), BLOCK):
+            block = pixels[first : first + BLOCK]
+            n = len(block)
+            if n < BLOCK:
+                block = np.concatenate([block, np.repeat(block[-1:], BLOCK - n, axis=0)])
+            for name, values in self._unmix_pixels(block).items():
+                if name not in per_pixel:
+                    per_pixel[name] = np.empty((len(pixels), *values.shape[1:]), dtype=np.float32)
+                per_pixel[name][first : first + n] = values[:n]
+            if progress:
+                progress("unmix", {"pixel": first + n, "of": len(pixels)})
+        return make_result(
+            scene,
+            endmember=self.endmember,
+            per_pixel=per_pixel,
+            spectra=self._endmember_statistics(pixels),
+            quantile=QUANTILES,
+            provenance={
+                "method": self.method.name,
+                "parameters": asdict(self.method),
+                "reference": self.method.reference,
+                "environment": environment(),
+                "scene_reading": list(scene.attrs.get("reading", [])),
+                **self.record,
+                "unmix_s": round(time.perf_counter() - start, 3),
+            },
+        )
+
+    @abc.abstractmethod
+    def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
+        """Return the per-pixel variables of the result for a block of pixels; each row depends on its pixel alone."""
+
+    @abc.abstractmethod
+    def endmembers_at(
+        self, scene: xr.DataArray, pixel: Integer[np.ndarray, "pixel"] | None = None
+    ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
+        """Return mean and standard deviation of the endmember spectra at some of the valid pixels (row-major; all when None).
+
+        Reflectance over the good bands; the standard deviation is that of the posterior (0 for a fixed spectrum).
+        """
+
+    def sample(self, scene: xr.DataArray, n_draws: int, *, seed: int = 0) -> xr.Dataset:
+        """Draw from the posterior of every pixel: ``abundance`` with dims ``(draw, y, x, endmember)``.
+
+        Raises
+        ------
+        ParameterError
+            If the method gives point estimates only.
+        """
+        raise ParameterError(
+            f"posterior draws from method {self.method.name!r}, which gives point estimates only",
+            "a probabilistic method",
+            "use method='idnet'",
+        )
+
+    @abc.abstractmethod
+    def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
+        """Return ``endmember_spectrum``, ``endmember_spectrum_sd`` and ``endmember_quantile`` over these pixels."""
+
+    @abc.abstractmethod
+    def _state(self) -> dict[str, np.ndarray]:
+        """Return the arrays that, with the hyper-parameters, make this object again."""
+
+    @classmethod
+    @abc.abstractmethod
+    def _from_state(cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict) -> Fitted:
+        """Make the object again; the scene is one pixel that carries the bands."""
+
+    def on_my_bands(self, scene: xr.DataArray) -> xr.DataArray:
+        """Return the scene with this model's good bands, if it has this model's bands.
+
+        Raises
+        ------
+        ModelError
+            If the number of bands or their wavelengths differ, or a band the model needs is bad in this scene.
+        """
+        check_scene(scene)
+        mine, theirs = self.bands["wavelength"], np.asarray(scene["wavelength"].values, dtype=float)
+        remedy = "resample the scene, or fit a model to it"
+        if len(mine) != len(theirs):
+            raise ModelError(f"a scene of {len(theirs)} bands for a model of {len(mine)}", "the same bands", remedy)
+        known = np.isfinite(mine) & np.isfinite(theirs)
+        width = np.nanmedian(np.diff(mine)) if np.isfinite(mine).sum() > 1 else 1.0
+        if known.any() and np.abs(mine - theirs)[known].max() > 0.1 * width:
+            worst = int(np.argmax(np.where(known, np.abs(mine - theirs), 0)))
+            raise ModelError(
+                f"a scene whose band {worst + 1} is at {theirs[worst]:.1f} nm for a model with {mine[worst]:.1f} nm",
+                "the same wavelengths",
+                remedy,
+            )
+        missing = self.bands["good_band"] & ~good_bands(scene)
+        if missing.any():
+            raise ModelError(
+                f"a scene in which {int(missing.sum())} of the model's bands are bad", "all of them good", remedy
+            )
+        return scene.assign_coords(good_band=("band", self.bands["good_band"]))
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model to a new folder: ``model.safetensors`` and ``model.json`` (nothing in them can run code)."""
+        from safetensors.numpy import save_file
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=False)
+        state = {name: np.ascontiguousarray(array) for name, array in self._state().items()}
+        save_file(state, folder / "model.safetensors")
+        header = {
+            "format": 1,
+            "method": self.method.name,
+            "parameters": asdict(self.method),
+            "endmember": list(self.endmember),
+            "bands": {
+                name: [value if np.isfinite(value) else None for value in array.tolist()]
+                for name, array in self.bands.items()
+            },
+            "record": self.record,
+        }
+        (folder / "model.json").write_text(json.dumps(header, indent=1, default=str) + "\n")

@@ -1,0 +1,182 @@
+"""What the result of unmixing is: a dataset of maps and spectra with its provenance.
+
+A **result** is an :class:`xarray.Dataset` on the grid of its scene. A method fills in what it knows.
+
+============================ ===================================== ==============================================
+variable                     dims                                  unit and meaning
+============================ ===================================== ==============================================
+``abundance``                ``(y, x, endmember)``                 1, area fraction; posterior mean
+``abundance_sd``             ``(y, x, endmember)``                 1, posterior standard deviation
+``concentration``            ``(y, x, endmember)``                 1, Dirichlet posterior given the endmembers
+``latent_mean``              ``(y, x, endmember, latent)``         1, posterior mean of each endmember's latents
+``latent_sd``                ``(y, x, endmember, latent)``         1, their posterior standard deviation
+``reconstruction_rmse``      ``(y, x)``                            reflectance, root mean square over the bands
+``nonlinearity_degree``      ``(y, x, stream)``                    1, nonlinear share of a two-stream network
+``endmember_spectrum``       ``(endmember, band)``                 reflectance, mean over the scene
+``endmember_spectrum_sd``    ``(endmember, band)``                 reflectance, spread over the scene
+``endmember_quantile``       ``(quantile, endmember, band)``       reflectance, quantiles over the scene
+============================ ===================================== ==============================================
+
+Per-pixel spectra are not stored: they follow from the latents and the model (``Fitted.endmembers_at``).
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from unmixel.errors import OutputError, SceneError
+from unmixel.scene import good_bands, to_map, valid_pixels
+
+UNITS = {
+    "abundance": "1",
+    "abundance_sd": "1",
+    "concentration": "1",
+    "latent_mean": "1",
+    "latent_sd": "1",
+    "reconstruction_rmse": "reflectance",
+    "nonlinearity_degree": "1",
+    "endmember_spectrum": "reflectance",
+    "endmember_spectrum_sd": "reflectance",
+    "endmember_quantile": "reflectance",
+}
+_DIMS = {
+    "abundance": ("endmember",),
+    "abundance_sd": ("endmember",),
+    "concentration": ("endmember",),
+    "latent_mean": ("endmember", "latent"),
+    "latent_sd": ("endmember", "latent"),
+    "reconstruction_rmse": (),
+    "nonlinearity_degree": ("stream",),
+    "endmember_spectrum": ("endmember", "band"),
+    "endmember_spectrum_sd": ("endmember", "band"),
+    "endmember_quantile": ("quantile", "endmember", "band"),
+}
+STREAMS = ("mixing", "abundance")
+
+
+def make_result(
+    scene: xr.DataArray,
+    *,
+    endmember: Sequence[str],
+    per_pixel: Mapping[str, np.ndarray],
+    spectra: Mapping[str, np.ndarray],
+    quantile: Sequence[float] = (),
+    provenance: Mapping[str, Any],
+) -> xr.Dataset:
+    """Assemble a result on the grid of its scene.
+
+    Parameters
+    ----------
+    scene : DataArray
+        The scene that was unmixed.
+    endmember : sequence of str, length P
+        Names of the endmembers.
+    per_pixel : mapping of str to array, shape (pixel, ...)
+        Values of the valid pixels, under the names of the table above.
+    spectra : mapping of str to array, shape (..., good band)
+        Endmember spectra over the good bands; left-out bands become NaN.
+    quantile : sequence of float
+        Levels of ``endmember_quantile``.
+    provenance : mapping
+        What made this result; stored as JSON in ``attrs["provenance"]``.
+    """
+    valid, good = valid_pixels(scene), good_bands(scene)
+    variables: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]] = {}
+    for name, values in per_pixel.items():
+        variables[name] = (("y", "x", *_DIMS[name]), to_map(np.asarray(values), valid), {"units": UNITS[name]})
+    for name, values in spectra.items():
+        full = np.full((*values.shape[:-1], len(good)), np.nan, dtype=np.float32)
+        full[..., good] = values
+        variables[name] = (_DIMS[name], full, {"units": UNITS[name]})
+    coords: dict[str, Any] = {name: scene.coords[name] for name in scene.coords}
+    coords["endmember"] = np.asarray(list(endmember), dtype=str)
+    if "nonlinearity_degree" in variables:
+        coords["stream"] = np.asarray(STREAMS)
+    if len(quantile):
+        coords["quantile"] = np.asarray(quantile, dtype=float)
+    result = xr.Dataset(variables, coords=coords)
+    for variable in result.data_vars.values():
+        if "y" in variable.dims:
+            variable.attrs["grid_mapping"] = "spatial_ref"
+    result.attrs["provenance"] = json.dumps(dict(provenance), default=str, sort_keys=True)
+    return result
+
+
+def check_result(result: xr.Dataset) -> None:
+    """Check that a dataset meets the schema of a result.
+
+    Raises
+    ------
+    SceneError
+        If it does not.
+    """
+    for name, variable in result.data_vars.items():
+        expected = _DIMS.get(str(name))
+        if expected is None:
+            continue
+        if "endmember_" not in str(name):
+            expected = ("y", "x", *expected)
+        if variable.dims != expected:
+            raise SceneError(f"a result whose {name} has dims {variable.dims}", str(expected))
+    if "abundance" not in result:
+        raise SceneError(f"a result with the variables {list(result.data_vars)}", "abundance among them")
+
+
+def provenance_of(result: xr.Dataset) -> dict[str, Any]:
+    """Return what made a result: method, parameters, seed, versions, input and timings."""
+    return json.loads(result.attrs.get("provenance", "{}"))
+
+
+def environment() -> dict[str, str]:
+    """Return the versions a result depends on."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in ("unmixel", "numpy", "scipy", "torch", "xarray", "rasterio", "zarr"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def save_result(result: xr.Dataset, path: str | Path) -> None:
+    """Write a result as a Zarr v3 store. The folder must not exist yet.
+
+    Raises
+    ------
+    OutputError
+        If it exists or cannot be written.
+    """
+    target = Path(path)
+    if target.exists():
+        raise OutputError(f"{target} exists", "a path that does not", "remove it or choose another")
+    try:
+        result.to_zarr(target, mode="w-", zarr_format=3, consolidated=False)
+    except OSError as error:
+        raise OutputError(f"{target}: {error}", "a writable folder with enough space") from error
+
+
+def open_result(path: str | Path) -> xr.Dataset:
+    """Open a result from its Zarr store, or from the folder that `unmixel unmix` wrote.
+
+    Raises
+    ------
+    SceneError
+        If there is no result at that path.
+    """
+    store = Path(path)
+    if (store / "result.zarr").is_dir():
+        store = store / "result.zarr"
+    if not (store / "zarr.json").is_file():
+        raise SceneError(f"{path} holds no result", "a folder written by `unmixel unmix`, or its result.zarr")
+    result = xr.open_zarr(store, consolidated=False, chunks=None)
+    check_result(result)
+    return result

@@ -1,0 +1,262 @@
+"""What a scene is, and the way between a scene and its pixels.
+
+A **scene** is an :class:`xarray.DataArray` of reflectance that meets the schema below; it is not a class of its own.
+
+============== ============ ==================================================================================
+dims           ``(y, x, band)``, float32; an invalid pixel is NaN in every band
+coordinates    ``wavelength`` [nm] on ``band``, ascending, or NaN in every band when nobody knows it
+               ``fwhm`` [nm] on ``band``: full width at half maximum of each band, NaN where unknown
+               ``good_band`` on ``band``: False for bands that unmixing leaves out
+               ``y``, ``x``: pixel centres, in map units, or in pixels (first centre 0.5) without a map
+               ``spatial_ref``: CF grid mapping with ``crs_wkt`` and ``GeoTransform`` where the scene has them
+============== ============ ==================================================================================
+
+A rotated map keeps ``y`` and ``x`` in pixels, and its ``GeoTransform`` says where they are; so a scene can be
+cropped by ordinary indexing and still knows its place.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+from jaxtyping import Bool, Float, Shaped
+from numpy.typing import ArrayLike, NDArray
+
+from unmixel.errors import SceneError
+
+DIMS = ("y", "x", "band")
+
+
+def make_scene(
+    values: ArrayLike,
+    *,
+    wavelength: ArrayLike | None = None,
+    fwhm: ArrayLike | None = None,
+    good_band: ArrayLike | None = None,
+    crs_wkt: str | None = None,
+    transform: Affine | None = None,
+    reading: tuple[str, ...] = (),
+) -> xr.DataArray:
+    """Make a scene from an array, sorting its bands and masking what cannot be used.
+
+    Bands are sorted by wavelength. A band is good if it is not declared bad, not invalid in every pixel and not
+    constant over the scene. A pixel that is not finite in some good band becomes NaN in all of them.
+
+    Parameters
+    ----------
+    values : array, shape (y, x, band) or (pixel, band)
+        Reflectance (1 is a perfect reflector). A table of pixels becomes a scene with one column.
+    wavelength, fwhm : array, shape (band,), optional
+        Band centres and full widths at half maximum [nm].
+    good_band : array of bool, shape (band,), optional
+        False for bands to leave out.
+    crs_wkt : str, optional
+        Coordinate reference system as WKT.
+    transform : affine.Affine, optional
+        From pixel corners (column, row) to map coordinates, as in rasterio.
+    reading : tuple of str
+        What was done to the values on their way here; more lines are added to it (``attrs["reading"]``).
+
+    Raises
+    ------
+    SceneError
+        If the shape, the number of wavelengths or the values cannot be those of a scene.
+
+    Examples
+    --------
+    >>> scene = make_scene([[[0.1, 0.3, 0.2], [0.4, np.nan, 0.2]]], wavelength=[500.0, 700.0, 600.0])
+    >>> scene.wavelength.values
+    array([500., 600., 700.])
+    >>> scene.good_band.values.tolist()       # the band at 600 nm is constant; the one at 700 has one value
+    [True, False, False]
+    """
+    cube = np.array(values, dtype=np.float32)
+    if cube.ndim == 2:
+        cube = cube[:, None, :]
+    if cube.ndim != 3 or 0 in cube.shape:
+        raise SceneError(f"an array of shape {np.shape(values)}", "a non-empty (y, x, band) or (pixel, band)")
+    n_bands = cube.shape[2]
+    centres = _per_band(wavelength, n_bands, "wavelengths", np.nan)
+    widths = _per_band(fwhm, n_bands, "fwhm values", np.nan)
+    declared = _per_band(good_band, n_bands, "good_band flags", 1.0) > 0
+    notes = list(reading)
+
+    if np.isfinite(centres).all():
+        order = np.argsort(centres, kind="stable")
+        if (order != np.arange(n_bands)).any():
+            cube, centres, widths, declared = cube[:, :, order], centres[order], widths[order], declared[order]
+            notes.append("bands sorted by wavelength")
+    elif np.isfinite(centres).any():
+        raise SceneError(
+            f"wavelengths, {int(np.isnan(centres).sum())} of {n_bands} of them NaN",
+            "a number for every band",
+            "give all of them or none",
+        )
+
+    cube[~np.isfinite(cube)] = np.nan
+    good, lines = _usable_bands(cube, declared)
+    notes.extend(lines)
+    if not good.any():
+        raise SceneError(
+            f"a scene of {cube.shape[0]}x{cube.shape[1]} pixels and {n_bands} bands without one usable band",
+            "bands with more than one value over the scene",
+            "check the no-data value, the scale and the bad-band list",
+        )
+    invalid = np.isnan(cube[:, :, good]).any(axis=2)
+    if invalid.all():
+        raise SceneError(
+            "a scene without one valid pixel",
+            "pixels with a finite value in every good band",
+            "check the no-data value and leave out bands that are invalid in places (--bands)",
+        )
+    partly = invalid & ~np.isnan(cube).all(axis=2)
+    if partly.any():
+        notes.append(f"{int(partly.sum())} pixels masked because some good band is invalid there")
+    cube[invalid] = np.nan
+
+    rows, columns = cube.shape[:2]
+    spatial_ref = xr.DataArray(np.int32(0))
+    if crs_wkt:
+        spatial_ref.attrs["crs_wkt"] = crs_wkt
+    y, x = np.arange(rows) + 0.5, np.arange(columns) + 0.5
+    if transform is not None:
+        spatial_ref.attrs["GeoTransform"] = " ".join(repr(float(v)) for v in transform.to_gdal())
+        if _is_north_up(transform):
+            y, x = transform.f + y * transform.e, transform.c + x * transform.a
+    return xr.DataArray(
+        cube,
+        dims=DIMS,
+        name="reflectance",
+        coords={
+            "y": y,
+            "x": x,
+            "wavelength": ("band", centres, {"units": "nm"}),
+            "fwhm": ("band", widths, {"units": "nm"}),
+            "good_band": ("band", good),
+            "spatial_ref": spatial_ref,
+        },
+        attrs={"reading": notes, "units": "1"},
+    )
+
+
+def check_scene(scene: xr.DataArray) -> None:
+    """Check that an array meets the schema of a scene.
+
+    Raises
+    ------
+    SceneError
+        If it does not: what is missing and how to make it a scene.
+    """
+    remedy = "make a scene with unmixel.make_scene or unmixel.open_scene"
+    if not isinstance(scene, xr.DataArray):
+        raise SceneError(f"a {type(scene).__name__} as a scene", "an xarray.DataArray", remedy)
+    if scene.dims != DIMS:
+        raise SceneError(f"a scene with dimensions {scene.dims}", str(DIMS), remedy)
+    missing = [name for name in ("wavelength", "good_band") if name not in scene.coords]
+    if missing:
+        raise SceneError(f"a scene without the coordinates {missing}", "them on 'band'", remedy)
+    if 0 in scene.shape:
+        raise SceneError(f"a scene of shape {scene.shape}", "at least one pixel and one band")
+
+
+def good_bands(scene: xr.DataArray) -> Bool[np.ndarray, "band"]:
+    """Return the flags of the bands that unmixing uses."""
+    return np.asarray(scene["good_band"].values, dtype=bool)
+
+
+def valid_pixels(scene: xr.DataArray) -> Bool[np.ndarray, "y x"]:
+    """Return True where a pixel is finite in every good band."""
+    return np.isfinite(scene.values[:, :, good_bands(scene)]).all(axis=2)
+
+
+def pixels_of(scene: xr.DataArray) -> Float[np.ndarray, "pixel band"]:
+    """Return the valid pixels in row-major order, good bands only, as contiguous float32.
+
+    Examples
+    --------
+    >>> scene = make_scene([[[1.0, 2.0], [np.nan, 5.0]], [[3.0, 4.0], [5.0, 6.0]]])
+    >>> pixels_of(scene)
+    array([[1., 2.],
+           [3., 4.],
+           [5., 6.]], dtype=float32)
+    """
+    check_scene(scene)
+    values = np.asarray(scene.values, dtype=np.float32)[:, :, good_bands(scene)]
+    return np.ascontiguousarray(values[np.isfinite(values).all(axis=2)])
+
+
+def to_map(
+    per_pixel: Shaped[np.ndarray, "pixel *rest"], valid: Bool[np.ndarray, "y x"]
+) -> Float[np.ndarray, "y x *rest"]:
+    """Put values of the valid pixels back where they belong, NaN elsewhere: the inverse of :func:`pixels_of`."""
+    full = np.full(valid.shape + per_pixel.shape[1:], np.nan, dtype=np.float32)
+    full[valid] = per_pixel
+    return full
+
+
+def crs_wkt_of(scene: xr.DataArray | xr.Dataset) -> str | None:
+    """Return the coordinate reference system as WKT, or None."""
+    if "spatial_ref" not in scene.coords:
+        return None
+    return scene["spatial_ref"].attrs.get("crs_wkt") or None
+
+
+def transform_of(scene: xr.DataArray | xr.Dataset) -> Affine | None:
+    """Return the transform from pixel corners to map coordinates, also after cropping or striding; None without a map.
+
+    Examples
+    --------
+    >>> scene = make_scene(np.random.rand(4, 5, 3), transform=Affine(2.0, 0.0, 100.0, 0.0, -2.0, 50.0))
+    >>> transform_of(scene[1:, 2:])
+    Affine(2.0, 0.0, 104.0,
+           0.0, -2.0, 48.0)
+    """
+    text = scene["spatial_ref"].attrs.get("GeoTransform") if "spatial_ref" in scene.coords else None
+    if not text:
+        return None
+    base = Affine.from_gdal(*(float(v) for v in str(text).split()))
+    x, y = np.asarray(scene["x"].values, float), np.asarray(scene["y"].values, float)
+    if _is_north_up(base):
+        x, y = (x - base.c) / base.a, (y - base.f) / base.e
+    (column, step_x), (row, step_y) = _grid(x), _grid(y)
+    return base @ Affine.translation(column, row) @ Affine.scale(step_x, step_y)
+
+
+def _grid(centres: NDArray[np.floating]) -> tuple[float, float]:
+    """Return the first corner and the step of pixel centres, snapped to whole pixels."""
+    step = round(float(centres[1] - centres[0]), 3) if len(centres) > 1 else 1.0
+    return round(float(centres[0]) - step / 2, 3), step
+
+
+def _is_north_up(transform: Affine) -> bool:
+    return transform.b == 0 and transform.d == 0
+
+
+def _per_band(given: ArrayLike | None, n_bands: int, what: str, default: float) -> NDArray[np.float64]:
+    if given is None:
+        return np.full(n_bands, default)
+    numbers = np.asarray(given, dtype=np.float64).ravel()
+    if len(numbers) != n_bands:
+        raise SceneError(f"{len(numbers)} {what} for {n_bands} bands", "one for each band")
+    return numbers
+
+
+def _usable_bands(
+    cube: Float[np.ndarray, "y x band"], declared: Bool[np.ndarray, "band"]
+) -> tuple[Bool[np.ndarray, "band"], list[str]]:
+    """Return which bands can be used, and a line on each group of bands that can't."""
+    finite = np.isfinite(cube)
+    invalid = ~finite.any(axis=(0, 1))
+    lowest = np.where(finite, cube, np.inf).min(axis=(0, 1))
+    highest = np.where(finite, cube, -np.inf).max(axis=(0, 1))
+    constant = ~invalid & (lowest == highest)
+    if cube.shape[0] * cube.shape[1] == 1:
+        constant[:] = False
+    groups = {
+        "declared bad": ~declared,
+        "invalid in every pixel": declared & invalid,
+        "constant over the scene": declared & constant,
+    }
+    lines = [f"{int(bad.sum())} bands left out: {reason}" for reason, bad in groups.items() if bad.any()]
+    return declared & ~invalid & ~constant, lines
