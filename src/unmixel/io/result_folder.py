@@ -1,0 +1,171 @@
+"""Result -> the folder of files that other programs open: maps, spectra, model, figures and provenance.
+
+==========================  ============================================================================
+``result.zarr``             everything (see `unmixel.result`)
+``abundance.tif``           one band for each endmember, with ``abundance_sd.tif`` where the method knows it
+``reconstruction_rmse.tif`` one band
+``nonlinearity.tif``        one band for each stream of the network
+``endmembers.csv``          mean, sd and quantiles over the scene: a row for each band of the scene
+``endmembers.sli``          the same over the bands that were used: an ENVI library with its ``.hdr``
+``model/``                  the fitted model, for `unmixel apply`
+``provenance.json``         what made this: versions, input and its digest, every parameter, seed, timings
+``*.png``                   figures
+==========================  ============================================================================
+
+The folder appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import xarray as xr
+
+from unmixel import __version__
+from unmixel.io.cog import write_cog
+from unmixel.io.whole_folder import whole_folder, write_provenance
+from unmixel.result import check_result, provenance_of, save_result
+from unmixel.scene import crs_wkt_of, transform_of
+from unmixel.spectra import make_bundle
+
+MAPS = {
+    "abundance": ("abundance.tif", "abundance: share of the pixel's area"),
+    "abundance_sd": ("abundance_sd.tif", "standard deviation of the abundance"),
+    "reconstruction_rmse": ("reconstruction_rmse.tif", "root mean square of the residual over the bands"),
+    "nonlinearity_degree": ("nonlinearity.tif", "nonlinear share of the mixing and of the abundances"),
+}
+
+
+@runtime_checkable
+class Saveable(Protocol):
+    """A model that writes itself to a new folder."""
+
+    def save(self, folder: Path) -> None:
+        """Write the model."""
+
+
+@runtime_checkable
+class Drawing(Protocol):
+    """A figure that writes itself to a file."""
+
+    def savefig(self, fname: Any, *, dpi: float) -> None:
+        """Write the figure."""
+
+
+def write_result_folder(
+    result: xr.Dataset,
+    folder: str | Path,
+    *,
+    fitted: Saveable | None = None,
+    figures: Mapping[str, Drawing] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a result as a folder, whole or not at all.
+
+    Parameters
+    ----------
+    result : Dataset
+        A result (see `unmixel.result`).
+    folder : path
+        The folder to make.
+    fitted : Fitted, optional
+        The fitted model, written as ``model/``.
+    figures : mapping of str to figure, optional
+        Figures by file name without ``.png``.
+    overwrite : bool
+        Replace the folder if it holds a result of unmixel, or nothing.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists and may not be replaced, or cannot be written. What was there stays as it was.
+    """
+    check_result(result)
+    with whole_folder(folder, overwrite=overwrite) as partial:
+        save_result(result, partial / "result.zarr")
+        _write_maps(result, partial)
+        if "endmember_spectrum" in result:
+            _write_spectra_csv(result, partial / "endmembers.csv")
+            _write_spectra_sli(result, partial / "endmembers.sli")
+        if fitted is not None:
+            fitted.save(partial / "model")
+        for name, figure in (figures or {}).items():
+            figure.savefig(partial / f"{name}.png", dpi=150)
+        write_provenance(partial, provenance_of(result))
+
+
+def _write_maps(result: xr.Dataset, folder: Path) -> None:
+    provenance = provenance_of(result)
+    for name, (file_name, meaning) in MAPS.items():
+        if name not in result:
+            continue
+        variable = result[name]
+        maps = np.asarray(variable.values, dtype=np.float32)
+        by = variable.dims[2] if variable.ndim == 3 else None
+        write_cog(
+            maps if by else maps[:, :, None],
+            folder / file_name,
+            bands=[str(label) for label in result[by].values] if by else [name],
+            unit=str(variable.attrs.get("units", "")),
+            crs_wkt=crs_wkt_of(result),
+            transform=transform_of(result),
+            tags={
+                "quantity": meaning,
+                "method": str(provenance.get("method", "")),
+                "TIFFTAG_SOFTWARE": f"unmixel {__version__}",
+            },
+        )
+
+
+def _statistics(result: xr.Dataset) -> dict[str, np.ndarray]:
+    """Return ``{"soil mean": spectrum, "soil sd": ..., "soil q05": ...}`` for every endmember."""
+    columns: dict[str, np.ndarray] = {}
+    for k, name in enumerate(result["endmember"].values.astype(str)):
+        columns[f"{name} mean"] = result["endmember_spectrum"].values[k]
+        if "endmember_spectrum_sd" in result:
+            columns[f"{name} sd"] = result["endmember_spectrum_sd"].values[k]
+        if "endmember_quantile" in result:
+            for level, spectra in zip(
+                result["quantile"].values, result["endmember_quantile"].values, strict=True
+            ):
+                columns[f"{name} q{round(100 * float(level)):02d}"] = spectra[k]
+    return columns
+
+
+def _write_spectra_csv(result: xr.Dataset, path: Path) -> None:
+    statistics = _statistics(result)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["wavelength_nm", "fwhm_nm", "good_band", *statistics])
+        fwhm = result["fwhm"].values if "fwhm" in result.coords else np.full(result.sizes["band"], np.nan)
+        for band in range(result.sizes["band"]):
+            table.writerow(
+                [
+                    _cell(result["wavelength"].values[band]),
+                    _cell(fwhm[band]),
+                    int(result["good_band"].values[band]),
+                    *(_cell(spectrum[band]) for spectrum in statistics.values()),
+                ]
+            )
+
+
+def _cell(value: float) -> str:
+    return f"{value:.7g}" if np.isfinite(value) else ""
+
+
+def _write_spectra_sli(result: xr.Dataset, path: Path) -> None:
+    from unmixel.io.sli import write_sli
+
+    statistics = _statistics(result)
+    used = np.isfinite(np.stack(list(statistics.values()))).all(axis=0)
+    bundle = make_bundle(
+        np.stack([spectrum[used] for spectrum in statistics.values()]),
+        list(statistics),
+        wavelength=result["wavelength"].values[used],
+        fwhm=result["fwhm"].values[used] if "fwhm" in result.coords else None,
+    )
+    write_sli(bundle, path)

@@ -1,0 +1,138 @@
+"""A folder that appears whole or not at all, and never replaces what unmixel did not write."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from unmixel import __version__
+from unmixel.errors import OutputError
+
+
+@contextmanager
+def whole_folder(folder: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield an empty folder to write to; it becomes `folder` if all goes well, and vanishes if not.
+
+    Parameters
+    ----------
+    folder : path
+        The folder to make; its parents are made too.
+    overwrite : bool
+        Replace the folder if unmixel wrote it (see `write_provenance`) or if it is empty.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists and may not be replaced, or cannot be written. What was there stays as it was.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "new"
+    >>> with whole_folder(target) as partial:
+    ...     _ = (partial / "note.txt").write_text("done")
+    ...     target.exists()
+    False
+    >>> [path.name for path in target.iterdir()]
+    ['note.txt']
+    """
+    check_output(folder, overwrite=overwrite)
+    target = Path(folder).resolve()
+    new_parents = [parent for parent in target.parents if not parent.exists()]
+    partial, aside = _sibling(target, "partial"), _sibling(target, "replaced")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial.mkdir()
+        yield partial
+        _move_into_place(partial, target, aside)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        if target.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        for parent in new_parents:
+            if parent.is_dir() and not any(parent.iterdir()):
+                parent.rmdir()
+
+
+def check_output(folder: str | Path, *, overwrite: bool = False) -> None:
+    """Check that a folder can be written, before long work whose result would have no place.
+
+    Raises
+    ------
+    OutputError
+        If it exists and may not be replaced, or its place cannot be written.
+    """
+    target = Path(folder).resolve()
+    try:
+        if target.exists():
+            _check_replaceable(target, Path(folder), overwrite)
+        place = next(parent for parent in target.parents if parent.exists())
+        probe = place / _sibling(target, "partial").name
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def write_provenance(folder: Path, provenance: Mapping[str, Any]) -> None:
+    """Write ``provenance.json``, which also marks a folder as one that unmixel wrote and may replace."""
+    content = {"written_by": f"unmixel {__version__}", **provenance}
+    (folder / "provenance.json").write_text(
+        json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8"
+    )
+
+
+def _sibling(target: Path, role: str) -> Path:
+    return target.parent / f".{target.name}.{role}-{secrets.token_hex(4)}"
+
+
+def _move_into_place(new: Path, target: Path, aside: Path) -> None:
+    if not target.exists():
+        new.rename(target)
+        return
+    target.rename(aside)
+    try:
+        new.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+
+
+def _check_replaceable(target: Path, shown: Path, overwrite: bool) -> None:
+    if not target.is_dir():
+        raise OutputError(
+            f"the output {shown} is a file", "a folder that does not exist yet", "choose another"
+        )
+    if not overwrite:
+        raise OutputError(
+            f"the output folder {shown} exists", "one that does not", "choose another or give --overwrite"
+        )
+    if any(target.iterdir()) and not _written_by_unmixel(target):
+        raise OutputError(
+            f"the output folder {shown} holds files that unmixel did not write",
+            "an empty folder or a result of unmixel to replace",
+            "choose another folder",
+        )
+
+
+def _written_by_unmixel(folder: Path) -> bool:
+    try:
+        content = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and str(content.get("written_by", "")).startswith("unmixel ")
+
+
+def _unwritable(folder: str | Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"the output folder {folder} cannot be written ({error.strerror or error})",
+        "a writable disk with enough free space",
+        "free some space or choose another folder",
+    )
