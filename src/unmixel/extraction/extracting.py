@@ -1,0 +1,187 @@
+"""Endmember spectra of a scene: find the materials, then several spectra of each."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from unmixel.errors import ParameterError
+from unmixel.extraction.bundles import Extractor, angle_bundle, batch_bundle
+from unmixel.extraction.clusters import clusters
+from unmixel.extraction.vca import vca
+from unmixel.preprocess.hysime import hysime
+from unmixel.scene import check_scene, good_bands, valid_pixels
+from unmixel.spectra import make_bundle
+
+MAX_PIXELS = 50_000
+FEWEST, MOST = 2, 10
+RANK_TOLERANCE = 1e-6
+
+EXTRACTORS: dict[str, Extractor] = {
+    "vca": lambda pixels, n, rng: [np.array([row]) for row in vca(pixels, n, seed=rng)],
+    "clusters": lambda pixels, n, rng: clusters(pixels, n, seed=rng),
+}
+"""How endmembers are found, by name."""
+
+BUNDLES = ("angle", "batch", "none")
+"""How more spectra of each endmember are found, by name."""
+
+
+def extract(
+    scene: xr.DataArray,
+    n_endmembers: int | None = None,
+    *,
+    extractor: str = "vca",
+    bundle: str = "angle",
+    n_spectra: int = 100,
+    seed: int = 0,
+) -> xr.DataArray:
+    """Extract endmembers and several spectra of each from a scene.
+
+    Works on the good bands of the valid pixels, or of 50 000 of them drawn at random. The endmembers are
+    named ``endmember 1``, ``endmember 2``, ... from the brightest to the darkest. The spectra have all
+    bands of the scene: in a band that unmixing leaves out they hold what the same pixels have there, or,
+    where that is invalid, a straight line between the neighbouring good bands.
+
+    Parameters
+    ----------
+    scene : DataArray
+        The scene (see `unmixel.scene`).
+    n_endmembers : int, optional
+        Number of endmembers P, at least 2; estimated by HySime, but at most 10, when None.
+    extractor : str
+        ``"vca"``: the purest pixels by vertex component analysis.
+        ``"clusters"``: the cluster centres that reconstruct the scene best.
+    bundle : str
+        ``"angle"``: the pixels that look most like the endmember.
+        ``"batch"``: endmembers extracted from random batches of pixels, grouped.
+        ``"none"``: the endmember alone.
+    n_spectra : int
+        Largest number of spectra of each endmember (``"angle"``), or number of batches (``"batch"``).
+    seed : int
+        Seed of everything random.
+
+    Returns
+    -------
+    DataArray
+        A bundle (see `unmixel.spectra`) on the bands of the scene.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown, or the scene cannot have that many endmembers: more than its bands, its pixels
+        or its rank.
+
+    Examples
+    --------
+    >>> from unmixel.scene import make_scene
+    >>> materials = np.array([[0.1, 0.2, 0.3, 0.4], [0.5, 0.4, 0.1, 0.1]])
+    >>> abundances = np.linspace(0, 1, 60)[:, None] * [1, -1] + [0, 1]
+    >>> scene = make_scene((abundances @ materials).reshape(6, 10, 4), wavelength=[500, 600, 700, 800])
+    >>> extract(scene, 2, bundle="none").round(3)
+    <xarray.DataArray 'reflectance' (spectrum: 2, band: 4)> Size: 32B
+    array([[0.5, 0.4, 0.1, 0.1],
+           [0.1, 0.2, 0.3, 0.4]], dtype=float32)
+    Coordinates:
+        endmember   (spectrum) <U11 88B 'endmember 1' 'endmember 2'
+        wavelength  (band) float64 32B 500.0 600.0 700.0 800.0
+        fwhm        (band) float64 32B nan nan nan nan
+    Dimensions without coordinates: spectrum, band
+    """
+    check_scene(scene)
+    for what, name, known in (("extractor", extractor, tuple(EXTRACTORS)), ("bundle", bundle, BUNDLES)):
+        if name not in known:
+            raise ParameterError(f"{what} {name!r}", f"one of {', '.join(known)}")
+    if n_spectra < 1:
+        raise ParameterError(f"n_spectra = {n_spectra}", "at least 1")
+    rng = np.random.default_rng(seed)
+    every_band = _sampled_pixels(scene, rng)
+    good = good_bands(scene)
+    pixels = np.ascontiguousarray(every_band[:, good])
+    if n_endmembers is None:
+        n_endmembers = min(MOST, max(FEWEST, hysime(pixels, seed=rng)), scene_rank(pixels))
+    _check_number(pixels, n_endmembers)
+
+    find = EXTRACTORS[extractor]
+    if bundle == "batch":
+        members = batch_bundle(pixels, n_endmembers, find, n_batches=n_spectra, seed=rng)
+    else:
+        members = [[rows] for rows in find(pixels, n_endmembers, rng)]
+    if bundle == "angle":
+        endmembers = np.stack([pixels[rows].mean(axis=0) for (rows,) in members])
+        members = [list(rows[:, None]) for rows in angle_bundle(pixels, endmembers, n_spectra)]
+
+    spectra = [np.stack([_mean_spectrum(every_band[rows], good) for rows in group]) for group in members]
+    spectra.sort(key=lambda group: -float(np.linalg.norm(group[:, good].mean(axis=0))))
+    spectra = [_fill_left_out(group, good, scene["wavelength"].values) for group in spectra]
+    names = [f"endmember {k + 1}" for k, group in enumerate(spectra) for _ in group]
+    return make_bundle(
+        np.concatenate(spectra),
+        names,
+        wavelength=scene["wavelength"].values,
+        fwhm=scene["fwhm"].values if "fwhm" in scene.coords else None,
+    )
+
+
+def scene_rank(pixels: Float[np.ndarray, "pixel band"]) -> int:
+    """Return how many directions the pixels span, those below a millionth of the first not counted.
+
+    No more endmembers than that can be told apart.
+
+    Examples
+    --------
+    >>> scene_rank(np.array([[0.1, 0.2, 0.3], [0.2, 0.4, 0.6], [0.3, 0.3, 0.3], [0.4, 0.5, 0.6]]))
+    2
+    """
+    values = pixels.astype(np.float64)
+    power = np.linalg.eigvalsh(values.T @ values)
+    return int((power > RANK_TOLERANCE**2 * max(power[-1], 1e-300)).sum())
+
+
+def _sampled_pixels(scene: xr.DataArray, rng: np.random.Generator) -> Float[np.ndarray, "pixel band"]:
+    """Return the valid pixels in every band, or as many of them as extraction looks at."""
+    rows, columns = np.nonzero(valid_pixels(scene))
+    if len(rows) > MAX_PIXELS:
+        kept = np.sort(rng.choice(len(rows), MAX_PIXELS, replace=False))
+        rows, columns = rows[kept], columns[kept]
+    return np.asarray(scene.values[rows, columns], dtype=np.float32)
+
+
+def _check_number(pixels: Float[np.ndarray, "pixel band"], n_endmembers: int) -> None:
+    n_pixels, n_bands = pixels.shape
+    given = f"n_endmembers = {n_endmembers}"
+    if n_endmembers < FEWEST:
+        raise ParameterError(given, f"at least {FEWEST}", "leave it out to estimate it from the scene")
+    for limit, of_what in ((n_bands, "good bands"), (n_pixels, "valid pixels")):
+        if n_endmembers > limit:
+            raise ParameterError(
+                f"{given} for a scene with {limit} {of_what}", f"at most {limit}", "lower it"
+            )
+    rank = scene_rank(pixels)
+    if n_endmembers > rank:
+        raise ParameterError(
+            f"{given} for a scene of rank {rank} (its spectra are combinations of {rank})",
+            f"at most {rank}",
+            "lower it",
+        )
+
+
+def _mean_spectrum(pixels: Float[np.ndarray, "pixel band"], good: np.ndarray) -> Float[np.ndarray, "band"]:
+    """Return the mean of the finite values in each band; NaN where there are none."""
+    finite = np.isfinite(pixels)
+    counts = finite.sum(axis=0)
+    sums = np.where(finite, pixels, 0).sum(axis=0, dtype=np.float64)
+    return np.divide(sums, counts, out=np.full(len(good), np.nan), where=counts > 0)
+
+
+def _fill_left_out(
+    spectra: Float[np.ndarray, "spectrum band"], good: np.ndarray, wavelength: Float[np.ndarray, "band"]
+) -> Float[np.ndarray, "spectrum band"]:
+    """Put a straight line between good bands where a spectrum has no value."""
+    at = wavelength if np.isfinite(wavelength).all() else np.arange(len(good), dtype=float)
+    filled = spectra.copy()
+    for row in filled:
+        missing = ~np.isfinite(row)
+        row[missing] = np.interp(at[missing], at[good], row[good])
+    return filled
