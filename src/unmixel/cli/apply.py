@@ -1,0 +1,49 @@
+"""`unmixel apply`: a fitted model and another scene -> maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unmixel.cli.options import Bands, OutputFolder, Overwrite, SceneFile, Threads, limit_threads, parse_bands
+
+
+def apply(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="Folder that `unmixel unmix` wrote, or its model/.", show_default=False
+        ),
+    ],
+    scene: SceneFile,
+    output: OutputFolder,
+    bands: Bands = None,
+    threads: Threads = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Unmix another scene by a fitted model."""
+    limit_threads(threads)
+    from rich.console import Console
+
+    from unmixel.cli.figures import figures_of
+    from unmixel.cli.progress import ProgressReport
+    from unmixel.cli.provenance import add_provenance, command_line, input_record
+    from unmixel.cli.summary import print_summary
+    from unmixel.io import open_scene
+    from unmixel.io.result_folder import write_result_folder
+    from unmixel.io.whole_folder import check_output
+    from unmixel.registry import load
+
+    check_output(output, overwrite=overwrite)
+    fitted = load(model)
+    opened = open_scene(scene, leave_out=parse_bands(bands))
+    with ProgressReport() as report:
+        result = fitted.unmix(opened, progress=report)
+        result = add_provenance(
+            result, command=command_line(), input=input_record(scene), model=str(model.resolve())
+        )
+        figures = figures_of(opened, result)
+        write_result_folder(result, output, fitted=fitted, figures=figures, overwrite=overwrite)
+    print_summary(result, output, Console())

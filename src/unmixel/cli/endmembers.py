@@ -1,0 +1,52 @@
+"""`unmixel endmembers`: a scene file -> a file of endmember spectra."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unmixel.cli.options import Bands, NEndmembers, SceneFile, Seed, Threads, limit_threads, parse_bands
+from unmixel.errors import OutputError
+
+
+def endmembers(
+    scene: SceneFile,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="File to make: .csv, .sli or .nc.", show_default=False
+        ),
+    ],
+    n_endmembers: NEndmembers = None,
+    extractor: Annotated[str, typer.Option(metavar="NAME", help='"vca" or "clusters".')] = "vca",
+    bundle_kind: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help='"angle", "batch" (many spectra for each endmember) or "none" (one).'
+        ),
+    ] = "angle",
+    bands: Bands = None,
+    seed: Seed = None,
+    threads: Threads = None,
+) -> None:
+    """Find endmember spectra in a scene.
+
+    The file is for a look, or for `unmixel unmix --bundle FILE`.
+    """
+    limit_threads(threads)
+    from unmixel.extraction import extract
+    from unmixel.io import open_scene, write_bundle_csv, write_bundle_netcdf, write_sli
+    from unmixel.spectra import endmember_names
+
+    writers = {".csv": write_bundle_csv, ".sli": write_sli, ".nc": write_bundle_netcdf}
+    if output.suffix not in writers:
+        raise OutputError(f"--output {output}", f"a name that ends in {', '.join(writers)}", "rename it")
+    if output.exists():
+        raise OutputError(f"{output} exists", "a file that does not", "remove it or choose another")
+    opened = open_scene(scene, leave_out=parse_bands(bands))
+    found = extract(opened, n_endmembers, extractor=extractor, bundle=bundle_kind, seed=seed or 0)
+    writers[output.suffix](found, output)
+    n_names = len(endmember_names(found))
+    typer.echo(f"{found.sizes['spectrum']} spectra of {n_names} endmembers written to {output}")

@@ -1,0 +1,20 @@
+"""`unmixel info`: what is in a scene file, and what was done to it on reading."""
+
+from __future__ import annotations
+
+from unmixel.cli.options import Bands, SceneFile, Threads, limit_threads, parse_bands
+
+
+def info(scene: SceneFile, bands: Bands = None, threads: Threads = None) -> None:
+    """Say what is in a scene file.
+
+    Its place, bands, values and noise, what was done to it on reading, how many endmembers it may hold, and
+    whether it looks like reflectance.
+    """
+    limit_threads(threads)
+    from rich.console import Console
+
+    from unmixel.cli.scene_report import print_scene
+    from unmixel.io import open_scene
+
+    print_scene(open_scene(scene, leave_out=parse_bands(bands)), str(scene), Console())

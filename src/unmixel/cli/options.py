@@ -1,0 +1,76 @@
+"""Options that several commands share, and the reading of their text."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unmixel.errors import ParameterError
+
+SceneFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SCENE", help="Scene: ENVI, TIFF, MATLAB, NetCDF, Zarr or NumPy.", show_default=False
+    ),
+]
+NEndmembers = Annotated[
+    int | None,
+    typer.Option("--n-endmembers", "-p", metavar="P", help="Number of endmembers; estimated when left out."),
+]
+Bands = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RANGES",
+        help='Bands to leave out, in nm: "1350-1450,1800-1950" (numbers where nm are unknown).',
+    ),
+]
+OutputFolder = Annotated[
+    Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to make.", show_default=False)
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that unmixel wrote before.")]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="Seed of everything random. [default: 0]")]
+Threads = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Threads for computing. [default: 1, or OMP_NUM_THREADS]"),
+]
+
+
+def parse_bands(text: str | None) -> list[tuple[float, float]]:
+    """Read ranges of bands.
+
+    Raises
+    ------
+    ParameterError
+        If the text is not a list of ranges.
+
+    Examples
+    --------
+    >>> parse_bands("1350-1450, 1800-1950.5")
+    [(1350.0, 1450.0), (1800.0, 1950.5)]
+    """
+    ranges = []
+    for part in (text or "").split(","):
+        if not part.strip():
+            continue
+        try:
+            low, high = (float(end) for end in part.split("-"))
+        except ValueError as error:
+            raise ParameterError(
+                f"--bands {text!r}", "ranges like 1350-1450,1800-1950", "write low-high, separated by commas"
+            ) from error
+        if low > high:
+            raise ParameterError(f"--bands {text!r}", "ranges from low to high", f"write {high:g}-{low:g}")
+        ranges.append((low, high))
+    return ranges
+
+
+def limit_threads(threads: int | None) -> None:
+    """Set how many threads numpy and torch will use; to be called before either is imported."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        if threads is not None:
+            os.environ[variable] = str(threads)
+        else:
+            os.environ.setdefault(variable, os.environ.get("OMP_NUM_THREADS", "1"))

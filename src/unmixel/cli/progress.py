@@ -1,0 +1,61 @@
+"""How far the work is, on stderr: a bar on a terminal, a few plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+
+class ProgressReport:
+    """A progress callback for `Method.fit` and `Fitted.unmix` (see `unmixel.methods._protocol.Progress`).
+
+    Each stage counts with its first number, up to ``of``; its other numbers are shown beside it.
+    """
+
+    def __init__(self, console: Console | None = None, *, every_s: float = 5.0) -> None:
+        self._console = console or Console(stderr=True, highlight=False)
+        self._every_s = every_s
+        self._said: dict[str, float] = {}
+        self._tasks: dict[str, TaskID] = {}
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:g}/{task.total:g}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[beside]}", markup=False),
+            console=self._console,
+            transient=True,
+        )
+
+    def __enter__(self) -> ProgressReport:
+        if self._console.is_terminal:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def __call__(self, stage: str, numbers: Mapping[str, float]) -> None:
+        """Show a stage and its numbers."""
+        total = numbers.get("of")
+        counted = [name for name in numbers if name != "of"]
+        done = numbers[counted[0]] if counted else 0.0
+        beside = "  ".join(f"{name} {numbers[name]:.4g}" for name in counted[1:])
+        if self._console.is_terminal:
+            if stage not in self._tasks:
+                self._tasks[stage] = self._bars.add_task(stage, total=total, beside=beside)
+            self._bars.update(self._tasks[stage], completed=done, beside=beside)
+        elif time.monotonic() - self._said.get(stage, -self._every_s) >= self._every_s or done == total:
+            self._said[stage] = time.monotonic()
+            unit = counted[0] if counted else ""
+            self.say(f"{stage}: {unit} {done:g}{f' of {total:g}' if total else ''}  {beside}".rstrip())

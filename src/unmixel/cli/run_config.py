@@ -1,0 +1,90 @@
+"""The settings of a run, from a TOML file and from the command line."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from unmixel.errors import ParameterError
+
+
+class RunConfig(BaseModel):
+    """The settings of `unmixel unmix`, under the names of its options.
+
+    Examples
+    --------
+    >>> RunConfig(method="fcls", n_endmembers=4).seed
+    0
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: str = "idnet"
+    n_endmembers: int | None = None
+    endmembers: Path | None = None
+    bundle: Path | None = None
+    bands: str | None = None
+    seed: int = 0
+    epochs: int | None = None
+    device: str | None = None
+    threads: int | None = Field(default=None, ge=1)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("parameters")
+    @classmethod
+    def _only_once(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        twice = sorted(set(parameters) & set(cls.model_fields))
+        if twice:
+            raise ValueError(f"{', '.join(twice)} belongs outside [parameters]")
+        return parameters
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """All hyper-parameters of the method that were given."""
+        direct = {"n_endmembers": self.n_endmembers, "epochs": self.epochs, "device": self.device}
+        return {
+            **self.parameters,
+            **{name: value for name, value in direct.items() if value is not None},
+            "seed": self.seed,
+        }
+
+
+def read_run_config(path: Path | None, **flags: Any) -> RunConfig:
+    """Read a run file, if any, and let the flags that were given (not None) win.
+
+    Paths in the file are relative to the file.
+
+    Raises
+    ------
+    ParameterError
+        If the file is missing, is not TOML, or holds an unknown key or a wrong value.
+    """
+    settings: dict[str, Any] = {}
+    if path is not None:
+        try:
+            settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ParameterError(f"the run file {path} ({error})", "a readable TOML file") from error
+        for name in ("endmembers", "bundle"):
+            if isinstance(settings.get(name), str):
+                settings[name] = path.parent / settings[name]
+    settings.update({name: value for name, value in flags.items() if value is not None})
+    try:
+        return RunConfig(**settings)
+    except ValidationError as error:
+        known = ", ".join(RunConfig.model_fields)
+        raise as_parameter_error(
+            error, f"the run file {path}" if path else "the command line", known
+        ) from error
+
+
+def as_parameter_error(error: ValidationError, where: str, known: str) -> ParameterError:
+    """Return the first finding as an error of one line."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return ParameterError(f"{where}: {name!r}", f"some of {known}", "remove it or correct its name")
+    return ParameterError(f"{where}: {name} = {first['input']!r}", first["msg"], "correct its value")

@@ -1,0 +1,102 @@
+"""What is in a scene, for the screen: where it is, its bands, values, noise and how it was read."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Float
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+from rich.console import Console
+from rich.table import Table
+
+from unmixel.errors import UnmixingError
+from unmixel.io import looks_like_reflectance
+from unmixel.preprocess import estimate_noise, hysime, nwhfc
+from unmixel.scene import crs_wkt_of, good_bands, pixels_of, transform_of, valid_pixels
+
+
+def print_scene(scene: xr.DataArray, title: str, console: Console) -> None:
+    """Print what a scene is."""
+    pixels = pixels_of(scene)
+    table = Table(title=title, show_header=False)
+    for name, text in (
+        _geometry(scene) | _spectrum(scene) | _values(scene, pixels) | _signal(pixels)
+    ).items():
+        table.add_row(name, text)
+    for line in scene.attrs.get("reading", []):
+        table.add_row("on reading", line)
+    console.print(table, highlight=False, markup=False)
+    warning = looks_like_reflectance(scene)
+    if warning:
+        console.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _geometry(scene: xr.DataArray) -> dict[str, str]:
+    rows, columns, n_bands = scene.shape
+    valid = valid_pixels(scene)
+    lines = {"size": f"{rows} rows x {columns} columns x {n_bands} bands"}
+    lines["coordinate system"] = _crs_name(crs_wkt_of(scene))
+    transform = transform_of(scene)
+    if transform is not None:
+        lines["upper left corner"] = f"x {transform.c:.10g}, y {transform.f:.10g}"
+        lines["pixel size"] = f"{transform.a:.6g} x {abs(transform.e):.6g} map units"
+    masked = int((~valid).sum())
+    lines["invalid pixels"] = f"{masked} of {valid.size} ({100 * masked / valid.size:.3g} %)"
+    return lines
+
+
+def _crs_name(wkt: str | None) -> str:
+    if wkt is None:
+        return "none"
+    try:
+        crs = CRS.from_wkt(wkt)
+    except CRSError:
+        return wkt
+    code = crs.to_epsg()
+    name = wkt.partition('"')[2].partition('"')[0]
+    return f"EPSG:{code} {name}" if code else name
+
+
+def _spectrum(scene: xr.DataArray) -> dict[str, str]:
+    wavelength, good = scene["wavelength"].values, good_bands(scene)
+    lines = {}
+    if np.isfinite(wavelength).all():
+        lines["wavelengths"] = f"{wavelength.min():.1f} to {wavelength.max():.1f} nm"
+    else:
+        lines["wavelengths"] = "unknown"
+    if "fwhm" in scene.coords and np.isfinite(scene["fwhm"].values).any():
+        lines["band width (fwhm)"] = f"{np.nanmedian(scene['fwhm'].values):.3g} nm (median)"
+    lines["bands left out"] = f"{int((~good).sum())}" + (f": {_runs(~good)}" if (~good).any() else "")
+    return lines
+
+
+def _runs(flags: Bool[np.ndarray, "band"]) -> str:
+    """Return the 1-based numbers of the True flags as ranges, e.g. ``1-3, 7``."""
+    numbers = np.flatnonzero(flags) + 1
+    groups = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return ", ".join(f"{g[0]}-{g[-1]}" if len(g) > 1 else f"{g[0]}" for g in groups)
+
+
+def _values(scene: xr.DataArray, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, str]:
+    low, one, middle, ninety_nine, high = np.quantile(pixels, [0, 0.01, 0.5, 0.99, 1])
+    return {
+        "values": f"{low:.4g} to {high:.4g}, median {middle:.4g}, 1 % to 99 %: {one:.4g} to {ninety_nine:.4g}"
+    }
+
+
+def _signal(pixels: Float[np.ndarray, "pixel band"]) -> dict[str, str]:
+    try:
+        noise_variance = estimate_noise(pixels)[1]
+        suggested = f"{hysime(pixels)} by HySime, {nwhfc(pixels)} by noise-whitened HFC"
+    except UnmixingError as error:
+        return {"noise": f"not estimated: {error}"}
+    sd = np.sqrt(noise_variance)
+    power = np.mean(pixels.astype(np.float64) ** 2, axis=0)
+    signal = np.maximum(power - noise_variance, 1e-12 * power)
+    snr_db = 10 * np.log10(signal / np.maximum(noise_variance, np.finfo(float).tiny))
+    return {
+        "noise per band (sd)": f"median {np.median(sd):.3g}, {sd.min():.3g} to {sd.max():.3g}",
+        "signal to noise": f"median {np.median(snr_db):.1f}, {snr_db.min():.1f} to {snr_db.max():.1f} dB",
+        "endmembers suggested": suggested,
+    }

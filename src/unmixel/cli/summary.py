@@ -1,0 +1,67 @@
+"""The table that ends a run: how much of each endmember there is, how well it fits, where the files are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from rich.console import Console
+from rich.table import Table
+
+from unmixel.result import provenance_of
+
+
+def print_summary(result: xr.Dataset, folder: Path, console: Console) -> None:
+    """Print the summary of a result that was written to a folder."""
+    console.print(_abundance_table(result))
+    for line in _lines(result, provenance_of(result)):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    files = ", ".join(sorted(path.name + ("/" if path.is_dir() else "") for path in folder.iterdir()))
+    console.print(f"written to {folder}/: {files}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _abundance_table(result: xr.Dataset) -> Table:
+    table = Table(title="abundance [1] over the valid pixels")
+    table.add_column("endmember")
+    for heading in ("mean ± sd", "5 % to 95 %", "mean uncertainty (sd)"):
+        table.add_column(heading, justify="right")
+    for k, name in enumerate(result["endmember"].values.astype(str)):
+        abundance = result["abundance"].values[:, :, k]
+        low, high = np.nanquantile(abundance, [0.05, 0.95])
+        uncertainty = (
+            f"{np.nanmean(result['abundance_sd'].values[:, :, k]):.3f}" if "abundance_sd" in result else "-"
+        )
+        table.add_row(
+            name,
+            f"{np.nanmean(abundance):.3f} ± {np.nanstd(abundance):.3f}",
+            f"{low:.3f} to {high:.3f}",
+            uncertainty,
+        )
+    return table
+
+
+def _lines(result: xr.Dataset, provenance: dict[str, Any]) -> list[str]:
+    lines = []
+    invalid = np.isnan(result["abundance"].values[:, :, 0])
+    if invalid.any():
+        lines.append(f"masked pixels: {int(invalid.sum())} of {invalid.size} ({100 * invalid.mean():.2g} %)")
+    if "reconstruction_rmse" in result:
+        residual = result["reconstruction_rmse"].values
+        lines.append(
+            f"reconstruction rmse: {np.nanmedian(residual):.4g} reflectance in the median pixel, "
+            f"{np.nanquantile(residual, 0.95):.4g} at 95 %"
+        )
+    if "nonlinearity_degree" in result:
+        shares = [
+            f"{name} {np.nanmean(result['nonlinearity_degree'].values[:, :, k]):.3f}"
+            for k, name in enumerate(result["stream"].values.astype(str))
+        ]
+        lines.append(f"mean nonlinearity degree: {', '.join(shares)}")
+    if "stopped" in provenance:
+        lines.append(f"training stopped: {provenance['stopped']}")
+    seconds = {name.removesuffix("_s"): value for name, value in provenance.items() if name.endswith("_s")}
+    if seconds:
+        lines.append("seconds: " + ", ".join(f"{name} {value:.3g}" for name, value in seconds.items()))
+    return lines
