@@ -92,8 +92,9 @@ def best_subset(
 
     .. math:: r_n(S) = \min_{T \subseteq S, \; a_n(T) \ge 0} \|y_n\|^2 - b_{nT}^\top G_{TT}^{-1} b_{nT}
 
-    with :math:`G` the inner products of the candidates and :math:`b_n` those of pixel and candidates. Going up in
-    size, :math:`r(S)` is the smaller of its own term and :math:`r` of the subsets with one candidate less.
+    with :math:`G` the inner products of the candidates and :math:`b_n` those of pixel and candidates. Going
+    up in size, :math:`r(S)` is the smaller of its own term and :math:`r` of the subsets with one candidate
+    less.
 
     Examples
     --------

@@ -58,7 +58,7 @@ def kmeans(
 def _spread_centres(
     values: Float[np.ndarray, "pixel band"], n_clusters: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "cluster band"]:
-    """Draw pixels as centres, each with a probability proportional to its squared distance to those before."""
+    """Draw pixels as centres, likelier the farther they are from those already drawn."""
     centres = [values[rng.integers(len(values))]]
     nearest = ((values - centres[0]) ** 2).sum(axis=1, dtype=np.float64)
     for _ in range(n_clusters - 1):
@@ -73,7 +73,7 @@ def _spread_centres(
 def _lloyd(
     values: Float[np.ndarray, "pixel band"], centres: Float[np.ndarray, "cluster band"]
 ) -> tuple[Integer[np.ndarray, "pixel"], float]:
-    """Move the centres to the means of their pixels until no pixel changes; return labels and the sum of squares."""
+    """Move centres to the means of their pixels until none changes; return labels and sum of squares."""
     n_clusters = len(centres)
     norms = np.einsum("nl,nl->n", values, values)
     labels = np.full(len(values), -1)

@@ -21,12 +21,12 @@ def vca(
     r"""Find the purest pixels by vertex component analysis, keeping the largest simplex of several runs.
 
     .. math:: x = U_P^\top y, \qquad \tilde x = x / (u^\top x), \qquad
-              i_k = \arg\max_n |f_k^\top \tilde x_n|, \quad f_k \perp \tilde x_{i_1}, \dots, \tilde x_{i_{k-1}}
+              i_k = \arg\max_n |f_k^\top \tilde x_n|, \quad f_k \perp \tilde x_{i_1}, \tilde x_{i_2}, \dots
 
-    where :math:`U_P` are the first P right singular vectors of the pixels, :math:`u` is the direction of their
-    mean, and :math:`f_k` is a random direction. Dividing by :math:`u^\top x` takes the brightness of a pixel
-    away, so that illumination doesn't make a pixel pure. Of the runs, the one whose corners span the largest
-    volume :math:`|\det [\tilde x_{i_1} \dots \tilde x_{i_P}]|` is kept.
+    where :math:`U_P` are the first P right singular vectors of the pixels, :math:`u` is the direction of
+    their mean, and :math:`f_k` is a random direction. Dividing by :math:`u^\top x` takes the brightness of
+    a pixel away, so that illumination doesn't make a pixel pure. Of the runs, the one whose corners span
+    the largest volume :math:`|\det [\tilde x_{i_1} \dots \tilde x_{i_P}]|` is kept.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def vca(
 
     Examples
     --------
-    >>> pixels = np.array([[0.3, 0.2, 0.1], [0.5, 0.0, 0.0], [0.2, 0.2, 0.2], [0.0, 0.4, 0.0], [0.0, 0.0, 0.1]])
+    >>> pixels = np.array([[0.3, 0.2, 0.1], [0.5, 0, 0], [0.2, 0.2, 0.2], [0, 0.4, 0], [0, 0, 0.1]])
     >>> sorted(vca(pixels, 3).tolist())
     [1, 3, 4]
     """
@@ -100,8 +100,8 @@ def _one_run(
     found = np.zeros(n_axes, dtype=np.intp)
     basis = np.zeros((n_axes, 0))
     for k in range(n_axes):
-        direction = rng.standard_normal(n_axes)
-        direction -= basis @ (basis.T @ direction)
+        random = rng.standard_normal(n_axes)
+        direction = random - basis @ (basis.T @ random)
         found[k] = np.argmax(np.abs(corners @ direction))
         basis = np.linalg.qr(corners[found[: k + 1]].T)[0]
     return found
