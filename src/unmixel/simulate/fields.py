@@ -75,7 +75,7 @@ def abundance_fields(
     correlation_length : float
         Correlation length of the fields :math:`f_k` [pixel].
     sharpness : float
-        Sharpness :math:`s` [1]: 0 mixes everything equally; at 4 most pixels are dominated by one endmember.
+        Sharpness :math:`s` [1]: 0 mixes everything equally; at 3 most pixels are dominated by one endmember.
     rng : numpy.random.Generator
         Source of the draw.
 

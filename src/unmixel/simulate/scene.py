@@ -65,7 +65,7 @@ class Landscape:
 
     materials: tuple[str, ...]
     patch_size: float = 8.0
-    sharpness: float = 4.0
+    sharpness: float = 2.5
     brightness_sd: float = 0.12
     brightness_length: float = 3.0
     variability_sd: float = 0.07

@@ -1,0 +1,19 @@
+"""Figures of scenes and results: ``unmixel.plot.abundances(result).savefig("abundances.png")``.
+
+Every function returns a :class:`matplotlib.figure.Figure` of its own: no window, no global state.
+"""
+
+from unmixel.plot.comparison import comparison
+from unmixel.plot.maps import abundance_sd, abundances, nonlinearity, residual
+from unmixel.plot.scenes import scene_rgb
+from unmixel.plot.spectra import endmembers
+
+__all__ = [
+    "abundance_sd",
+    "abundances",
+    "comparison",
+    "endmembers",
+    "nonlinearity",
+    "residual",
+    "scene_rgb",
+]
