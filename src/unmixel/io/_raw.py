@@ -1,0 +1,55 @@
+"""What a reader finds in a scene file, before anything is done to the values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawScene:
+    """A scene file as it is: how to read its rows, and what it says about its values and bands.
+
+    The reflectance of a value v is ``gain v + offset``, unless v is one of ``fill``. Numbers per band are in
+    the order of the file. Nothing is applied yet, and no row has to be read before it is asked for.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows, columns and bands.
+    dtype : numpy.dtype
+        Of the stored values.
+    read : callable
+        ``read(first_row, last_row)`` gives the stored values of rows first to last, without the last, as
+        (row, column, band).
+    wavelength, fwhm : array, shape (band,), optional
+        As written in the file, in `wavelength_unit` (empty if the file does not say).
+    good_band : array of bool, shape (band,), optional
+        False for bands that the file declares bad.
+    gain, offset : float or array, shape (band,)
+        From stored values to reflectance.
+    fill : tuple of float
+        Stored values that mean "nothing was measured here".
+    crs_wkt, transform : optional
+        Where the scene is, as in :func:`unmixel.scene.make_scene`.
+    notes : tuple of str
+        What the reader decided on the way.
+    """
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype
+    read: Callable[[int, int], NDArray]
+    wavelength: NDArray[np.float64] | None = None
+    wavelength_unit: str = ""
+    fwhm: NDArray[np.float64] | None = None
+    good_band: NDArray[np.bool_] | None = None
+    gain: float | NDArray[np.float64] = 1.0
+    offset: float | NDArray[np.float64] = 0.0
+    fill: tuple[float, ...] = ()
+    crs_wkt: str | None = None
+    transform: Affine | None = None
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,120 @@
+"""From a file of endmember spectra to a bundle on the bands of a scene."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from unmixel.errors import BundleError, SceneError
+from unmixel.io.bundle_csv import read_bundle_csv
+from unmixel.io.envi_header import is_envi_header
+from unmixel.io.netcdf import read_bundle_netcdf
+from unmixel.io.plausibility import looks_like_reflectance
+from unmixel.io.recognise import recognise
+from unmixel.io.sli import read_sli
+
+
+def open_bundle(path: str | Path, *, scene: xr.DataArray | None = None) -> xr.DataArray:
+    """Open endmember spectra: an ENVI library (``.sli``), a CSV table, or NetCDF written by unmixel.
+
+    Spectra under the same name are variants of one endmember. Of the statistics that `unmixel unmix` writes
+    (``soil mean``, ``soil sd``, ...) only the means are taken.
+
+    Parameters
+    ----------
+    path : path
+        The file; for a library either the header or the data file.
+    scene : DataArray, optional
+        The scene to unmix: the spectra are resampled to its bands. If it is in reflectance and they are in percent
+        or counts of 1/10000, they are divided, and ``bundle.attrs["reading"]`` says so.
+
+    Raises
+    ------
+    BundleError
+        If the file cannot be read, its values are not reflectance, or its wavelengths don't cover the scene's.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "spectra.csv"
+    >>> _ = file.write_text("wavelength [um],soil,water\\n0.55,0.30,0.05\\n0.65,0.35,0.02\\n")
+    >>> bundle = open_bundle(file)
+    >>> bundle.endmember.values.tolist(), bundle.wavelength.values
+    (['soil', 'water'], array([550., 650.]))
+    """
+    file = Path(path)
+    try:
+        bundle = _means_of_statistics(_read(file))
+    except SceneError as error:
+        raise BundleError(error.given, error.expected, error.remedy) from error
+    except BundleError as error:
+        if str(file) in error.given:
+            raise
+        raise BundleError(f"{file}: {error.given}", error.expected, error.remedy) from error
+    return bundle if scene is None else _on_bands_of(scene, _in_units_of(scene, bundle, file), file)
+
+
+def _read(file: Path) -> xr.DataArray:
+    if file.is_file() and not is_envi_header(file) and _is_text(file):
+        return read_bundle_csv(file)
+    found = recognise(file)
+    if found.format == "envi" and found.header is not None:
+        return read_sli(found.path, found.header)
+    if found.format == "netcdf":
+        return read_bundle_netcdf(found.path)
+    raise BundleError(f"{file}, a {found.format} file", "an ENVI library (.sli with .hdr), CSV, or NetCDF")
+
+
+def _is_text(file: Path) -> bool:
+    with file.open("rb") as opened:
+        first = opened.read(4096)
+    return bool(first) and not any(byte < 9 or 13 < byte < 32 for byte in first)
+
+
+def _means_of_statistics(bundle: xr.DataArray) -> xr.DataArray:
+    labels = [str(label) for label in bundle["endmember"].values]
+    means = [i for i, label in enumerate(labels) if label.endswith(" mean")]
+    names = [labels[i].removesuffix(" mean") for i in means]
+    if not means or not any(f"{name} sd" in labels for name in names):
+        return bundle
+    return bundle.isel(spectrum=means).assign_coords(endmember=("spectrum", np.array(names)))
+
+
+def _in_units_of(scene: xr.DataArray, bundle: xr.DataArray, file: Path) -> xr.DataArray:
+    """Return a bundle in reflectance if the scene is."""
+    brightest = float(np.percentile(bundle.values, 99))
+    if brightest <= 2 or looks_like_reflectance(scene):
+        return bundle
+    divisor = next((d for d in (100.0, 10_000.0) if 0.02 * d < brightest <= 1.5 * d), None)
+    if divisor is None:
+        raise BundleError(
+            f"{file} with values up to {brightest:g}", "reflectance, about 0 to 1, as in the scene"
+        )
+    scaled = bundle / np.float32(divisor)
+    scaled.attrs["reading"] = [
+        f"values up to {brightest:.4g} divided by {divisor:g}: the scene is in reflectance"
+    ]
+    return scaled
+
+
+def _on_bands_of(scene: xr.DataArray, bundle: xr.DataArray, file: Path) -> xr.DataArray:
+    """Return a bundle with a value in every band of the scene."""
+    wanted = np.asarray(scene["wavelength"].values, dtype=np.float64)
+    given = np.asarray(bundle["wavelength"].values, dtype=np.float64)
+    if not (np.isfinite(wanted).all() and np.isfinite(given).all()):
+        if len(wanted) != len(given):
+            side = "it has" if not np.isfinite(given).all() else "the scene has"
+            raise BundleError(
+                f"{file} of {len(given)} bands for a scene of {len(wanted)}, and {side} no wavelengths",
+                "the same bands, or wavelengths in both",
+            )
+        fwhm = scene["fwhm"].values if "fwhm" in scene.coords else np.full(len(wanted), np.nan)
+        return bundle.assign_coords(wavelength=("band", wanted), fwhm=("band", np.asarray(fwhm, float)))
+    from unmixel.spectra import resample
+
+    try:
+        return resample(bundle, wanted, scene["fwhm"].values if "fwhm" in scene.coords else None)
+    except BundleError as error:
+        raise BundleError(f"{file}: {error.given}", error.expected, error.remedy) from error

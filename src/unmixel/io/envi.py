@@ -1,0 +1,139 @@
+"""ENVI scenes: a binary file (bil, bip or bsq) and the header beside it."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import xarray as xr
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.windows import Window
+
+from unmixel.errors import OutputError, SceneError
+from unmixel.io._raw import RawScene
+from unmixel.io.envi_header import bands_described, find_header, read_envi_header
+from unmixel.io.whole_file import written_whole
+from unmixel.scene import check_scene, crs_wkt_of, transform_of
+
+_NO_SIDECARS = {"GDAL_PAM_ENABLED": "NO"}  # a stale .aux.xml must not shadow the header
+_FILL = -9999.0
+
+
+def read_envi(data: Path, header_path: Path) -> RawScene:
+    """Read the description of an ENVI scene; its rows are read through GDAL when they are asked for.
+
+    Raises
+    ------
+    SceneError
+        If the header does not describe this file.
+    """
+    header = read_envi_header(header_path)
+    if header.text("interleave").lower() not in ("bil", "bip", "bsq"):
+        raise SceneError(
+            f"{header_path} with interleave = {header.text('interleave') or 'nothing'}", "bil, bip or bsq"
+        )
+    if header.text("file type").lower() == "envi spectral library":
+        raise SceneError(
+            f"{data}, a spectral library", "a scene", "open it with open_bundle, or give it as --bundle"
+        )
+    header.check_size(data)
+    read_by_gdal = find_header(data)
+    if read_by_gdal is None or not read_by_gdal.samefile(header_path):
+        raise SceneError(
+            f"{data} with two headers, {header_path.name} and {read_by_gdal and read_by_gdal.name}",
+            "one header",
+            "move the wrong one away",
+        )
+    try:
+        with rasterio.Env(**_NO_SIDECARS), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(data, driver="ENVI") as file:
+                return RawScene(
+                    shape=(file.height, file.width, file.count),
+                    dtype=np.dtype(file.dtypes[0]),
+                    read=partial(_read_rows, data),
+                    crs_wkt=file.crs.to_wkt() if file.crs else None,
+                    transform=None if file.transform.is_identity else file.transform,
+                    **bands_described(header),
+                )
+    except RasterioIOError as error:
+        raise SceneError(f"{data}: {error}", "an ENVI file that GDAL can open") from error
+
+
+def _read_rows(path: Path, first: int, last: int) -> NDArray:
+    try:
+        with rasterio.Env(**_NO_SIDECARS), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path, driver="ENVI") as file:
+                values = file.read(window=Window(0, first, file.width, last - first))
+    except RasterioIOError as error:
+        raise SceneError(f"{path}: {error}", "a readable ENVI file", "is it complete?") from error
+    return np.moveaxis(values, 0, 2)
+
+
+def write_envi(scene: xr.DataArray, path: str | Path) -> None:
+    """Write a scene as an ENVI file (float32, band-interleaved by line) with its header.
+
+    Wavelengths, widths, the bad-band list and the place on the map go into the header; invalid values are
+    written as -9999 and declared as ``data ignore value``. The map is written to 15 digits, as the format
+    has it.
+
+    Parameters
+    ----------
+    scene : DataArray
+        The scene.
+    path : path
+        The data file; the header gets the same name with ``.hdr`` instead of its suffix. Neither may exist.
+
+    Raises
+    ------
+    OutputError
+        If one of them exists or cannot be written; nothing is left behind.
+    """
+    check_scene(scene)
+    target = Path(path)
+    if target.suffix.lower() == ".hdr":
+        raise OutputError(
+            f"{target} as an ENVI data file", "another suffix, such as .img", "the header is written too"
+        )
+    header = target.with_suffix(".hdr")
+    if header.exists():
+        raise OutputError(f"{header} exists", "a name that is free", "remove it or choose another")
+    values = np.asarray(scene.values, dtype=np.float32)
+    rows, columns, n_bands = values.shape
+    crs_wkt, transform = crs_wkt_of(scene), transform_of(scene)
+    profile = {"driver": "ENVI", "interleave": "bil", "dtype": "float32", "nodata": _FILL}
+    profile |= {"height": rows, "width": columns, "count": n_bands}
+    if crs_wkt:
+        profile["crs"] = CRS.from_wkt(crs_wkt)
+    if transform is not None:
+        profile["transform"] = transform
+    with written_whole(target, companions=(header,)) as (data, _):
+        try:
+            with rasterio.Env(**_NO_SIDECARS), warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                with rasterio.open(data, "w", **profile) as file:
+                    file.write(np.moveaxis(np.where(np.isfinite(values), values, np.float32(_FILL)), 2, 0))
+                    file.update_tags(ns="ENVI", **_header_fields(scene))
+        except RasterioError as error:
+            raise OutputError(f"{target}: {error}", "a writable folder with enough space") from error
+        if data.stat().st_size != values.nbytes:
+            raise OutputError(
+                f"{target}: {data.stat().st_size} of {values.nbytes} bytes written", "enough space"
+            )
+
+
+def _header_fields(scene: xr.DataArray) -> dict[str, str]:
+    fields = {"bbl": scene["good_band"].values.astype(int).tolist()}
+    for name in ("wavelength", "fwhm"):
+        if name in scene.coords and np.isfinite(scene[name].values).all():
+            fields[name] = scene[name].values.tolist()
+    texts = {name: "{" + ", ".join(map(repr, numbers)) + "}" for name, numbers in fields.items()}
+    if "wavelength" in texts:
+        texts["wavelength_units"] = "Nanometers"
+    return texts

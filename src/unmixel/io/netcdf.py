@@ -1,0 +1,90 @@
+"""NetCDF scenes and bundles, as unmixel writes them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from unmixel.errors import BundleError, SceneError
+from unmixel.io._raw import RawScene
+from unmixel.io.scene_dataset import dataset_of, described_in
+from unmixel.io.whole_file import written_whole
+from unmixel.spectra import check_bundle, make_bundle
+
+
+def read_netcdf(path: Path) -> RawScene:
+    """Read the description of a scene from NetCDF; its rows are read when they are asked for.
+
+    Raises
+    ------
+    SceneError
+        If the file is damaged or holds something else.
+    """
+    with _opened(path) as dataset:
+        return RawScene(read=partial(_read_rows, path), **described_in(dataset, path))
+
+
+def write_netcdf(scene: xr.DataArray, path: Path) -> None:
+    """Write a scene to a new NetCDF file.
+
+    Raises
+    ------
+    OutputError
+        If the file exists or cannot be written; nothing is left behind.
+    """
+    with written_whole(path) as (partial_path,):
+        dataset_of(scene).to_netcdf(partial_path, engine="h5netcdf")
+
+
+def read_bundle_netcdf(path: Path) -> xr.DataArray:
+    """Read endmember spectra from NetCDF.
+
+    Raises
+    ------
+    BundleError
+        If the file holds something else.
+    """
+    with _opened(path) as dataset:
+        found = dataset.get("reflectance")
+        if found is None or found.dims != ("spectrum", "band") or "endmember" not in found.coords:
+            raise BundleError(
+                f"{path} with the variables {sorted(map(str, dataset.data_vars))}",
+                "a bundle written by unmixel: 'reflectance' (spectrum, band) with 'endmember'",
+            )
+        per_band = {name: found[name].values for name in ("wavelength", "fwhm") if name in found.coords}
+        return make_bundle(found.values, [str(name) for name in found["endmember"].values], **per_band)
+
+
+def write_bundle_netcdf(bundle: xr.DataArray, path: str | Path) -> None:
+    """Write endmember spectra to a new NetCDF file.
+
+    Raises
+    ------
+    OutputError
+        If the file exists or cannot be written; nothing is left behind.
+    """
+    check_bundle(bundle)
+    dataset = bundle.drop_encoding().to_dataset(name="reflectance")
+    dataset.attrs = {"Conventions": "CF-1.8", "unmixel_content": "bundle"}
+    dataset["reflectance"].attrs = {"units": "1"}
+    with written_whole(Path(path)) as (partial_path,):
+        dataset.to_netcdf(partial_path, engine="h5netcdf")
+
+
+def _opened(path: Path) -> xr.Dataset:
+    try:
+        return xr.open_dataset(path, engine="h5netcdf", decode_coords="all")
+    except (OSError, ValueError, KeyError) as error:
+        raise SceneError(f"{path}: {error}", "a complete NetCDF-4 file", "is it truncated?") from error
+
+
+def _read_rows(path: Path, first: int, last: int) -> NDArray:
+    with _opened(path) as dataset:
+        try:
+            return np.asarray(dataset["reflectance"].isel(y=slice(first, last)).values)
+        except OSError as error:
+            raise SceneError(f"{path}: {error}", "a complete NetCDF-4 file", "is it truncated?") from error

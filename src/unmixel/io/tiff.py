@@ -1,0 +1,114 @@
+"""TIFF and GeoTIFF scenes, with or without an ENVI header beside them."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.windows import Window
+
+from unmixel.errors import SceneError
+from unmixel.io._raw import RawScene
+from unmixel.io.envi_header import bands_described, find_header, read_envi_header
+
+
+def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
+    """Read the description of a TIFF scene; its rows are read through GDAL when they are asked for.
+
+    What is said about the bands is taken from the ENVI header beside the file, or else from GDAL's band
+    metadata (``CENTRAL_WAVELENGTH_UM``, ``wavelength``).
+
+    Raises
+    ------
+    SceneError
+        If the file cannot be read, is a picture, or its ENVI header describes another file.
+    """
+    header_path = header_path or find_header(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path, driver="GTiff") as file:
+                said = _described_by_tags(file)
+                shape = (file.height, file.width, file.count)
+                if header_path is not None:
+                    said = _with_header(path, header_path, shape, said)
+                if said.get("wavelength") is None and file.count <= 4 and _is_picture(file):
+                    raise SceneError(f"{path}, a colour picture", "a scene with many spectral bands")
+                return RawScene(
+                    shape=shape,
+                    dtype=np.result_type(*file.dtypes),
+                    read=partial(_read_rows, path),
+                    crs_wkt=file.crs.to_wkt() if file.crs else None,
+                    transform=None if file.transform.is_identity else file.transform,
+                    **said,
+                )
+    except RasterioIOError as error:
+        raise SceneError(f"{path}: {error}", "a TIFF file that GDAL can open", "is it complete?") from error
+
+
+def _described_by_tags(file: rasterio.DatasetReader) -> dict[str, Any]:
+    said: dict[str, Any] = {"notes": ()}
+    tags = [file.tags(index) | file.tags(index, ns="IMAGERY") for index in file.indexes]
+    for wavelength, fwhm, unit in (("CENTRAL_WAVELENGTH_UM", "FWHM_UM", "um"), ("wavelength", "fwhm", "")):
+        said["wavelength"], said["fwhm"] = _numbers(tags, wavelength), _numbers(tags, fwhm)
+        if said["wavelength"] is not None:
+            said["wavelength_unit"] = unit or tags[0].get("wavelength_units", "")
+            break
+    gain, offset = np.array(file.scales, dtype=float), np.array(file.offsets, dtype=float)
+    if (gain != 1).any() or (offset != 0).any():
+        said |= {"gain": gain, "offset": offset}
+    fill = {float(value) for value in file.nodatavals if value is not None and np.isfinite(value)}
+    said["fill"] = tuple(sorted(fill))
+    return said
+
+
+def _with_header(
+    path: Path, header_path: Path, shape: tuple[int, int, int], said: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what the ENVI header says, and what only the file says."""
+    header = read_envi_header(header_path)
+    if header.shape() != shape:
+        theirs = "{} lines x {} samples x {} bands".format(*header.shape())
+        raise SceneError(
+            f"{path} of {shape[0]} lines x {shape[1]} samples x {shape[2]} bands",
+            f"{theirs} by its header {header_path.name}",
+            "the file is damaged or the header is not its own: move the wrong one away",
+        )
+    more = {name: value for name, value in bands_described(header).items() if value is not None}
+    if "gain" in said:
+        more = {name: value for name, value in more.items() if name not in ("gain", "offset")}
+    more["fill"] = tuple(sorted({*said["fill"], *more.get("fill", ())}))
+    more["notes"] = (*said["notes"], *more["notes"], f"bands described by {header_path.name}")
+    if "wavelength" in more:
+        said = said | {"wavelength_unit": "", "fwhm": None}
+    return said | more
+
+
+def _numbers(tags: list[dict[str, str]], name: str) -> NDArray[np.float64] | None:
+    try:
+        return np.array([float(band[name]) for band in tags])
+    except (KeyError, ValueError):
+        return None
+
+
+def _is_picture(file: rasterio.DatasetReader) -> bool:
+    colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+    return tuple(file.colorinterp[:3]) == colours or file.colorinterp[0] == ColorInterp.palette
+
+
+def _read_rows(path: Path, first: int, last: int) -> NDArray:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path, driver="GTiff") as file:
+                values = file.read(window=Window(0, first, file.width, last - first))
+    except RasterioIOError as error:
+        raise SceneError(f"{path}: {error}", "a readable TIFF file", "is it complete?") from error
+    return np.moveaxis(values, 0, 2)
