@@ -90,7 +90,11 @@ def make_result(
     valid, good = valid_pixels(scene), good_bands(scene)
     variables: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]] = {}
     for name, values in per_pixel.items():
-        variables[name] = (("y", "x", *_DIMS[name]), to_map(np.asarray(values), valid), {"units": UNITS[name]})
+        variables[name] = (
+            ("y", "x", *_DIMS[name]),
+            to_map(np.asarray(values), valid),
+            {"units": UNITS[name]},
+        )
     for name, values in spectra.items():
         full = np.full((*values.shape[:-1], len(good)), np.nan, dtype=np.float32)
         full[..., good] = values
@@ -159,7 +163,7 @@ def save_result(result: xr.Dataset, path: str | Path) -> None:
     if target.exists():
         raise OutputError(f"{target} exists", "a path that does not", "remove it or choose another")
     try:
-        result.to_zarr(target, mode="w-", zarr_format=3, consolidated=False)
+        _texts_as(object, result).to_zarr(target, mode="w-", zarr_format=3, consolidated=False)
     except OSError as error:
         raise OutputError(f"{target}: {error}", "a writable folder with enough space") from error
 
@@ -177,6 +181,14 @@ def open_result(path: str | Path) -> xr.Dataset:
         store = store / "result.zarr"
     if not (store / "zarr.json").is_file():
         raise SceneError(f"{path} holds no result", "a folder written by `unmixel unmix`, or its result.zarr")
-    result = xr.open_zarr(store, consolidated=False, chunks=None)
+    result = _texts_as(str, xr.open_zarr(store, consolidated=False, chunks=None))
     check_result(result)
     return result
+
+
+def _texts_as(dtype: type, result: xr.Dataset) -> xr.Dataset:
+    """Return the result with its labels as fixed-length texts (str) or, as Zarr stores them, as objects."""
+    names = [name for name in ("endmember", "stream") if name in result.coords]
+    return result.assign_coords(
+        {name: np.array([str(label) for label in result[name].values], dtype=dtype) for name in names}
+    )

@@ -153,7 +153,7 @@ def _write_spectra_csv(result: xr.Dataset, path: Path) -> None:
             )
 
 
-def _cell(value: float) -> str:
+def _cell(value: float | np.floating) -> str:
     return f"{value:.7g}" if np.isfinite(value) else ""
 
 

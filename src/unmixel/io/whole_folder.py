@@ -50,6 +50,10 @@ def whole_folder(folder: str | Path, *, overwrite: bool = False) -> Iterator[Pat
         partial.mkdir()
         yield partial
         _move_into_place(partial, target, aside)
+    except OutputError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise _unwritable(folder, error.__cause__) from error
     except OSError as error:
         raise _unwritable(folder, error) from error
     finally:
