@@ -1,9 +1,9 @@
 """Endmember spectra: bundles, endmember sets and libraries, and their resampling to a sensor.
 
-An **endmember bundle** is an :class:`xarray.DataArray` with dims ``(spectrum, band)``, the coordinate ``endmember``
-(the label of each spectrum) on ``spectrum``, and ``wavelength`` and ``fwhm`` [nm] on ``band``. An endmember set is a
-bundle with one spectrum for each label; a spectral library is a bundle with many labels. The order of the endmembers
-is the order in which their labels first appear.
+An **endmember bundle** is an :class:`xarray.DataArray` with dims ``(spectrum, band)``, the coordinate
+``endmember`` (the label of each spectrum) on ``spectrum``, and ``wavelength`` and ``fwhm`` [nm] on
+``band``. An endmember set is a bundle with one spectrum for each label; a spectral library is a bundle with
+many labels. The order of the endmembers is the order in which their labels first appear.
 """
 
 from __future__ import annotations
@@ -12,10 +12,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
 from unmixel.errors import BundleError
+
+SAME_NM = 1e-3
+"""Wavelengths closer than this are the same [nm]."""
+NODES = np.linspace(-1.5, 1.5, 61)
+"""Where a band's response is evaluated, in units of its full width at half maximum."""
 
 
 def make_bundle(
@@ -55,12 +60,18 @@ def make_bundle(
     if values.ndim != 2 or 0 in values.shape:
         raise BundleError(f"endmember spectra of shape {values.shape}", "a non-empty (spectrum, band) table")
     if len(labels) != len(values):
-        raise BundleError(f"{len(labels)} endmember labels for {len(values)} spectra", "one for each spectrum")
+        raise BundleError(
+            f"{len(labels)} endmember labels for {len(values)} spectra", "one for each spectrum"
+        )
     coords: dict[str, object] = {"endmember": ("spectrum", labels.astype(str))}
     for name, given in (("wavelength", wavelength), ("fwhm", fwhm)):
-        numbers = np.full(values.shape[1], np.nan) if given is None else np.asarray(given, dtype=float).ravel()
+        numbers = (
+            np.full(values.shape[1], np.nan) if given is None else np.asarray(given, dtype=float).ravel()
+        )
         if len(numbers) != values.shape[1]:
-            raise BundleError(f"{len(numbers)} {name} values for {values.shape[1]} bands", "one for each band")
+            raise BundleError(
+                f"{len(numbers)} {name} values for {values.shape[1]} bands", "one for each band"
+            )
         coords[name] = ("band", numbers, {"units": "nm"})
     bundle = xr.DataArray(values, dims=("spectrum", "band"), coords=coords, name="reflectance")
     check_bundle(bundle)
@@ -83,7 +94,9 @@ def check_bundle(bundle: xr.DataArray) -> None:
         raise BundleError("a bundle without labels", "the coordinate 'endmember' on 'spectrum'", remedy)
     if not np.isfinite(bundle.values).all():
         bad = int((~np.isfinite(bundle.values)).any(axis=1).sum())
-        raise BundleError(f"a bundle with {bad} spectra that are not finite", "a number in every band", remedy)
+        raise BundleError(
+            f"a bundle with {bad} spectra that are not finite", "a number in every band", remedy
+        )
 
 
 def endmember_names(bundle: xr.DataArray) -> list[str]:
@@ -99,3 +112,135 @@ def spectra_of(bundle: xr.DataArray, endmember: str) -> Float[np.ndarray, "spect
 def endmember_means(bundle: xr.DataArray) -> Float[np.ndarray, "endmember band"]:
     """Return the mean spectrum of every endmember."""
     return np.stack([spectra_of(bundle, name).mean(axis=0) for name in endmember_names(bundle)])
+
+
+def resample(
+    bundle: xr.DataArray,
+    wavelength: ArrayLike,
+    fwhm: ArrayLike | None = None,
+    *,
+    good_band: ArrayLike | None = None,
+) -> xr.DataArray:
+    r"""Resample spectra to the bands of a sensor by their Gaussian response.
+
+    .. math:: \hat m_l = \frac{\int g_l(\lambda) \, m(\lambda) \, d\lambda}{\int g_l(\lambda) \, d\lambda},
+              \qquad g_l(\lambda) = \exp\left(-4 \ln 2 \, \frac{(\lambda - \lambda_l)^2}{F_l^2 - F_s^2}\right)
+
+    where :math:`\lambda_l` and :math:`F_l` are centre and full width at half maximum of band l, :math:`F_s`
+    is the width that the spectra already have (0 if unknown), and :math:`m(\lambda)` is linear between
+    their samples. Where the spectra are coarser than the sensor (:math:`F_s \ge F_l`, or samples more than
+    :math:`F_l / 2` apart), they are interpolated linearly. At the sensor's own wavelengths (within 0.001
+    nm) nothing changes.
+
+    Parameters
+    ----------
+    bundle : DataArray
+        Spectra with their wavelengths, in any order.
+    wavelength : array, shape (band,)
+        Band centres of the sensor [nm].
+    fwhm : array, shape (band,), optional
+        Their full widths at half maximum [nm]. Where NaN or not given: the distance to the neighbouring
+        bands.
+    good_band : array of bool, shape (band,), optional
+        Bands that the spectra must cover; all when None. In another band that they don't cover, the nearest
+        sample is used.
+
+    Returns
+    -------
+    DataArray
+        The bundle on the bands of the sensor.
+
+    Raises
+    ------
+    BundleError
+        If wavelengths are unknown, or the spectra don't reach within half a width of a good band's centre.
+
+    Examples
+    --------
+    >>> library = make_bundle([[0.1, 0.2, 0.3, 0.4]], ["soil"], wavelength=[400.0, 500.0, 600.0, 700.0])
+    >>> resample(library, [450.0, 600.0], [10.0, 10.0]).values
+    array([[0.15, 0.3 ]], dtype=float32)
+    """
+    check_bundle(bundle)
+    source, source_fwhm = _on_band(bundle, "wavelength"), np.nan_to_num(_on_band(bundle, "fwhm"))
+    target = np.asarray(wavelength, dtype=float).ravel()
+    for what, centres in (("a bundle", source), ("bands", target)):
+        if not np.isfinite(centres).all():
+            raise BundleError(f"{what} without wavelengths to resample", "wavelengths in nm for both")
+    order = np.argsort(source, kind="stable")
+    source, source_fwhm = source[order], source_fwhm[order]
+    values = np.asarray(bundle.values, dtype=np.float64)[:, order]
+    if len(source) == len(target) and np.abs(source - target).max() <= SAME_NM:
+        resampled = values
+    else:
+        widths = _widths(target, fwhm)
+        needed = np.full(len(target), True) if good_band is None else np.asarray(good_band, dtype=bool)
+        _check_coverage(source, target, widths, needed)
+        resampled = _through_bands(values, source, source_fwhm, target, widths)
+    result = make_bundle(
+        resampled,
+        [str(name) for name in bundle["endmember"].values],
+        wavelength=target,
+        fwhm=np.full(len(target), np.nan) if fwhm is None else fwhm,
+    )
+    result.attrs = dict(bundle.attrs)
+    return result
+
+
+def _on_band(bundle: xr.DataArray, name: str) -> Float[np.ndarray, "band"]:
+    """Return a coordinate of the bands as floats; NaN where there is none."""
+    if name not in bundle.coords:
+        return np.full(bundle.sizes["band"], np.nan)
+    return np.asarray(bundle[name].values, dtype=float)
+
+
+def _widths(centres: Float[np.ndarray, "band"], fwhm: ArrayLike | None) -> Float[np.ndarray, "band"]:
+    """Return the full width at half maximum of each band, from the distance of the bands where unknown."""
+    spacing = np.zeros(len(centres))
+    if len(centres) > 1:
+        order = np.argsort(centres, kind="stable")
+        spacing[order] = np.gradient(centres[order])
+    if fwhm is None:
+        return spacing
+    given = np.asarray(fwhm, dtype=float).ravel()
+    if len(given) != len(centres):
+        raise BundleError(f"{len(given)} fwhm values for {len(centres)} bands", "one for each band")
+    return np.where(np.isfinite(given), given, spacing)
+
+
+def _check_coverage(
+    source: Float[np.ndarray, "sample"],
+    target: Float[np.ndarray, "band"],
+    widths: Float[np.ndarray, "band"],
+    good: Bool[np.ndarray, "band"],
+) -> None:
+    uncovered = good & ((target < source[0] - widths / 2) | (target > source[-1] + widths / 2))
+    if not uncovered.any():
+        return
+    sides = (target[uncovered & (target < source[0])], target[uncovered & (target > source[-1])])
+    ranges = [f"{side.min():.1f}-{side.max():.1f} nm" for side in sides if side.size]
+    raise BundleError(
+        f"spectra from {source[0]:.1f} to {source[-1]:.1f} nm for bands at {' and '.join(ranges)}",
+        f"spectra that cover all {int(good.sum())} good bands",
+        "use other spectra, or leave these bands out",
+    )
+
+
+def _through_bands(
+    values: Float[np.ndarray, "spectrum sample"],
+    source: Float[np.ndarray, "sample"],
+    source_fwhm: Float[np.ndarray, "sample"],
+    target: Float[np.ndarray, "band"],
+    widths: Float[np.ndarray, "band"],
+) -> Float[np.ndarray, "spectrum band"]:
+    """Return the mean of the spectra over the response of each band."""
+    spacing = np.gradient(source) if len(source) > 1 else np.array([np.inf])
+    remaining = widths**2 - np.interp(target, source, source_fwhm) ** 2
+    coarse = (np.interp(target, source, spacing) > widths / 2) | (remaining <= 0)
+    kernel = np.sqrt(np.where(coarse, 0.0, np.maximum(remaining, 0.0)))
+    at = target[:, None] + kernel[:, None] * NODES
+    weight = np.where((at >= source[0]) & (at <= source[-1]), np.exp(-4 * np.log(2) * NODES**2), 0.0)
+    outside = weight.sum(axis=1) == 0
+    weight[outside] = 1.0
+    weight /= weight.sum(axis=1, keepdims=True)
+    return np.stack([(np.interp(at, source, spectrum) * weight).sum(axis=1) for spectrum in values])
