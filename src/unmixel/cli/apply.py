@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from unmixel.cli.options import Bands, OutputFolder, Overwrite, SceneFile, Threads, limit_threads, parse_bands
+from unmixel.cli.options import (
+    Bands,
+    OutputFolder,
+    Overwrite,
+    Scale,
+    SceneFile,
+    Threads,
+    limit_threads,
+    parse_bands,
+)
 
 
 def apply(
@@ -20,6 +29,7 @@ def apply(
     scene: SceneFile,
     output: OutputFolder,
     bands: Bands = None,
+    scale: Scale = None,
     threads: Threads = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -38,8 +48,9 @@ def apply(
 
     check_output(output, overwrite=overwrite)
     fitted = load(model)
-    opened = open_scene(scene, leave_out=parse_bands(bands))
+    opened = open_scene(scene, leave_out=parse_bands(bands), scale=scale)
     with ProgressReport() as report:
+        report.say_scene(opened, scene)
         result = fitted.unmix(opened, progress=report)
         result = add_provenance(
             result, command=command_line(), input=input_record(scene), model=str(model.resolve())

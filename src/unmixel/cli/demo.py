@@ -68,8 +68,8 @@ def _simulated(folder: Path, seed: int) -> tuple[Path, xr.Dataset]:
     from unmixel.simulate import simulate_demo
 
     scene, truth = simulate_demo(seed=seed)
-    write_envi(scene, folder / "scene.hdr")
-    return folder / "scene.hdr", truth
+    write_envi(scene, folder / "scene.img")
+    return folder / "scene.img", truth
 
 
 def _samson() -> tuple[xr.DataArray, xr.Dataset, str]:

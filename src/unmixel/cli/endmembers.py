@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from unmixel.cli.options import Bands, NEndmembers, SceneFile, Seed, Threads, limit_threads, parse_bands
+from unmixel.cli.options import (
+    Bands,
+    NEndmembers,
+    Scale,
+    SceneFile,
+    Seed,
+    Threads,
+    limit_threads,
+    parse_bands,
+)
 from unmixel.errors import OutputError
 
 
@@ -28,6 +37,7 @@ def endmembers(
         ),
     ] = "angle",
     bands: Bands = None,
+    scale: Scale = None,
     seed: Seed = None,
     threads: Threads = None,
 ) -> None:
@@ -45,7 +55,7 @@ def endmembers(
         raise OutputError(f"--output {output}", f"a name that ends in {', '.join(writers)}", "rename it")
     if output.exists():
         raise OutputError(f"{output} exists", "a file that does not", "remove it or choose another")
-    opened = open_scene(scene, leave_out=parse_bands(bands))
+    opened = open_scene(scene, leave_out=parse_bands(bands), scale=scale)
     found = extract(opened, n_endmembers, extractor=extractor, bundle=bundle_kind, seed=seed or 0)
     writers[output.suffix](found, output)
     n_names = len(endmember_names(found))

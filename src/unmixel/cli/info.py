@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from unmixel.cli.options import Bands, SceneFile, Threads, limit_threads, parse_bands
+from unmixel.cli.options import Bands, Scale, SceneFile, Threads, limit_threads, parse_bands
 
 
-def info(scene: SceneFile, bands: Bands = None, threads: Threads = None) -> None:
+def info(scene: SceneFile, bands: Bands = None, scale: Scale = None, threads: Threads = None) -> None:
     """Say what is in a scene file.
 
     Its place, bands, values and noise, what was done to it on reading, how many endmembers it may hold, and
@@ -17,4 +17,4 @@ def info(scene: SceneFile, bands: Bands = None, threads: Threads = None) -> None
     from unmixel.cli.scene_report import print_scene
     from unmixel.io import open_scene
 
-    print_scene(open_scene(scene, leave_out=parse_bands(bands)), str(scene), Console())
+    print_scene(open_scene(scene, leave_out=parse_bands(bands), scale=scale), str(scene), Console())

@@ -27,6 +27,12 @@ Bands = Annotated[
         help='Bands to leave out, in nm: "1350-1450,1800-1950" (numbers where nm are unknown).',
     ),
 ]
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        metavar="VALUE", help="Stored value that means a reflectance of 1, if the file is silent or wrong."
+    ),
+]
 OutputFolder = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to make.", show_default=False)
 ]

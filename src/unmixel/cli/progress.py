@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 
+import xarray as xr
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -44,6 +46,14 @@ class ProgressReport:
     def say(self, text: str) -> None:
         """Print one line."""
         self._console.print(text, markup=False, soft_wrap=True)
+
+    def say_scene(self, scene: xr.DataArray, path: Path) -> None:
+        """Print what was read, and what was done to it."""
+        rows, columns, n_bands = scene.shape
+        used = int(scene["good_band"].sum())
+        self.say(f"{path}: {rows} x {columns} pixels, {used} of {n_bands} bands used")
+        for line in scene.attrs.get("reading", []):
+            self.say(f"  {line}")
 
     def __call__(self, stage: str, numbers: Mapping[str, float]) -> None:
         """Show a stage and its numbers."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import xarray as xr
 
+from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_envi_header
 from unmixel.result import provenance_of
 
 
@@ -27,7 +28,7 @@ def command_line() -> list[str]:
 def input_record(path: Path) -> dict[str, Any]:
     """Return where an input is and the SHA-256 of each of its files.
 
-    An ENVI scene and a TIFF with a header beside it are two files: those that share the stem are all listed.
+    An ENVI scene and a TIFF with an ENVI header beside it are two files.
 
     Examples
     --------
@@ -42,7 +43,7 @@ def input_record(path: Path) -> dict[str, Any]:
         files = sorted(file for file in path.rglob("*") if file.is_file())
         names = [str(file.relative_to(path)) for file in files]
     else:
-        files = _companions(path)
+        files = _with_companion(path)
         names = [file.name for file in files]
     return {
         "path": str(path.resolve()),
@@ -51,14 +52,10 @@ def input_record(path: Path) -> dict[str, Any]:
     }
 
 
-def _companions(path: Path) -> list[Path]:
-    """Return the file, and the ENVI header that goes with it or the data that go with a header."""
-    stem = path.name.removesuffix(".hdr")
-    if stem == path.name:
-        headers = [path.with_name(path.name + ".hdr"), path.with_suffix(".hdr")]
-        return [path, *(header for header in headers[:2] if header.is_file())][:2]
-    data = [file for file in path.parent.iterdir() if file.is_file() and file != path]
-    return [path, *sorted(file for file in data if file.name == stem or file.stem == stem)]
+def _with_companion(path: Path) -> list[Path]:
+    """Return the file, and the data that go with an ENVI header or the header that goes with data."""
+    companion = find_data(read_envi_header(path)) if is_envi_header(path) else find_header(path)
+    return [path] if companion is None else [path, companion]
 
 
 def _digest(file: Path) -> str:

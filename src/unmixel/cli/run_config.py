@@ -27,6 +27,7 @@ class RunConfig(BaseModel):
     endmembers: Path | None = None
     bundle: Path | None = None
     bands: str | None = None
+    scale: float | None = None
     seed: int = 0
     epochs: int | None = None
     device: str | None = None

@@ -19,17 +19,17 @@ from unmixel.scene import crs_wkt_of, good_bands, pixels_of, transform_of, valid
 def print_scene(scene: xr.DataArray, title: str, console: Console) -> None:
     """Print what a scene is."""
     pixels = pixels_of(scene)
-    table = Table(title=title, show_header=False)
+    table = Table(show_header=False)
     for name, text in (
         _geometry(scene) | _spectrum(scene) | _values(scene, pixels) | _signal(pixels)
     ).items():
         table.add_row(name, text)
     for line in scene.attrs.get("reading", []):
         table.add_row("on reading", line)
-    console.print(table, highlight=False, markup=False)
     warning = looks_like_reflectance(scene)
-    if warning:
-        console.print(f"warning: {warning}", highlight=False, markup=False, soft_wrap=True)
+    table.add_row("plausible", f"warning: {warning}" if warning else "yes: the values look like reflectance")
+    console.print(title, highlight=False, markup=False, soft_wrap=True)
+    console.print(table, highlight=False, markup=False)
 
 
 def _geometry(scene: xr.DataArray) -> dict[str, str]:

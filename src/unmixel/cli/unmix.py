@@ -13,6 +13,7 @@ from unmixel.cli.options import (
     NEndmembers,
     OutputFolder,
     Overwrite,
+    Scale,
     SceneFile,
     Seed,
     Threads,
@@ -41,6 +42,7 @@ def unmix(
         typer.Option(metavar="FILE", help="Endmembers (.sli, .csv, .nc): several spectra for each."),
     ] = None,
     bands: Bands = None,
+    scale: Scale = None,
     seed: Seed = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", help="Most training epochs.")] = None,
     device: Annotated[str | None, typer.Option(metavar="NAME", help='"cpu", "cuda" ...')] = None,
@@ -68,6 +70,7 @@ def unmix(
         endmembers=endmembers,
         bundle=bundle,
         bands=bands,
+        scale=scale,
         seed=seed,
         epochs=epochs,
         device=device,
@@ -95,26 +98,17 @@ def _unmix_file(scene_path: Path, output: Path, run: RunConfig, *, overwrite: bo
     made = kind(**checked_hyperparameters(kind, run.hyperparameters))
     with ProgressReport() as report:
         start = time.perf_counter()
-        scene = open_scene(scene_path, leave_out=parse_bands(run.bands))
+        scene = open_scene(scene_path, leave_out=parse_bands(run.bands), scale=run.scale)
         given, inputs = _given_endmembers(run, scene)
         read_s = round(time.perf_counter() - start, 3)
-        rows, columns, n_bands = scene.shape
-        report.say(
-            f"{scene_path}: {rows} x {columns} pixels, {int(scene.good_band.sum())} of {n_bands} bands used"
-        )
+        report.say_scene(scene, scene_path)
         fitted = made.fit(scene, given, progress=report)
         result = fitted.unmix(scene, progress=report)
-        result = add_provenance(
-            result,
-            command=command_line(),
-            input=input_record(scene_path),
-            read_s=read_s,
-            **inputs,
-        )
+        inputs["input"] = input_record(scene_path)
+        result = add_provenance(result, command=command_line(), read_s=read_s, **inputs)
         report.say("writing maps and figures")
-        write_result_folder(
-            result, output, fitted=fitted, figures=figures_of(scene, result), overwrite=overwrite
-        )
+        figures = figures_of(scene, result)
+        write_result_folder(result, output, fitted=fitted, figures=figures, overwrite=overwrite)
     print_summary(result, output, Console())
 
 
