@@ -77,7 +77,9 @@ class Method(abc.ABC):
     def __post_init__(self) -> None:
         if self.n_endmembers is not None and self.n_endmembers < 2:
             raise ParameterError(
-                f"n_endmembers = {self.n_endmembers}", "at least 2", "leave it out to estimate it from the scene"
+                f"n_endmembers = {self.n_endmembers}",
+                "at least 2",
+                "leave it out to estimate it from the scene",
             )
 
     def fit(
@@ -186,11 +188,12 @@ class Fitted(abc.ABC):
         scene = self.on_my_bands(scene)
         pixels = pixels_of(scene)
         per_pixel: dict[str, np.ndarray] = {}
-        for first in range(0, len(pixels), BLOCK):
+        for first in range(0, max(len(pixels), 1), BLOCK):
             block = pixels[first : first + BLOCK]
             n = len(block)
             if n < BLOCK:
-                block = np.concatenate([block, np.repeat(block[-1:], BLOCK - n, axis=0)])
+                filling = block[-1:] if n else np.zeros((1, pixels.shape[1]), dtype=np.float32)
+                block = np.concatenate([block, np.repeat(filling, BLOCK - n, axis=0)])
             for name, values in self._unmix_pixels(block).items():
                 if name not in per_pixel:
                     per_pixel[name] = np.empty((len(pixels), *values.shape[1:]), dtype=np.float32)
@@ -251,7 +254,9 @@ class Fitted(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def _from_state(cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict) -> Fitted:
+    def _from_state(
+        cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict
+    ) -> Fitted:
         """Make the object again; the scene is one pixel that carries the bands."""
 
     def on_my_bands(self, scene: xr.DataArray) -> xr.DataArray:
@@ -266,7 +271,9 @@ class Fitted(abc.ABC):
         mine, theirs = self.bands["wavelength"], np.asarray(scene["wavelength"].values, dtype=float)
         remedy = "resample the scene, or fit a model to it"
         if len(mine) != len(theirs):
-            raise ModelError(f"a scene of {len(theirs)} bands for a model of {len(mine)}", "the same bands", remedy)
+            raise ModelError(
+                f"a scene of {len(theirs)} bands for a model of {len(mine)}", "the same bands", remedy
+            )
         known = np.isfinite(mine) & np.isfinite(theirs)
         width = np.nanmedian(np.diff(mine)) if np.isfinite(mine).sum() > 1 else 1.0
         if known.any() and np.abs(mine - theirs)[known].max() > 0.1 * width:
@@ -279,7 +286,9 @@ class Fitted(abc.ABC):
         missing = self.bands["good_band"] & ~good_bands(scene)
         if missing.any():
             raise ModelError(
-                f"a scene in which {int(missing.sum())} of the model's bands are bad", "all of them good", remedy
+                f"a scene in which {int(missing.sum())} of the model's bands are bad",
+                "all of them good",
+                remedy,
             )
         return scene.assign_coords(good_band=("band", self.bands["good_band"]))
 

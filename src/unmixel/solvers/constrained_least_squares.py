@@ -11,8 +11,8 @@ from unmixel.solvers.kkt import residual_of_gradient
 from unmixel.solvers.support_operators import SupportOperators, is_member
 
 ROWS = 256
-"""Pixels in each product with the endmembers: few enough to stay in the cache. Every product has this many rows,
-the last one filled up, so that the last bits of a pixel depend on the pixel alone."""
+"""Pixels in each product with the endmembers: few enough to stay in the cache. Every product has this many
+rows, the last one filled up, so that the last bits of a pixel depend on the pixel alone."""
 BLOCK = 8192
 """Pixels whose supports are searched at the same time."""
 KKT_LIMIT = 1e-10
@@ -60,9 +60,8 @@ def fcls(
 
     References
     ----------
-    D. C. Heinz and C.-I. Chang, *Fully constrained least squares linear spectral
-    mixture analysis method for material quantification in hyperspectral imagery*, IEEE TGRS 39(3), 2001,
-    doi:10.1109/36.911111.
+    D. C. Heinz and C.-I. Chang, *Fully constrained least squares linear spectral mixture analysis method for
+    material quantification in hyperspectral imagery*, IEEE TGRS 39(3), 2001, doi:10.1109/36.911111.
 
     J. Kim and H. Park, *Fast nonnegative matrix factorization: an active-set-like method and comparisons*,
     SIAM Journal on Scientific Computing 33(6), 2011, doi:10.1137/110821172.
@@ -182,8 +181,7 @@ def divide_by_sum(
 
 
 class ConstrainedLeastSquares:
-    """The problem of `fcls` (``sum_to_one=True``) or `nnls` for given endmembers, prepared once for many
-    calls.
+    """The problem of `fcls` (``sum_to_one=True``) or `nnls`, prepared once for many calls.
 
     A pixel's solution is the same bit for bit whatever the other pixels of the call.
 
@@ -245,7 +243,7 @@ class ConstrainedLeastSquares:
         return abundances
 
     def _reduce(self, pixels: Float[np.ndarray, "pixel band"]) -> Float[np.ndarray, "coordinate pixel"]:
-        """Return the pixels' coordinates in the span of the endmembers; NaN for pixels that are not finite."""
+        """Return the pixels' coordinates in the span of the endmembers; NaN where a pixel is not finite."""
         coordinates = np.empty((self._basis.shape[1], len(pixels)))
         rows = np.zeros((ROWS, pixels.shape[1]))
         with np.errstate(invalid="ignore"):
@@ -317,8 +315,8 @@ class ConstrainedLeastSquares:
     def _solve_one(self, coordinates: Float[np.ndarray, "coordinate"]) -> Float[np.ndarray, "endmember"]:
         """Return the abundances of one pixel.
 
-        The problem with the sum is one without it, exactly: with D = c 1^T - R the residual on the simplex is D a,
-        so the solution of min ||D u||^2 + (1 - sum u)^2 over u >= 0 is a multiple of a.
+        The problem with the sum is one without it, exactly: with D = c 1^T - R the residual on the simplex is
+        D a, so the solution of min ||D u||^2 + (1 - sum u)^2 over u >= 0 is a multiple of a.
         """
         try:
             if not self.sum_to_one:

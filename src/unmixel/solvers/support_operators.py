@@ -3,7 +3,8 @@
 Abundances of one pixel that are positive form its **support**. For a given support the least-squares
 abundances are an affine function of the pixel, and so are the slacks of the endmembers left out: the
 derivative of the squared residual along their abundance. The support is the right one exactly if no abundance
-and no slack is negative."""
+and no slack is negative.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ TABLE_LIMIT = 8
 CUTOFF = 1e-12
 """Singular values below this are taken for zero (the longest endmember has length 1)."""
 _KEPT = 4096
+"""Supports that are kept between calls."""
 
 
 class SupportOperators:
@@ -60,8 +62,8 @@ class SupportOperators:
     ) -> Float[np.ndarray, "endmember pixel"]:
         """Return each endmember's abundance if it is in the pixel's support, else its slack.
 
-        With ``linear`` the constants t are left out. Each pixel's arithmetic is its own, so its result does not
-        depend on the other pixels.
+        With ``linear`` the constants t are left out. Each pixel's arithmetic is its own, so its result does
+        not depend on the other pixels.
         """
         slots = self._find(supports)
         values = np.zeros((self.n_endmembers, len(slots)))

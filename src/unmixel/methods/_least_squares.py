@@ -1,0 +1,90 @@
+"""What the least-squares methods share: each endmember is the mean of its bundle, the same in every pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Integer
+
+from unmixel.methods._protocol import QUANTILES, EndmemberSpectra, Fitted, Method, Progress
+from unmixel.scene import good_bands, pixels_of
+from unmixel.solvers.constrained_least_squares import ConstrainedLeastSquares, divide_by_sum
+
+
+class FittedLeastSquares(Fitted):
+    """Endmember spectra, ready for least squares.
+
+    Attributes
+    ----------
+    endmembers : array, shape (endmember, band)
+        Reflectance over the good bands.
+    """
+
+    method: LeastSquares
+
+    def __init__(
+        self,
+        method: LeastSquares,
+        scene: xr.DataArray,
+        endmember: tuple[str, ...],
+        endmembers: Float[np.ndarray, "endmember band"],
+    ) -> None:
+        super().__init__(method, scene, endmember)
+        self.endmembers = endmembers
+        self._problem = ConstrainedLeastSquares(endmembers, sum_to_one=method.sum_to_one)
+
+    def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
+        weights = self._problem.solve(pixels)
+        misfit = pixels - weights.astype(np.float32) @ self.endmembers
+        return {
+            "abundance": weights if self.method.sum_to_one else divide_by_sum(weights),
+            "reconstruction_rmse": np.sqrt(np.einsum("nl,nl->n", misfit, misfit) / pixels.shape[1]),
+        }
+
+    def endmembers_at(
+        self, scene: xr.DataArray, pixel: Integer[np.ndarray, "pixel"] | None = None
+    ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
+        """Return the endmember spectra at some of the valid pixels, and 0 as their standard deviation."""
+        n_pixels = len(pixels_of(self.on_my_bands(scene)))
+        chosen = np.arange(n_pixels) if pixel is None else np.arange(n_pixels)[pixel]
+        shape = (len(chosen), *self.endmembers.shape)
+        return np.broadcast_to(self.endmembers, shape), np.zeros(shape, dtype=np.float32)
+
+    def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
+        return {
+            "endmember_spectrum": self.endmembers,
+            "endmember_spectrum_sd": np.zeros_like(self.endmembers),
+            "endmember_quantile": np.repeat(self.endmembers[None], len(QUANTILES), axis=0),
+        }
+
+    def _state(self) -> dict[str, np.ndarray]:
+        return {"endmembers": self.endmembers}
+
+    @classmethod
+    def _from_state(
+        cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict
+    ) -> FittedLeastSquares:
+        endmembers = state["endmembers"]
+        if endmembers.shape != (len(endmember), good_bands(scene).sum()):
+            raise ValueError(f"endmembers of shape {endmembers.shape}")
+        return cls(method, scene, endmember, endmembers)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeastSquares(Method):
+    """Least squares with the mean spectra of the bundles."""
+
+    sum_to_one: ClassVar[bool]
+    fitted_type: ClassVar[type[Fitted]] = FittedLeastSquares
+
+    def _fit(
+        self,
+        scene: xr.DataArray,
+        pixels: Float[np.ndarray, "pixel band"],
+        endmembers: EndmemberSpectra,
+        progress: Progress,
+    ) -> FittedLeastSquares:
+        return FittedLeastSquares(self, scene, endmembers.names, endmembers.means)
