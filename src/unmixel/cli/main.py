@@ -62,10 +62,11 @@ for _command in (info, endmembers, unmix, apply, demo, methods, datasets, cite):
     app.command()(_command)
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         typer.echo(f"unmixel {__version__}")
         raise typer.Exit()
+    return wanted
 
 
 @app.callback()

@@ -55,7 +55,7 @@ class ProgressReport:
         for line in scene.attrs.get("reading", []):
             self.say(f"  {line}")
 
-    def __call__(self, stage: str, numbers: Mapping[str, float]) -> None:
+    def __call__(self, stage: str, numbers: Mapping[str, float | int]) -> None:
         """Show a stage and its numbers."""
         total = numbers.get("of")
         counted = [name for name in numbers if name != "of"]
@@ -65,7 +65,10 @@ class ProgressReport:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(stage, total=total, beside=beside)
             self._bars.update(self._tasks[stage], completed=done, beside=beside)
-        elif time.monotonic() - self._said.get(stage, -self._every_s) >= self._every_s or done == total:
+        elif (
+            time.monotonic() - self._said.setdefault(stage, time.monotonic()) >= self._every_s
+            or done == total
+        ):
             self._said[stage] = time.monotonic()
             unit = counted[0] if counted else ""
             self.say(f"{stage}: {unit} {done:g}{f' of {total:g}' if total else ''}  {beside}".rstrip())

@@ -25,20 +25,16 @@ def print_summary(result: xr.Dataset, folder: Path, console: Console) -> None:
 def _abundance_table(result: xr.Dataset) -> Table:
     table = Table(title="abundance [1] over the valid pixels")
     table.add_column("endmember")
-    for heading in ("mean ± sd", "5 % to 95 %", "mean uncertainty (sd)"):
+    has_uncertainty = "abundance_sd" in result
+    for heading in ("mean ± sd", "5 % to 95 %", *["mean uncertainty (sd)"] * has_uncertainty):
         table.add_column(heading, justify="right")
     for k, name in enumerate(result["endmember"].values.astype(str)):
         abundance = result["abundance"].values[:, :, k]
         low, high = np.nanquantile(abundance, [0.05, 0.95])
-        uncertainty = (
-            f"{np.nanmean(result['abundance_sd'].values[:, :, k]):.3f}" if "abundance_sd" in result else "-"
-        )
-        table.add_row(
-            name,
-            f"{np.nanmean(abundance):.3f} ± {np.nanstd(abundance):.3f}",
-            f"{low:.3f} to {high:.3f}",
-            uncertainty,
-        )
+        cells = [f"{np.nanmean(abundance):.3f} ± {np.nanstd(abundance):.3f}", f"{low:.3f} to {high:.3f}"]
+        if has_uncertainty:
+            cells.append(f"{np.nanmean(result['abundance_sd'].values[:, :, k]):.3f}")
+        table.add_row(name, *cells)
     return table
 
 

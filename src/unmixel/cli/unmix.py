@@ -93,12 +93,13 @@ def _unmix_file(scene_path: Path, output: Path, run: RunConfig, *, overwrite: bo
     from unmixel.io.whole_folder import check_output
     from unmixel.registry import get_method
 
+    leave_out = parse_bands(run.bands)
     check_output(output, overwrite=overwrite)
     kind = get_method(run.method)
     made = kind(**checked_hyperparameters(kind, run.hyperparameters))
     with ProgressReport() as report:
         start = time.perf_counter()
-        scene = open_scene(scene_path, leave_out=parse_bands(run.bands), scale=run.scale)
+        scene = open_scene(scene_path, leave_out=leave_out, scale=run.scale)
         given, inputs = _given_endmembers(run, scene)
         read_s = round(time.perf_counter() - start, 3)
         report.say_scene(scene, scene_path)
