@@ -14,6 +14,8 @@ from unmixel.io.netcdf import read_bundle_netcdf
 from unmixel.io.plausibility import looks_like_reflectance
 from unmixel.io.recognise import recognise
 from unmixel.io.sli import read_sli
+from unmixel.scene import good_bands
+from unmixel.spectra import resample
 
 
 def open_bundle(path: str | Path, *, scene: xr.DataArray | None = None) -> xr.DataArray:
@@ -27,13 +29,14 @@ def open_bundle(path: str | Path, *, scene: xr.DataArray | None = None) -> xr.Da
     path : path
         The file; for a library either the header or the data file.
     scene : DataArray, optional
-        The scene to unmix: the spectra are resampled to its bands. If it is in reflectance and they are in percent
-        or counts of 1/10000, they are divided, and ``bundle.attrs["reading"]`` says so.
+        The scene to unmix: the spectra are resampled to its bands. If it is in reflectance and they are in
+        percent or counts of 1/10000, they are divided, and ``bundle.attrs["reading"]`` says so.
 
     Raises
     ------
     BundleError
-        If the file cannot be read, its values are not reflectance, or its wavelengths don't cover the scene's.
+        If the file cannot be read, its values are not reflectance, or its wavelengths don't cover the
+        scene's.
 
     Examples
     --------
@@ -110,11 +113,11 @@ def _on_bands_of(scene: xr.DataArray, bundle: xr.DataArray, file: Path) -> xr.Da
                 f"{file} of {len(given)} bands for a scene of {len(wanted)}, and {side} no wavelengths",
                 "the same bands, or wavelengths in both",
             )
-        fwhm = scene["fwhm"].values if "fwhm" in scene.coords else np.full(len(wanted), np.nan)
-        return bundle.assign_coords(wavelength=("band", wanted), fwhm=("band", np.asarray(fwhm, float)))
-    from unmixel.spectra import resample
-
+        return bundle.assign_coords(
+            {name: scene[name] for name in ("wavelength", "fwhm") if name in scene.coords}
+        )
+    fwhm = scene["fwhm"].values if "fwhm" in scene.coords else None
     try:
-        return resample(bundle, wanted, scene["fwhm"].values if "fwhm" in scene.coords else None)
+        return resample(bundle, wanted, fwhm, good_band=good_bands(scene))
     except BundleError as error:
         raise BundleError(f"{file}: {error.given}", error.expected, error.remedy) from error

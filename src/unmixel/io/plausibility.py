@@ -22,7 +22,7 @@ def looks_like_reflectance(scene: xr.DataArray) -> str | None:
     >>> rng = np.random.default_rng(0)
     >>> looks_like_reflectance(make_scene(rng.uniform(0.0, 0.6, (5, 4, 3))))
     >>> looks_like_reflectance(make_scene(rng.uniform(0.0, 6000.0, (5, 4, 3))))
-    'values from 93 to 5921 do not look like reflectance (about 0 to 1) but like counts or radiance; dividing ...'
+    'values from 93 to 5921 do not look like reflectance (about 0 to 1) but like counts ...'
     """
     pixels = pixels_of(scene)
     step = max(1, len(pixels) // 20_000)

@@ -1,0 +1,126 @@
+"""TIFF scenes: wavelengths from a header beside them or from their own tags."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+
+from unmixel.errors import SceneError
+from unmixel.io import open_scene
+from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
+
+SHAPE = (4, 6, 5)
+
+
+def write_tiff(
+    path: Path, values: np.ndarray, *, tags: list[dict[str, Any]] | None = None, **profile: Any
+) -> Path:
+    rows, columns, bands = values.shape
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(
+            path, "w", "GTiff", columns, rows, bands, dtype=values.dtype.name, **profile
+        ) as file:
+            file.write(np.moveaxis(values, 2, 0))
+            for band, said in enumerate(tags or [], start=1):
+                file.update_tags(band, **said)
+    return path
+
+
+def reflectance() -> np.ndarray:
+    return np.random.default_rng(3).uniform(0.05, 0.6, SHAPE).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "layout", [{"interleave": "pixel"}, {"interleave": "band"}, {"BIGTIFF": "YES", "compress": "deflate"}]
+)
+def test_values_and_place(tmp_path: Path, layout: dict[str, str]) -> None:
+    transform = Affine(30, 0, 4e5, 0, -30, 6e6)
+    path = write_tiff(
+        tmp_path / "s.tif", reflectance(), crs=CRS.from_epsg(32719), transform=transform, **layout
+    )
+    scene = open_scene(path)
+    np.testing.assert_array_equal(scene.values, reflectance())
+    assert transform_of(scene) == transform
+    assert CRS.from_wkt(crs_wkt_of(scene)).to_epsg() == 32719
+    assert np.isnan(scene.wavelength).all()
+
+
+def test_a_rotated_map_keeps_its_transform(tmp_path: Path) -> None:
+    transform = Affine(2, 1, 4e5, 1, -2, 6e6)
+    path = write_tiff(tmp_path / "s.tif", reflectance(), crs=CRS.from_epsg(32719), transform=transform)
+    assert transform_of(open_scene(path)) == transform
+
+
+def test_wavelengths_of_the_imagery_domain(tmp_path: Path) -> None:
+    tags = [{"ns": "IMAGERY", "CENTRAL_WAVELENGTH_UM": 0.5 + 0.1 * b, "FWHM_UM": 0.01} for b in range(5)]
+    scene = open_scene(write_tiff(tmp_path / "s.tif", reflectance(), tags=tags))
+    np.testing.assert_allclose(scene.wavelength, [500, 600, 700, 800, 900])
+    np.testing.assert_allclose(scene.fwhm, 10)
+
+
+def test_wavelengths_of_band_tags(tmp_path: Path) -> None:
+    tags = [{"wavelength": 400 + 100 * b, "wavelength_units": "Nanometers"} for b in range(5)]
+    scene = open_scene(write_tiff(tmp_path / "s.tif", reflectance(), tags=tags))
+    np.testing.assert_allclose(scene.wavelength, [400, 500, 600, 700, 800])
+    assert not any("unit" in note for note in scene.attrs["reading"])
+
+
+def test_no_data_value_and_gdal_scale(tmp_path: Path) -> None:
+    counts = (reflectance() * 1000).astype(np.int16)
+    counts[2, 1, 0] = -32768
+    path = write_tiff(tmp_path / "s.tif", counts, nodata=-32768)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(path, "r+") as file:
+            file.scales, file.offsets = [0.001] * 5, [0.5] * 5
+    scene = open_scene(path)
+    assert not valid_pixels(scene)[2, 1]
+    assert valid_pixels(scene).sum() == 23
+    np.testing.assert_allclose(scene.values[3], counts[3] * 0.001 + 0.5, rtol=1e-6)
+
+
+def test_envi_header_beside(tmp_path: Path) -> None:
+    counts = (reflectance() * 10_000).astype(np.int16)
+    counts[0, 0] = 15_000
+    path = write_tiff(tmp_path / "s.tif", counts)
+    header = tmp_path / "s.hdr"
+    header.write_text(
+        "ENVI\nsamples = 6\nlines = 4\nbands = 5\nfile type = TIFF\ninterleave = tif\n"
+        "wavelength units = Unknown\nwavelength = {0.41, 0.42, 0.43, 0.44, 0.45}\n"
+        "reflectance scale factor = 10000.0\ndata ignore value = 15000\n"
+    )
+    for given in (path, header):
+        scene = open_scene(given)
+        np.testing.assert_allclose(scene.wavelength, [410, 420, 430, 440, 450])
+        np.testing.assert_array_equal(scene.values[1:], (counts[1:] / 10_000).astype(np.float32))
+        assert np.isnan(scene.values[0, 0]).all()
+        assert "wavelength unit not given: 0.41 to 0.45 taken as micrometres" in scene.attrs["reading"]
+    header.write_text(header.read_text().replace("bands = 5", "bands = 7"))
+    with pytest.raises(SceneError, match="4 lines x 6 samples x 7 bands by its header"):
+        open_scene(path)
+    header.write_text("BYTEORDER I\nNROWS 4\n")
+    assert np.isnan(open_scene(path).wavelength).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_a_picture_is_no_scene(tmp_path: Path, dtype: str) -> None:
+    picture = (reflectance()[:, :, :3] * 200).astype(dtype)
+    with pytest.raises(SceneError, match="colour picture"):
+        open_scene(write_tiff(tmp_path / "rgb.tif", picture, photometric="RGB"))
+
+
+@pytest.mark.parametrize("kept", [9, 60, 0.3, 0.9, -1])
+def test_a_truncated_file_is_an_error(tmp_path: Path, kept: float) -> None:
+    path = write_tiff(tmp_path / "s.tif", np.random.default_rng(0).random((40, 30, 20)).astype(np.float32))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole)) if 0 < kept < 1 else int(kept)])
+    with pytest.raises(SceneError, match=r"s\.tif"):
+        open_scene(path)
