@@ -167,7 +167,7 @@ def good_bands(scene: xr.DataArray) -> Bool[np.ndarray, "band"]:
 
 def valid_pixels(scene: xr.DataArray) -> Bool[np.ndarray, "y x"]:
     """Return True where a pixel is finite in every good band."""
-    return np.isfinite(scene.values[:, :, good_bands(scene)]).all(axis=2)
+    return np.isfinite(np.compress(good_bands(scene), scene.values, axis=2)).all(axis=2)
 
 
 def pixels_of(scene: xr.DataArray) -> Float[np.ndarray, "pixel band"]:
@@ -182,7 +182,7 @@ def pixels_of(scene: xr.DataArray) -> Float[np.ndarray, "pixel band"]:
            [5., 6.]], dtype=float32)
     """
     check_scene(scene)
-    values = np.asarray(scene.values, dtype=np.float32)[:, :, good_bands(scene)]
+    values = np.compress(good_bands(scene), np.asarray(scene.values, dtype=np.float32), axis=2)
     return np.ascontiguousarray(values[np.isfinite(values).all(axis=2)])
 
 
