@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Float
 
 from unmixel.errors import ParameterError
 from unmixel.extraction.kmeans import kmeans
@@ -67,25 +67,42 @@ def clusters(
             f"at most {MAX_CLUSTERS - 2}",
             "use the extractor 'vca'",
         )
-    lit = np.flatnonzero((pixels != 0).any(axis=1))
-    if n_clusters is None:
-        n_clusters = 12 if n_endmembers <= 8 else MAX_CLUSTERS
-    labels = kmeans(pixels[lit], n_clusters, seed=rng) if len(lit) else np.zeros(0, dtype=np.intp)
-    members = [lit[labels == label] for label in range(int(labels.max(initial=-1)) + 1)]
+    members = lit_clusters(pixels, n_clusters or (12 if n_endmembers <= 8 else MAX_CLUSTERS), rng)
     if len(members) < n_endmembers:
         raise ParameterError(
             f"{n_endmembers} endmembers from a scene with {len(members)} different pixels", "at most as many"
         )
-    centres = np.stack([pixels[rows].mean(axis=0, dtype=np.float64) for rows in members])
-    sample = _balanced_sample(members, SAMPLE, rng)
-    subset = best_subset(pixels[sample].astype(np.float64), centres, n_endmembers)
+    subset = best_subsets(*sample_and_centres(pixels, members, rng), n_endmembers)[-1][0]
     return sorted((members[k] for k in subset), key=lambda rows: int(rows[0]))
 
 
-def best_subset(
-    pixels: Float[np.ndarray, "pixel band"], candidates: Float[np.ndarray, "candidate band"], size: int
-) -> tuple[int, ...]:
-    r"""Return the candidates whose non-negative combinations are nearest to the pixels, all subsets tried.
+def lit_clusters(
+    pixels: Float[np.ndarray, "pixel band"], n_clusters: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Group the pixels that are not black; return the rows of each group."""
+    lit = np.flatnonzero((pixels != 0).any(axis=1))
+    if not len(lit):
+        return []
+    labels = kmeans(pixels[lit], n_clusters, seed=rng)
+    return [lit[labels == label] for label in range(int(labels.max()) + 1)]
+
+
+def sample_and_centres(
+    pixels: Float[np.ndarray, "pixel band"], members: list[np.ndarray], rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "sampled band"], Float[np.ndarray, "cluster band"]]:
+    """Return a sample with about as many pixels from each cluster, and the centres of the clusters."""
+    share = -(-SAMPLE // len(members))
+    sample = np.concatenate([rng.permutation(rows)[:share] for rows in members])
+    centres = np.stack([pixels[rows].mean(axis=0, dtype=np.float64) for rows in members])
+    return pixels[sample].astype(np.float64), centres
+
+
+def best_subsets(
+    pixels: Float[np.ndarray, "pixel band"],
+    candidates: Float[np.ndarray, "candidate band"],
+    largest: int,
+) -> list[tuple[tuple[int, ...], float]]:
+    r"""Find the candidates whose non-negative combinations are nearest to the pixels, trying all subsets.
 
     The non-negative least-squares solution with the candidates S is an ordinary least-squares solution with
     some of them, T, that happens to be non-negative; so its squared residual is
@@ -96,17 +113,33 @@ def best_subset(
     up in size, :math:`r(S)` is the smaller of its own term and :math:`r` of the subsets with one candidate
     less.
 
+    Parameters
+    ----------
+    pixels : array, shape (pixel, band)
+        Reflectance :math:`y_n` [1].
+    candidates : array, shape (candidate, band)
+        Reflectance [1].
+    largest : int
+        Largest size of a subset.
+
+    Returns
+    -------
+    list of (tuple of int, float)
+        For each size 1, 2, ... the best subset and the mean over the pixels of its :math:`\sqrt{r_n}`.
+
     Examples
     --------
-    >>> best_subset(np.array([[1.0, 1.0], [0.5, 0.1]]), np.array([[1.0, 0.9], [1.0, 0.0], [0.0, 1.0]]), 2)
-    (1, 2)
+    >>> candidates = np.array([[1.0, 0.9], [1.0, 0.0], [0.0, 1.0]])
+    >>> [subset for subset, distance in best_subsets(np.array([[1.0, 1.0], [0.5, 0.1]]), candidates, 2)]
+    [(0,), (1, 2)]
     """
     gram, inner = candidates @ candidates.T, pixels @ candidates.T
     gram = gram + 1e-12 * np.trace(gram) / len(gram) * np.eye(len(gram))
     energy = (pixels**2).sum(axis=1)
     smaller: dict[tuple[int, ...], int] = {(): 0}
     residual = energy[None, :]
-    for count in range(1, size + 1):
+    best = []
+    for count in range(1, largest + 1):
         subsets = list(itertools.combinations(range(len(candidates)), count))
         columns = np.array(subsets)
         inverse = np.linalg.inv(gram[columns[:, :, None], columns[:, None, :]])
@@ -120,13 +153,7 @@ def best_subset(
             current[row] = np.minimum(np.where(inside, left, np.inf), residual[parents].min(axis=0))
         smaller = {subset: row for row, subset in enumerate(subsets)}
         residual = current
-    distance = np.sqrt(np.maximum(residual, 0)).mean(axis=1)
-    return subsets[int(np.argmin(distance))]
-
-
-def _balanced_sample(
-    members: list[np.ndarray], size: int, rng: np.random.Generator
-) -> Integer[np.ndarray, "pixel"]:
-    """Draw about as many pixels from each cluster."""
-    share = -(-size // len(members))
-    return np.concatenate([rng.permutation(rows)[:share] for rows in members])
+        distance = np.sqrt(np.maximum(residual, 0)).mean(axis=1)
+        winner = int(np.argmin(distance))
+        best.append((subsets[winner], float(distance[winner])))
+    return best

@@ -9,13 +9,13 @@ from jaxtyping import Float
 from unmixel.errors import ParameterError
 from unmixel.extraction.bundles import Extractor, angle_bundle, batch_bundle
 from unmixel.extraction.clusters import clusters
+from unmixel.extraction.number import suggest_n_endmembers
 from unmixel.extraction.vca import vca
-from unmixel.preprocess.hysime import hysime
 from unmixel.scene import check_scene, good_bands, valid_pixels
 from unmixel.spectra import make_bundle
 
 MAX_PIXELS = 50_000
-FEWEST, MOST = 2, 10
+FEWEST = 2
 RANK_TOLERANCE = 1e-6
 
 EXTRACTORS: dict[str, Extractor] = {
@@ -49,7 +49,8 @@ def extract(
     scene : DataArray
         The scene (see `unmixel.scene`).
     n_endmembers : int, optional
-        Number of endmembers P, at least 2; estimated by HySime, but at most 10, when None.
+        Number of endmembers P, at least 2; see :func:`unmixel.extraction.suggest_n_endmembers` when
+        None.
     extractor : str
         ``"vca"``: the purest pixels by vertex component analysis.
         ``"clusters"``: the cluster centres that reconstruct the scene best.
@@ -100,7 +101,7 @@ def extract(
     good = good_bands(scene)
     pixels = np.ascontiguousarray(every_band[:, good])
     if n_endmembers is None:
-        n_endmembers = min(MOST, max(FEWEST, hysime(pixels, seed=rng)), scene_rank(pixels))
+        n_endmembers = suggest_n_endmembers(pixels, seed=rng)
     _check_number(pixels, n_endmembers)
 
     find = EXTRACTORS[extractor]

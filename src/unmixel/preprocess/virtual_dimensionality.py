@@ -22,7 +22,8 @@ def nwhfc(
 
     where :math:`\lambda^R` and :math:`\lambda^K` are the sorted eigenvalues of the correlation and of the
     covariance of the pixels, each band divided by the standard deviation of its noise. A signal has a mean,
-    and so a larger eigenvalue of the correlation; noise has none.
+    and so a larger eigenvalue of the correlation; noise has none. Signals whose mean along their
+    direction is near zero are missed, and eigenvalues below that of noise (1) are not counted.
 
     Parameters
     ----------
@@ -57,4 +58,5 @@ def nwhfc(
     of_correlation = np.linalg.eigvalsh(correlation)
     of_covariance = np.linalg.eigvalsh(correlation - np.outer(mean, mean))
     spread = np.sqrt(2 * (of_correlation**2 + of_covariance**2) / len(values))
-    return max(1, int((of_correlation - of_covariance > -ndtri(false_alarm) * spread).sum()))
+    is_signal = of_correlation - of_covariance > -ndtri(false_alarm) * spread
+    return max(1, int((is_signal & (of_correlation > 1)).sum()))
