@@ -158,7 +158,7 @@ def test_truncated_numpy(tmp_path: Path, name: str) -> None:
             open_scene(tmp_path / name)
 
 
-def test_zarr_folder_written_by_unmixel_is_seen_by_gdal_through_netcdf(tmp_path: Path) -> None:
+def test_gdal_finds_the_place_in_our_netcdf(tmp_path: Path) -> None:
     with rasterio.Env() as env:
         if "netCDF" not in env.drivers():
             pytest.skip("this GDAL has no netCDF driver")

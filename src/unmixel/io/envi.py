@@ -113,19 +113,16 @@ def write_envi(scene: xr.DataArray, path: str | Path) -> None:
         profile["crs"] = CRS.from_wkt(crs_wkt)
     if transform is not None:
         profile["transform"] = transform
+    by_line = np.where(np.isfinite(values), values, np.float32(_FILL)).transpose(0, 2, 1)
     with written_whole(target, companions=(header,)) as (data, _):
         try:
             with rasterio.Env(**_NO_SIDECARS), warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 with rasterio.open(data, "w", **profile) as file:
-                    file.write(np.moveaxis(np.where(np.isfinite(values), values, np.float32(_FILL)), 2, 0))
                     file.update_tags(ns="ENVI", **_header_fields(scene))
-        except RasterioError as error:
+        except (RasterioError, SystemError) as error:  # SystemError: GDAL's own, when the disk is full
             raise OutputError(f"{target}: {error}", "a writable folder with enough space") from error
-        if data.stat().st_size != values.nbytes:
-            raise OutputError(
-                f"{target}: {data.stat().st_size} of {values.nbytes} bytes written", "enough space"
-            )
+        data.write_bytes(by_line.tobytes())  # GDAL would pass over a full disk in silence
 
 
 def _header_fields(scene: xr.DataArray) -> dict[str, str]:

@@ -37,7 +37,7 @@ def write_netcdf(scene: xr.DataArray, path: Path) -> None:
         If the file exists or cannot be written; nothing is left behind.
     """
     with written_whole(path) as (partial_path,):
-        dataset_of(scene).to_netcdf(partial_path, engine="h5netcdf")
+        partial_path.write_bytes(_in_memory(dataset_of(scene)))
 
 
 def read_bundle_netcdf(path: Path) -> xr.DataArray:
@@ -72,7 +72,12 @@ def write_bundle_netcdf(bundle: xr.DataArray, path: str | Path) -> None:
     dataset.attrs = {"Conventions": "CF-1.8", "unmixel_content": "bundle"}
     dataset["reflectance"].attrs = {"units": "1"}
     with written_whole(Path(path)) as (partial_path,):
-        dataset.to_netcdf(partial_path, engine="h5netcdf")
+        partial_path.write_bytes(_in_memory(dataset))
+
+
+def _in_memory(dataset: xr.Dataset) -> memoryview:
+    """Return a dataset as the bytes of a NetCDF file: HDF5 itself does not survive a disk that is full."""
+    return dataset.to_netcdf(engine="h5netcdf")
 
 
 def _opened(path: Path) -> xr.Dataset:

@@ -93,7 +93,7 @@ def write_sli(bundle: xr.DataArray, path: str | Path) -> None:
         fields["wavelength units"] = "Nanometers"
     text = "ENVI\n" + "".join(format_field(key, value) for key, value in fields.items())
     with written_whole(target, companions=(target.with_suffix(".hdr"),)) as (data, header):
-        bundle.values.astype("<f4").tofile(data)
+        data.write_bytes(bundle.values.astype("<f4").tobytes())
         header.write_text(text, encoding="utf-8")
 
 

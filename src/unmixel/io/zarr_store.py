@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from zarr.storage import MemoryStore
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.scene_dataset import dataset_of, described_in
 from unmixel.io.whole_file import written_whole
+
+if TYPE_CHECKING:
+    from zarr.core.buffer import Buffer
 
 
 def read_zarr(path: Path) -> RawScene:
@@ -34,8 +39,12 @@ def write_zarr(scene: xr.DataArray, path: Path) -> None:
     OutputError
         If the folder exists or cannot be written; nothing is left behind.
     """
-    with written_whole(path) as (partial_path,):
-        dataset_of(scene).to_zarr(partial_path, mode="w-", zarr_format=3, consolidated=False)
+    content: dict[str, Buffer] = {}
+    dataset_of(scene).to_zarr(MemoryStore(content), mode="w-", zarr_format=3, consolidated=False)
+    with written_whole(path) as (folder,):
+        for key, buffer in content.items():  # Zarr's own writer goes on in the background after a failure
+            (folder / key).parent.mkdir(parents=True, exist_ok=True)
+            (folder / key).write_bytes(buffer.to_bytes())
 
 
 def _opened(path: Path) -> xr.Dataset:
