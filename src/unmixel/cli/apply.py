@@ -35,11 +35,10 @@ def apply(
 ) -> None:
     """Unmix another scene by a fitted model."""
     limit_threads(threads)
-    from rich.console import Console
-
     from unmixel.cli.figures import figures_of
     from unmixel.cli.progress import ProgressReport
     from unmixel.cli.provenance import add_provenance, command_line, input_record
+    from unmixel.cli.screen import screen
     from unmixel.cli.summary import print_summary
     from unmixel.io import open_scene
     from unmixel.io.result_folder import write_result_folder
@@ -57,4 +56,4 @@ def apply(
         )
         figures = figures_of(opened, result)
         write_result_folder(result, output, fitted=fitted, figures=figures, overwrite=overwrite)
-    print_summary(result, output, Console())
+    print_summary(result, output, screen())

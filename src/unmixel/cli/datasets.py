@@ -4,16 +4,17 @@ from __future__ import annotations
 
 
 def datasets() -> None:
-    """List the public scenes that unmixel knows."""
-    from rich.console import Console
-    from rich.table import Table
+    """List the public scenes that unmixel knows.
+
+    With the kind of truth each has: exact (simulated), independent (measured on the ground) or derived (an
+    unmixing of the scene itself, so agreement with it is agreement with that unmixing).
+    """
+    import typer
 
     from unmixel.datasets import describe, list_datasets
 
-    table = Table()
-    for heading in ("name", "scene", "truth", "cite"):
-        table.add_column(heading)
     for name in list_datasets():
         found = describe(name)
-        table.add_row(name, found.title, found.truth, found.citation)
-    Console().print(table)
+        kind = "" if found.truth_kind == "none" else f"{found.truth_kind}: "
+        typer.echo(f"{name}\n  scene  {found.title}\n  truth  {kind}{found.truth}\n  cite   {found.citation}")
+    typer.echo('\nIn Python: scene, truth = unmixel.datasets.open_dataset("samson")')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -39,31 +39,30 @@ def demo(
     The simulated scene needs no network. "samson" is a real one: found in UNMIXEL_DATA_DIR, or downloaded.
     """
     limit_threads(threads)
-    from rich.console import Console
-
     from unmixel.cli.provenance import command_line
     from unmixel.cli.scene_report import print_scene
+    from unmixel.cli.screen import screen
     from unmixel.io import open_scene
     from unmixel.io.whole_folder import whole_folder, write_provenance
     from unmixel.result import environment, save_result
 
-    console = Console()
     with whole_folder(output, overwrite=overwrite) as folder:
         if scene is DemoScene.samson:
-            opened, truth, shown = _samson()
+            path, opened, truth = _samson()
+            shown = path
         else:
             path, truth = _simulated(folder, seed)
-            opened, shown = open_scene(path), str(output / path.name)
-        console.print(f"$ unmixel info {shown}", highlight=False, markup=False)
-        print_scene(opened, shown, console)
+            opened, shown = open_scene(path), output / path.name
+        screen().print(f"$ unmixel info {shown}", soft_wrap=True)
+        print_scene(opened, str(shown), screen())
         save_result(truth, folder / "truth.zarr")
-        _unmix_and_compare(opened, truth, shown, folder, output, seed)
+        _unmix_and_compare(opened, truth, path, shown, folder, output, seed)
         write_provenance(folder, {"command": command_line(), "seed": seed, "environment": environment()})
-    console.print(f"written to {output}/", highlight=False, markup=False)
+    screen().print(f"written to {output}/", soft_wrap=True)
 
 
 def _simulated(folder: Path, seed: int) -> tuple[Path, xr.Dataset]:
-    """Write the simulated scene as a user would get it."""
+    """Write the simulated scene as a user would get it, and return its file and its truth."""
     from unmixel.io import write_envi
     from unmixel.simulate import simulate_demo
 
@@ -72,47 +71,45 @@ def _simulated(folder: Path, seed: int) -> tuple[Path, xr.Dataset]:
     return folder / "scene.img", truth
 
 
-def _samson() -> tuple[xr.DataArray, xr.Dataset, str]:
-    from unmixel.datasets import open_dataset
+def _samson() -> tuple[Path, xr.DataArray, xr.Dataset]:
+    from unmixel.datasets import fetch, open_dataset
 
     opened, truth = open_dataset("samson")
     assert truth is not None
-    return opened, truth, "samson"
+    return fetch("samson") / "Samson.mat", opened, truth
 
 
 def _unmix_and_compare(
-    scene: xr.DataArray, truth: xr.Dataset, shown: str, folder: Path, output: Path, seed: int
+    scene: xr.DataArray,
+    truth: xr.Dataset,
+    path: Path,
+    shown: Path,
+    folder: Path,
+    output: Path,
+    seed: int,
 ) -> None:
-    from rich.console import Console
-
+    """Unmix by every method into its own folder, and put the maps beside the truth."""
     from unmixel import plot
-    from unmixel.cli.comparison import Agreement, agreement, in_order_of, print_comparison
+    from unmixel.cli.comparison import agreement, in_order_of, print_comparison
     from unmixel.cli.figures import figures_of
     from unmixel.cli.progress import ProgressReport
-    from unmixel.cli.provenance import add_provenance, command_line
+    from unmixel.cli.provenance import add_provenance, command_line, input_record
+    from unmixel.cli.screen import screen
     from unmixel.io.result_folder import write_result_folder
     from unmixel.unmixing import make_method
 
-    console = Console()
-    ordered: dict[str, Any] = {}
-    found: dict[str, Agreement] = {}
     n_endmembers = truth.sizes["endmember"]
+    source = {**input_record(path), "path": str(shown.resolve())}
+    results: dict[str, xr.Dataset] = {}
     for name in METHODS:
-        target = output / name
-        console.print(
-            f"$ unmixel unmix {shown} -p {n_endmembers} --method {name} -o {target}",
-            highlight=False,
-            markup=False,
-        )
+        command = f"$ unmixel unmix {shown} -p {n_endmembers} --method {name} -o {output / name}"
+        screen().print(command, soft_wrap=True)
         with ProgressReport() as report:
             fitted = make_method(name, n_endmembers=n_endmembers, seed=seed).fit(scene, progress=report)
-            result = add_provenance(
-                fitted.unmix(scene, progress=report), command=command_line(), input={"path": shown}
-            )
-            figures = figures_of(scene, result)
-            write_result_folder(result, folder / name, fitted=fitted, figures=figures)
-        ordered[name] = in_order_of(truth, result)
-        found[name] = agreement(truth, ordered[name])
-    plot.comparison(ordered, truth).savefig(folder / "comparison.png", dpi=150)
-    kind = truth.attrs.get("truth_kind", "known")
-    print_comparison(found, f"{shown}: beside the {kind} truth", console)
+            result = fitted.unmix(scene, progress=report)
+        result = add_provenance(result, command=command_line(), input=source)
+        write_result_folder(result, folder / name, fitted=fitted, figures=figures_of(scene, result))
+        results[name] = in_order_of(truth, result)
+    plot.comparison(results, truth).savefig(folder / "comparison.png", dpi=150)
+    rows = {name: agreement(truth, result) for name, result in results.items()}
+    print_comparison(rows, f"beside the {truth.attrs['truth_kind']} truth", screen())

@@ -12,9 +12,8 @@ def info(scene: SceneFile, bands: Bands = None, scale: Scale = None, threads: Th
     whether it looks like reflectance.
     """
     limit_threads(threads)
-    from rich.console import Console
-
     from unmixel.cli.scene_report import print_scene
+    from unmixel.cli.screen import screen
     from unmixel.io import open_scene
 
-    print_scene(open_scene(scene, leave_out=parse_bands(bands), scale=scale), str(scene), Console())
+    print_scene(open_scene(scene, leave_out=parse_bands(bands), scale=scale), str(scene), screen())

@@ -5,15 +5,10 @@ from __future__ import annotations
 
 def methods() -> None:
     """List the unmixing methods."""
-    from rich.console import Console
-    from rich.table import Table
+    import typer
 
     from unmixel.registry import get_method, list_methods
 
-    table = Table()
-    for heading in ("method", "what it does", "reference"):
-        table.add_column(heading)
     for name in list_methods():
         kind = get_method(name)
-        table.add_row(name, kind.summary, kind.reference)
-    Console().print(table)
+        typer.echo(f"{name}\n  what   {kind.summary}\n  cite   {kind.reference}")

@@ -11,6 +11,8 @@ import xarray as xr
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from unmixel.cli.screen import screen
+
 
 class ProgressReport:
     """A progress callback for `Method.fit` and `Fitted.unmix` (see `unmixel.methods._protocol.Progress`).
@@ -19,7 +21,7 @@ class ProgressReport:
     """
 
     def __init__(self, console: Console | None = None, *, every_s: float = 5.0) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or screen(stderr=True)
         self._every_s = every_s
         self._said: dict[str, float] = {}
         self._tasks: dict[str, TaskID] = {}
@@ -28,7 +30,7 @@ class ProgressReport:
             BarColumn(),
             TextColumn("{task.completed:g}/{task.total:g}"),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[beside]}", markup=False),
+            TextColumn("{task.fields[beside]}"),
             console=self._console,
             transient=True,
         )
@@ -41,11 +43,12 @@ class ProgressReport:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        if self._console.is_terminal:
+            self._bars.stop()
 
     def say(self, text: str) -> None:
         """Print one line."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(text, soft_wrap=True)
 
     def say_scene(self, scene: xr.DataArray, path: Path) -> None:
         """Print what was read, and what was done to it."""

@@ -28,8 +28,8 @@ def print_scene(scene: xr.DataArray, title: str, console: Console) -> None:
         table.add_row("on reading", line)
     warning = looks_like_reflectance(scene)
     table.add_row("plausible", f"warning: {warning}" if warning else "yes: the values look like reflectance")
-    console.print(title, highlight=False, markup=False, soft_wrap=True)
-    console.print(table, highlight=False, markup=False)
+    console.print(title, soft_wrap=True)
+    console.print(table)
 
 
 def _geometry(scene: xr.DataArray) -> dict[str, str]:

@@ -17,9 +17,9 @@ def print_summary(result: xr.Dataset, folder: Path, console: Console) -> None:
     """Print the summary of a result that was written to a folder."""
     console.print(_abundance_table(result))
     for line in _lines(result, provenance_of(result)):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     files = ", ".join(sorted(path.name + ("/" if path.is_dir() else "") for path in folder.iterdir()))
-    console.print(f"written to {folder}/: {files}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"written to {folder}/: {files}", soft_wrap=True)
 
 
 def _abundance_table(result: xr.Dataset) -> Table:

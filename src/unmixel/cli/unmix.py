@@ -81,12 +81,11 @@ def unmix(
 
 
 def _unmix_file(scene_path: Path, output: Path, run: RunConfig, *, overwrite: bool) -> None:
-    from rich.console import Console
-
     from unmixel.cli.figures import figures_of
     from unmixel.cli.hyperparameters import checked_hyperparameters
     from unmixel.cli.progress import ProgressReport
     from unmixel.cli.provenance import add_provenance, command_line, input_record
+    from unmixel.cli.screen import screen
     from unmixel.cli.summary import print_summary
     from unmixel.io import open_scene
     from unmixel.io.result_folder import write_result_folder
@@ -110,7 +109,7 @@ def _unmix_file(scene_path: Path, output: Path, run: RunConfig, *, overwrite: bo
         report.say("writing maps and figures")
         figures = figures_of(scene, result)
         write_result_folder(result, output, fitted=fitted, figures=figures, overwrite=overwrite)
-    print_summary(result, output, Console())
+    print_summary(result, output, screen())
 
 
 def _given_endmembers(run: RunConfig, scene: xr.DataArray) -> tuple[xr.DataArray | None, dict[str, Any]]:
