@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unmixel.errors import BundleError
-from unmixel.solvers import constrained_least_squares, fcls, kkt_residual, nnls, scaled_nnls
+from unmixel.solvers import active_set, fcls, kkt_residual, nnls, scaled_nnls
 
 SOLVERS = [(fcls, True), (nnls, False)]
 
@@ -208,7 +208,7 @@ def test_bad_endmembers_are_refused():
 
 def test_a_wrong_answer_for_a_single_pixel_is_never_returned(monkeypatch):
     pixels, endmembers, _ = simulate(3, 70, 40)
-    monkeypatch.setattr(constrained_least_squares, "lawson_hanson", lambda matrix, target: (np.ones(70), 0.0))
+    monkeypatch.setattr(active_set, "lawson_hanson", lambda matrix, target: (np.ones(70), 0.0))
     for solver in (fcls, nnls):
         with pytest.raises(BundleError, match="optimality residual"):
             solver(pixels, endmembers)
@@ -219,7 +219,7 @@ def test_a_single_pixel_without_an_answer_is_reported(monkeypatch):
         raise RuntimeError("Maximum number of iterations reached.")
 
     pixels, endmembers, _ = simulate(3, 70, 40)
-    monkeypatch.setattr(constrained_least_squares, "lawson_hanson", gives_up)
+    monkeypatch.setattr(active_set, "lawson_hanson", gives_up)
     with pytest.raises(BundleError, match="Maximum number of iterations"):
         nnls(pixels, endmembers)
 

@@ -11,7 +11,8 @@ from jaxtyping import Float, Integer
 
 from unmixel.methods._protocol import QUANTILES, EndmemberSpectra, Fitted, Method, Progress
 from unmixel.scene import good_bands, pixels_of
-from unmixel.solvers.constrained_least_squares import ConstrainedLeastSquares, divide_by_sum
+from unmixel.solvers.active_set import ConstrainedLeastSquares
+from unmixel.solvers.constrained_least_squares import divide_by_sum
 
 
 class FittedLeastSquares(Fitted):

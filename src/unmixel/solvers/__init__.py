@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from unmixel.solvers.constrained_least_squares import ConstrainedLeastSquares, fcls, nnls, scaled_nnls
+from unmixel.solvers.active_set import ConstrainedLeastSquares
+from unmixel.solvers.constrained_least_squares import fcls, nnls, scaled_nnls
 from unmixel.solvers.kkt import kkt_residual
 from unmixel.solvers.simplex_projection import project_to_simplex
 
