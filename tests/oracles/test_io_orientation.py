@@ -69,16 +69,12 @@ def test_tiff_with_an_awkward_header(data_dir: Path) -> None:
     np.testing.assert_allclose(scene.fwhm.values[:2], 4.76)
     with rasterio.open(folder / "DLR_HySU_HS_full.tif") as file:
         counts = file.read([1, 135])
-    np.testing.assert_array_equal(
-        scene.values[:, :, [0, 134]], np.moveaxis(counts, 0, 2) / np.float32(10_000)
-    )
+    np.testing.assert_array_equal(scene.values[:, :, [0, 134]], np.moveaxis(counts, 0, 2) / np.float32(10_000))
     assert valid_pixels(scene).all()
     assert open_scene(folder / "DLR_HySU_HS_full.hdr").identical(scene)
 
 
-@pytest.mark.parametrize(
-    ("region", "label"), [("redMetal", "Red Metal Sheets"), ("blueFabric", "Blue Fabric")]
-)
+@pytest.mark.parametrize(("region", "label"), [("redMetal", "Red Metal Sheets"), ("blueFabric", "Blue Fabric")])
 def test_targets_lie_where_the_regions_say(data_dir: Path, region: str, label: str) -> None:
     folder = data_dir / "dlr_hysu"
     scene = open_scene(folder / "DLR_HySU_HS_full.tif")

@@ -176,9 +176,7 @@ def test_without_wavelengths_the_number_of_bands_decides(tmp_path: Path) -> None
     with pytest.raises(BundleError, match="of 5 bands for a scene of 2, and it has no wavelengths"):
         open_bundle(tmp_path / "a.sli", scene=a_scene([500.0, 600.0]))
     write_sli(a_bundle(), tmp_path / "b.sli")
-    np.testing.assert_array_equal(
-        open_bundle(tmp_path / "b.sli", scene=a_scene(None)).values, a_bundle().values
-    )
+    np.testing.assert_array_equal(open_bundle(tmp_path / "b.sli", scene=a_scene(None)).values, a_bundle().values)
 
 
 @pytest.mark.parametrize("scale", [100, 10_000])

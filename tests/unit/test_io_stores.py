@@ -102,9 +102,7 @@ def test_a_truncated_netcdf(tmp_path: Path, kept: float) -> None:
 
 
 def test_other_netcdf_and_results(tmp_path: Path) -> None:
-    xr.Dataset({"radiance": (("down", "cross"), np.zeros((3, 4)))}).to_netcdf(
-        tmp_path / "a.nc", engine="h5netcdf"
-    )
+    xr.Dataset({"radiance": (("down", "cross"), np.zeros((3, 4)))}).to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
     with pytest.raises(SceneError, match="radiance"):
         open_scene(tmp_path / "a.nc")
     xr.Dataset({"abundance": (("y", "x", "endmember"), np.zeros((3, 4, 2)))}).to_zarr(

@@ -19,15 +19,11 @@ from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
 SHAPE = (4, 6, 5)
 
 
-def write_tiff(
-    path: Path, values: np.ndarray, *, tags: list[dict[str, Any]] | None = None, **profile: Any
-) -> Path:
+def write_tiff(path: Path, values: np.ndarray, *, tags: list[dict[str, Any]] | None = None, **profile: Any) -> Path:
     rows, columns, bands = values.shape
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with rasterio.open(
-            path, "w", "GTiff", columns, rows, bands, dtype=values.dtype.name, **profile
-        ) as file:
+        with rasterio.open(path, "w", "GTiff", columns, rows, bands, dtype=values.dtype.name, **profile) as file:
             file.write(np.moveaxis(values, 2, 0))
             for band, said in enumerate(tags or [], start=1):
                 file.update_tags(band, **said)
@@ -43,9 +39,7 @@ def reflectance() -> np.ndarray:
 )
 def test_values_and_place(tmp_path: Path, layout: dict[str, str]) -> None:
     transform = Affine(30, 0, 4e5, 0, -30, 6e6)
-    path = write_tiff(
-        tmp_path / "s.tif", reflectance(), crs=CRS.from_epsg(32719), transform=transform, **layout
-    )
+    path = write_tiff(tmp_path / "s.tif", reflectance(), crs=CRS.from_epsg(32719), transform=transform, **layout)
     scene = open_scene(path)
     np.testing.assert_array_equal(scene.values, reflectance())
     assert transform_of(scene) == transform

@@ -14,9 +14,7 @@ from unmixel.io.wavelength_units import to_nanometres
 from unmixel.io.whole_file import written_whole
 from unmixel.spectra import check_bundle, make_bundle
 
-_LAYOUTS = (
-    "a column of wavelengths and a column for each spectrum, or a row of wavelengths and a row for each"
-)
+_LAYOUTS = "a column of wavelengths and a column for each spectrum, or a row of wavelengths and a row for each"
 
 
 def read_bundle_csv(path: Path) -> xr.DataArray:
@@ -45,17 +43,13 @@ def read_bundle_csv(path: Path) -> xr.DataArray:
     else:
         names = [name.strip().lower() for name in header]
         widths = next((i for i, name in enumerate(names) if i and name.startswith("fwhm")), None)
-        columns = [
-            i for i, name in enumerate(names) if i and i != widths and name not in ("good_band", "bbl")
-        ]
+        columns = [i for i, name in enumerate(names) if i and i != widths and name not in ("good_band", "bbl")]
         table = _values(path, rows)
         labels, spectra = [header[i].strip() for i in columns], table[:, columns].T
         wavelength = table[:, 0] if names[0].startswith(("wavelength", "wl", "lambda", "nm", "um")) else None
         fwhm, unit = (None if widths is None else table[:, widths]), _unit(names[0])
         if wavelength is None and not names[0].startswith(("band", "channel", "#")):
-            raise BundleError(
-                f"{path} whose first column is {header[0]!r}", _LAYOUTS, "call the column 'wavelength'"
-            )
+            raise BundleError(f"{path} whose first column is {header[0]!r}", _LAYOUTS, "call the column 'wavelength'")
     return _bundle(path, spectra, labels, wavelength, fwhm, unit)
 
 
@@ -95,9 +89,7 @@ def _table(path: Path) -> tuple[list[str], list[list[str]]]:
         raise BundleError(f"{path} with {len(rows)} rows of {len(rows[0]) if rows else 0} cells", _LAYOUTS)
     for number, row in enumerate(rows, start=1):
         if len(row) != len(rows[0]):
-            raise BundleError(
-                f"{path} with {len(row)} cells in row {number}", f"{len(rows[0])} as in the header"
-            )
+            raise BundleError(f"{path} with {len(row)} cells in row {number}", f"{len(rows[0])} as in the header")
     return rows[0], rows[1:]
 
 
@@ -117,9 +109,7 @@ def _values(path: Path, rows: list[list[str]]) -> NDArray[np.float64]:
 
 def _unit(name: str) -> str:
     """Return the unit in a column's name: ``wavelength_nm``, ``wavelength [um]``."""
-    words = (
-        name.replace("_", " ").replace("[", " ").replace("]", " ").replace("(", " ").replace(")", " ").split()
-    )
+    words = name.replace("_", " ").replace("[", " ").replace("]", " ").replace("(", " ").replace(")", " ").split()
     return next((word for word in words if word in ("nm", "um", "µm", "μm", "micrometers", "nanometers")), "")
 
 

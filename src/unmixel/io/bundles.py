@@ -92,13 +92,9 @@ def _in_units_of(scene: xr.DataArray, bundle: xr.DataArray, file: Path) -> xr.Da
         return bundle
     divisor = next((d for d in (100.0, 10_000.0) if 0.02 * d < brightest <= 1.5 * d), None)
     if divisor is None:
-        raise BundleError(
-            f"{file} with values up to {brightest:g}", "reflectance, about 0 to 1, as in the scene"
-        )
+        raise BundleError(f"{file} with values up to {brightest:g}", "reflectance, about 0 to 1, as in the scene")
     scaled = bundle / np.float32(divisor)
-    scaled.attrs["reading"] = [
-        f"values up to {brightest:.4g} divided by {divisor:g}: the scene is in reflectance"
-    ]
+    scaled.attrs["reading"] = [f"values up to {brightest:.4g} divided by {divisor:g}: the scene is in reflectance"]
     return scaled
 
 
@@ -113,9 +109,7 @@ def _on_bands_of(scene: xr.DataArray, bundle: xr.DataArray, file: Path) -> xr.Da
                 f"{file} of {len(given)} bands for a scene of {len(wanted)}, and {side} no wavelengths",
                 "the same bands, or wavelengths in both",
             )
-        return bundle.assign_coords(
-            {name: scene[name] for name in ("wavelength", "fwhm") if name in scene.coords}
-        )
+        return bundle.assign_coords({name: scene[name] for name in ("wavelength", "fwhm") if name in scene.coords})
     fwhm = scene["fwhm"].values if "fwhm" in scene.coords else None
     try:
         return resample(bundle, wanted, fwhm, good_band=good_bands(scene))

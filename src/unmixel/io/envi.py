@@ -34,13 +34,9 @@ def read_envi(data: Path, header_path: Path) -> RawScene:
     """
     header = read_envi_header(header_path)
     if header.text("interleave").lower() not in ("bil", "bip", "bsq"):
-        raise SceneError(
-            f"{header_path} with interleave = {header.text('interleave') or 'nothing'}", "bil, bip or bsq"
-        )
+        raise SceneError(f"{header_path} with interleave = {header.text('interleave') or 'nothing'}", "bil, bip or bsq")
     if header.text("file type").lower() == "envi spectral library":
-        raise SceneError(
-            f"{data}, a spectral library", "a scene", "open it with open_bundle, or give it as --bundle"
-        )
+        raise SceneError(f"{data}, a spectral library", "a scene", "open it with open_bundle, or give it as --bundle")
     header.check_size(data)
     read_by_gdal = find_header(data)
     if read_by_gdal is None or not read_by_gdal.samefile(header_path):
@@ -98,9 +94,7 @@ def write_envi(scene: xr.DataArray, path: str | Path) -> None:
     check_scene(scene)
     target = Path(path)
     if target.suffix.lower() == ".hdr":
-        raise OutputError(
-            f"{target} as an ENVI data file", "another suffix, such as .img", "the header is written too"
-        )
+        raise OutputError(f"{target} as an ENVI data file", "another suffix, such as .img", "the header is written too")
     header = target.with_suffix(".hdr")
     if header.exists():
         raise OutputError(f"{header} exists", "a name that is free", "remove it or choose another")

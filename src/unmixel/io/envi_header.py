@@ -58,9 +58,7 @@ class EnviHeader:
         """Return lines, samples and bands."""
         shape = self.whole("lines"), self.whole("samples"), self.whole("bands")
         if min(shape) < 1:
-            raise SceneError(
-                f"{self.path} with {shape[0]} lines, {shape[1]} samples, {shape[2]} bands", "one or more"
-            )
+            raise SceneError(f"{self.path} with {shape[0]} lines, {shape[1]} samples, {shape[2]} bands", "one or more")
         return shape
 
     def dtype(self) -> np.dtype:
@@ -83,9 +81,7 @@ class EnviHeader:
             If it is not.
         """
         if self.whole("file compression", 0):
-            raise SceneError(
-                f"{data}, compressed", "an uncompressed ENVI file", "decompress it with ENVI or GDAL"
-            )
+            raise SceneError(f"{data}, compressed", "an uncompressed ENVI file", "decompress it with ENVI or GDAL")
         lines, samples, bands = self.shape()
         offset, dtype = self.whole("header offset", 0), self.dtype()
         expected, given = offset + lines * samples * bands * dtype.itemsize, data.stat().st_size
@@ -113,9 +109,7 @@ def read_envi_header(path: Path) -> EnviHeader:
         text = raw.decode("latin-1")
     lines = text.splitlines()
     if not lines or not lines[0].strip().startswith("ENVI"):
-        raise SceneError(
-            f"{path}, which is no ENVI header", "'ENVI' on its first line", "give the scene's own file"
-        )
+        raise SceneError(f"{path}, which is no ENVI header", "'ENVI' on its first line", "give the scene's own file")
     fields: dict[str, str | list[str]] = {}
     key, inside = "", ""
     for line in lines[1:]:
@@ -152,9 +146,7 @@ def find_header(data: Path) -> Path | None:
     beside = [
         folder_entry
         for name in (f"{data.stem}.hdr", f"{data.name}.hdr", f"{data.stem}.HDR", f"{data.name}.HDR")
-        if (folder_entry := data.with_name(name)).is_file()
-        and folder_entry != data
-        and is_envi_header(folder_entry)
+        if (folder_entry := data.with_name(name)).is_file() and folder_entry != data and is_envi_header(folder_entry)
     ]
     return beside[0] if beside else None
 
@@ -221,9 +213,7 @@ def _one_per_band(
     if given is None:
         return np.full(n_bands, default)
     if len(given) not in (1, n_bands):
-        raise SceneError(
-            f"{header.path} with {len(given)} gains or offsets for {n_bands} bands", "one for each band"
-        )
+        raise SceneError(f"{header.path} with {len(given)} gains or offsets for {n_bands} bands", "one for each band")
     return np.broadcast_to(given, (n_bands,)).astype(np.float64)
 
 

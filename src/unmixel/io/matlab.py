@@ -75,9 +75,7 @@ def read_matlab(path: Path, variable: str | None = None) -> RawScene:
     return _raw_scene(layout, dtype, read, small)
 
 
-def _raw_scene(
-    layout: _Layout, dtype: np.dtype, read: partial[NDArray], small: Mapping[str, NDArray]
-) -> RawScene:
+def _raw_scene(layout: _Layout, dtype: np.dtype, read: partial[NDArray], small: Mapping[str, NDArray]) -> RawScene:
     n_bands = layout.shape[2]
     notes = [f"variable {layout.name!r} of the MATLAB file"]
     if layout.axes in ("bp", "pb") and layout.shape[1] == 1:
@@ -88,9 +86,7 @@ def _raw_scene(
         notes.append(f"maxValue = {float(maximum[0]):g} of the file taken as a reflectance of 1")
     if "slectbands" in small and len(small["slectbands"]) == n_bands:
         chosen = small["slectbands"]
-        notes.append(
-            f"the sensor's bands {int(chosen.min())} to {int(chosen.max())}, {n_bands} of them (SlectBands)"
-        )
+        notes.append(f"the sensor's bands {int(chosen.min())} to {int(chosen.max())}, {n_bands} of them (SlectBands)")
     wavelength = next((small[name] for name in sorted(_WAVELENGTH & small.keys())), None)
     flags = next((small[name] for name in ("good_band", "good_bands", "bbl") if name in small), None)
     return RawScene(
@@ -114,9 +110,7 @@ def _choose(
     n_bands = _first_whole(small, _BANDS)
     if n_bands is None:
         n_bands = next((small[name].size for name in sorted(_WAVELENGTH & small.keys())), None)
-    arrays = {
-        name: shape for name, shape in shapes.items() if max(shape) != int(np.prod(shape)) and len(shape) <= 3
-    }
+    arrays = {name: shape for name, shape in shapes.items() if max(shape) != int(np.prod(shape)) and len(shape) <= 3}
     if variable is not None:
         if variable not in arrays:
             raise SceneError(
@@ -135,9 +129,7 @@ def _choose(
         return _Layout(name, (shape[0], shape[1], shape[2]), "yxb")
     if pixels is not None and pixels in shape:
         across = shape[1] == pixels
-        return _Layout(
-            name, (rows or 0, columns or 0, shape[0] if across else shape[1]), "bp" if across else "pb"
-        )
+        return _Layout(name, (rows or 0, columns or 0, shape[0] if across else shape[1]), "bp" if across else "pb")
     across = name in ("Y", "V") or shape[0] <= shape[1]
     if n_bands in shape:
         across = shape[0] == n_bands
@@ -163,10 +155,7 @@ def _largest(path: Path, arrays: Mapping[str, tuple[int, ...]]) -> str:
 
 
 def _listed(arrays: Mapping[str, tuple[int, ...]]) -> str:
-    return (
-        ", ".join(f"{name} ({' x '.join(map(str, shape))})" for name, shape in sorted(arrays.items()))
-        or "none"
-    )
+    return ", ".join(f"{name} ({' x '.join(map(str, shape))})" for name, shape in sorted(arrays.items())) or "none"
 
 
 def _first_whole(small: Mapping[str, NDArray], names: set[str]) -> int | None:
@@ -209,9 +198,7 @@ def _read_hdf5_rows(path: Path, layout: _Layout, first: int, last: int) -> NDArr
 
 def _shapes_of_version_5(path: Path) -> dict[str, tuple[int, ...]]:
     _check_complete(path)
-    return {
-        name: shape for name, shape, kind in scipy.io.whosmat(path) if kind in _NUMERIC and 0 not in shape
-    }
+    return {name: shape for name, shape, kind in scipy.io.whosmat(path) if kind in _NUMERIC and 0 not in shape}
 
 
 def _load_from_version_5(path: Path, name: str) -> NDArray:

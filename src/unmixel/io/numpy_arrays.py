@@ -23,11 +23,8 @@ def read_npy(path: Path) -> RawScene:
     SceneError
         If the file is damaged, or holds objects or another number of axes.
     """
-    try:
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise SceneError(f"{path}: {error}", "a complete array of numbers") from error
-    return RawScene(shape=_shape(path, stored), dtype=stored.dtype, read=partial(_rows_of, stored))
+    stored = _mapped(path)
+    return RawScene(shape=_shape(path, stored), dtype=stored.dtype, read=partial(_rows_of_file, path))
 
 
 def read_npz(path: Path, variable: str | None = None) -> RawScene:
@@ -43,15 +40,11 @@ def read_npz(path: Path, variable: str | None = None) -> RawScene:
             arrays = {name: file[name] for name in file.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise SceneError(f"{path}: {error}", "a complete .npz file with arrays of numbers") from error
-    candidates = {
-        name: array for name, array in arrays.items() if array.ndim in (2, 3) and array.dtype.kind in "iuf"
-    }
+    candidates = {name: array for name, array in arrays.items() if array.ndim in (2, 3) and array.dtype.kind in "iuf"}
     listed = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
     sizes = {name: array.size for name, array in candidates.items()}
     largest = [name for name, size in sizes.items() if size == max(sizes.values())]
-    name = variable or (
-        "reflectance" if "reflectance" in candidates else largest[0] if len(largest) == 1 else ""
-    )
+    name = variable or ("reflectance" if "reflectance" in candidates else largest[0] if len(largest) == 1 else "")
     if name not in candidates:
         raise SceneError(
             f"{path} with {listed}",
@@ -82,3 +75,14 @@ def _shape(path: Path, stored: NDArray) -> tuple[int, int, int]:
 def _rows_of(stored: NDArray, first: int, last: int) -> NDArray:
     rows = stored[first:last]
     return np.asarray(rows if rows.ndim == 3 else rows[:, None, :])
+
+
+def _mapped(path: Path) -> NDArray:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise SceneError(f"{path}: {error}", "a complete array of numbers") from error
+
+
+def _rows_of_file(path: Path, first: int, last: int) -> NDArray:
+    return _rows_of(_mapped(path), first, last)

@@ -73,6 +73,7 @@ def open_scene(
     (array([450., 550., 650.]), [True, True, False])
     >>> print(*scene.attrs["reading"], sep="\\n")
     array 'counts' of the file
+    stored as int16
     wavelength unit not given: 0.45 to 0.65 taken as micrometres
     values divided by 10000 (as asked)
     1 bands within 600 to 700 left out as asked
@@ -121,7 +122,7 @@ def _scene_of(
     raw: RawScene, leave_out: Sequence[tuple[float | int, float | int]], scale: float | int | None
 ) -> xr.DataArray:
     _check_spectral(raw)
-    notes = list(raw.notes)
+    notes = [*raw.notes, f"stored as {raw.dtype.name}"]
     wavelength, fwhm = _in_nanometres(raw, notes)
     values = _calibrated(raw, scale, notes)
     good = np.ones(raw.shape[2], dtype=bool) if raw.good_band is None else raw.good_band
@@ -157,9 +158,7 @@ def _check_spectral(raw: RawScene) -> None:
         raise SceneError(f"a colour picture ({n_bands} bands of 8 bits)", "a scene with many spectral bands")
 
 
-def _in_nanometres(
-    raw: RawScene, notes: list[str]
-) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+def _in_nanometres(raw: RawScene, notes: list[str]) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
     if raw.wavelength is None:
         notes.append("no wavelengths in the file")
         return None, None
@@ -185,19 +184,15 @@ def _calibrated(raw: RawScene, scale: float | int | None, notes: list[str]) -> N
     for first in range(0, rows, step):
         last = min(first + step, rows)
         block = raw.read(first, last)
-        missing = (
-            np.isin(block, np.array(fills, dtype=raw.dtype)) if fills else np.zeros(block.shape, dtype=bool)
-        )
+        missing = np.isin(block, np.array(fills, dtype=raw.dtype)) if fills else np.zeros(block.shape, dtype=bool)
         filled += int(missing.sum())
         nothing = np.asarray(~block.any(axis=2))
         empty += int(nothing.sum())
         missing |= nothing[:, :, None]
         values[first:last] = block if identity else block * np.asarray(gain, np.float64) + offset
         values[first:last][missing] = np.nan
-    if filled:
-        notes.append(
-            f"{filled} values equal to the fill value {', '.join(f'{v:g}' for v in fills)} made invalid"
-        )
+    if fills:
+        notes.append(f"{filled} values equal to the fill value {', '.join(f'{v:g}' for v in fills)} made invalid")
     if 0 < empty < rows * columns:
         notes.append(f"{empty} pixels masked: zero in every band")
     return values

@@ -87,9 +87,7 @@ def _by_first_bytes(path: Path) -> Recognised:
         return Recognised("envi", path, header)
     for magic, what in _PICTURES.items():
         if first.startswith(magic):
-            raise SceneError(
-                f"{path}, {what}", "a scene with many spectral bands", "give the file it was made from"
-            )
+            raise SceneError(f"{path}, {what}", "a scene with many spectral bands", "give the file it was made from")
     if path.suffix.lower() == ".hdr":
         raise SceneError(
             f"{path}, which is no ENVI header",

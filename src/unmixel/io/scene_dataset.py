@@ -49,9 +49,7 @@ def described_in(dataset: xr.Dataset, path: Path) -> dict[str, Any]:
         raise SceneError(f"{path}, a result of unmixing", "a scene", "open it with open_result")
     found = dataset.get("reflectance")
     if found is None or found.dims != DIMS or "wavelength" not in found.coords:
-        variables = ", ".join(
-            f"{name} {tuple(map(str, var.dims))}" for name, var in dataset.data_vars.items()
-        )
+        variables = ", ".join(f"{name} {tuple(map(str, var.dims))}" for name, var in dataset.data_vars.items())
         raise SceneError(
             f"{path} with the variables {variables or '(none)'}",
             "a scene written by unmixel: 'reflectance' (y, x, band) with 'wavelength'",

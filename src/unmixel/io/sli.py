@@ -24,9 +24,7 @@ def read_sli(data: Path, header_path: Path) -> xr.DataArray:
     """
     header = read_envi_header(header_path)
     if header.text("file type").lower() != "envi spectral library":
-        raise BundleError(
-            f"{data} of file type {header.text('file type') or 'unknown'!r}", "an ENVI spectral library"
-        )
+        raise BundleError(f"{data} of file type {header.text('file type') or 'unknown'!r}", "an ENVI spectral library")
     header.check_size(data)
     n_spectra, n_bands, _ = header.shape()
     values = np.fromfile(data, dtype=header.dtype(), offset=header.whole("header offset", 0))
@@ -37,23 +35,18 @@ def read_sli(data: Path, header_path: Path) -> xr.DataArray:
     names = header.fields.get("spectra names", [])
     if isinstance(names, str) or len(names) != n_spectra:
         raise BundleError(
-            f"{header_path} with {0 if isinstance(names, str) else len(names)} spectra names for "
-            f"{n_spectra} spectra",
+            f"{header_path} with {0 if isinstance(names, str) else len(names)} spectra names for {n_spectra} spectra",
             "one for each (a name must not contain a comma)",
         )
     wavelength, fwhm = header.numbers("wavelength"), header.numbers("fwhm")
     if wavelength is None:
         return make_bundle(spectra, names)
     if len(wavelength) != n_bands:
-        raise BundleError(
-            f"{header_path} with {len(wavelength)} wavelengths for {n_bands} bands", "one for each"
-        )
+        raise BundleError(f"{header_path} with {len(wavelength)} wavelengths for {n_bands} bands", "one for each")
     factor, _ = to_nanometres(wavelength, header.text("wavelength units"))
     if factor is None:
         return make_bundle(spectra, names)
-    return make_bundle(
-        spectra, names, wavelength=wavelength * factor, fwhm=None if fwhm is None else fwhm * factor
-    )
+    return make_bundle(spectra, names, wavelength=wavelength * factor, fwhm=None if fwhm is None else fwhm * factor)
 
 
 def write_sli(bundle: xr.DataArray, path: str | Path) -> None:

@@ -69,9 +69,7 @@ def _described_by_tags(file: rasterio.DatasetReader) -> dict[str, Any]:
     return said
 
 
-def _with_header(
-    path: Path, header_path: Path, shape: tuple[int, int, int], said: dict[str, Any]
-) -> dict[str, Any]:
+def _with_header(path: Path, header_path: Path, shape: tuple[int, int, int], said: dict[str, Any]) -> dict[str, Any]:
     """Return what the ENVI header says, and what only the file says."""
     header = read_envi_header(header_path)
     if header.shape() != shape:

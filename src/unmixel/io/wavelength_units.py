@@ -46,9 +46,7 @@ def to_nanometres(wavelength: ArrayLike, unit: str = "") -> tuple[float | None, 
     if name == "index" or (name in _UNSAID and _counts_bands(values)):
         return None, "the file's wavelengths are band numbers: not used"
     if name not in _NANOMETRES and name not in _UNSAID:
-        raise SceneError(
-            f"wavelengths in {unit.strip()!r}", "nanometers or micrometers", "convert them in the file"
-        )
+        raise SceneError(f"wavelengths in {unit.strip()!r}", "nanometers or micrometers", "convert them in the file")
     lowest, highest = float(np.nanmin(values)), float(np.nanmax(values))
     if name in _NANOMETRES:
         factor = _NANOMETRES[name]

@@ -52,8 +52,6 @@ def written_whole(target: Path, *, companions: tuple[Path, ...] = ()) -> Iterato
         for path in reversed(targets):
             (workshop / path.name).rename(path)
     except OSError as error:
-        raise OutputError(
-            f"{target}: {error.strerror or error}", "a writable folder with enough space"
-        ) from error
+        raise OutputError(f"{target}: {error.strerror or error}", "a writable folder with enough space") from error
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
