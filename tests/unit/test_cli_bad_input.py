@@ -27,7 +27,8 @@ Unmixel = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def unmixel(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Unmixel:
-    """The program: `unmixel("unmix", path)` gives exit status, stdout and stderr."""
+    """The program without its figures: `unmixel("unmix", path)` gives exit status, stdout and stderr."""
+    monkeypatch.setattr("unmixel.cli.figures.figures_of", lambda scene, result: {})
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["unmixel", *map(str, arguments)])
@@ -171,9 +172,7 @@ def assert_one_line(status: int, err: str, *words: str) -> None:
 
 @pytest.mark.parametrize("command", ["unmix", "info"])
 @pytest.mark.parametrize("make", BAD_SCENES, ids=lambda make: make.__name__)
-def test_a_bad_scene_is_one_line(
-    make: Callable[[Path], Path], command: str, unmixel: Unmixel, tmp_path: Path
-) -> None:
+def test_a_bad_scene_is_one_line(make: Callable[[Path], Path], command: str, unmixel: Unmixel, tmp_path: Path) -> None:
     path = make(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     options = ("-p", 3, "-o", tmp_path / "out", "--method", "fcls") if command == "unmix" else ()
@@ -195,9 +194,7 @@ def test_too_few_endmembers(number: int, unmixel: Unmixel, tmp_path: Path) -> No
 
 def test_more_endmembers_than_the_rank(unmixel: Unmixel, tmp_path: Path) -> None:
     np.save(tmp_path / "scene.npy", mixtures(noise=0.0))
-    status, _, err = unmixel(
-        "unmix", tmp_path / "scene.npy", "-p", 5, "-o", tmp_path / "out", "--method", "fcls"
-    )
+    status, _, err = unmixel("unmix", tmp_path / "scene.npy", "-p", 5, "-o", tmp_path / "out", "--method", "fcls")
     assert_one_line(status, err, "5", "3")
     assert not (tmp_path / "out").exists()
 
@@ -209,9 +206,7 @@ def test_endmembers_that_do_not_cover_the_bands(option: str, unmixel: Unmixel, t
         np.random.default_rng(0).uniform(size=(2, 10)), ["a", "b"], wavelength=np.linspace(450, 900, 10)
     )
     write_bundle_csv(spectra, tmp_path / "short.csv")
-    status, _, err = unmixel(
-        "unmix", scene, option, tmp_path / "short.csv", "-o", tmp_path / "out", "--method", "fcls"
-    )
+    status, _, err = unmixel("unmix", scene, option, tmp_path / "short.csv", "-o", tmp_path / "out", "--method", "fcls")
     assert_one_line(status, err, "short.csv", "nm")
     assert not (tmp_path / "out").exists()
 
@@ -261,9 +256,7 @@ def test_an_endmember_file_that_exists(unmixel: Unmixel, tmp_path: Path) -> None
     (tmp_path / "spectra.csv").write_text("mine")
     status, _, err = unmixel("endmembers", good_scene(tmp_path), "-p", 3, "-o", tmp_path / "spectra.csv")
     assert_one_line(status, err, "exists")
-    status, _, err = unmixel(
-        "endmembers", good_scene(tmp_path / ".."), "-p", 3, "-o", tmp_path / "spectra.xls"
-    )
+    status, _, err = unmixel("endmembers", good_scene(tmp_path / ".."), "-p", 3, "-o", tmp_path / "spectra.xls")
     assert_one_line(status, err, ".csv, .sli, .nc")
     assert (tmp_path / "spectra.csv").read_text() == "mine"
 
@@ -293,7 +286,7 @@ def test_a_read_only_disk(unmixel: Unmixel, tmp_path: Path) -> None:
 
 def test_a_full_disk(unmixel: Unmixel, tmp_path: Path) -> None:
     scene = good_scene(tmp_path)
-    with small_disk(tmp_path / "disk", "size=256k") as disk:
+    with small_disk(tmp_path / "disk", "size=160k") as disk:
         (disk / "ballast").write_bytes(bytes(100_000))
         status, _, err = unmixel("unmix", scene, "-p", 3, "-o", disk / "out", "--method", "fcls")
         assert_one_line(status, err, "No space left", "free")
@@ -304,7 +297,7 @@ def test_a_full_disk(unmixel: Unmixel, tmp_path: Path) -> None:
     ("options", "words"),
     [
         (("--method", "magic"), ("method 'magic'", "fcls")),
-        (("--method", "fcls", "--epochs", 3), ("'epochs'", "fcls")),
+        (("--method", "fcls", "--epochs", 3), ("'n_epochs'", "fcls")),
         (("--bands", "green"), ("--bands 'green'", "1350-1450")),
         (("--bands", "900-800"), ("low to high",)),
         (("--endmembers", "a.csv", "--bundle", "b.csv", "--method", "fcls"), ("one of them",)),
@@ -331,9 +324,7 @@ def test_options_that_cannot_be_meant(
 )
 def test_a_bad_run_file(text: str, words: tuple[str, ...], unmixel: Unmixel, tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(text)
-    status, _, err = unmixel(
-        "unmix", good_scene(tmp_path), "-o", tmp_path / "out", "--config", tmp_path / "run.toml"
-    )
+    status, _, err = unmixel("unmix", good_scene(tmp_path), "-o", tmp_path / "out", "--config", tmp_path / "run.toml")
     assert_one_line(status, err, *words)
     assert not (tmp_path / "out").exists()
 
@@ -362,16 +353,12 @@ def put(values: np.ndarray, where: tuple[object, ...], value: float) -> np.ndarr
 
 
 @pytest.mark.parametrize("case", NOT_ERRORS)
-def test_awkward_scenes_are_unmixed_and_it_is_said_what_was_masked(
-    case: str, unmixel: Unmixel, tmp_path: Path
-) -> None:
+def test_awkward_scenes_are_unmixed_and_it_is_said_what_was_masked(case: str, unmixel: Unmixel, tmp_path: Path) -> None:
     spoil, line = NOT_ERRORS[case]
     write_envi(scene_of(mixtures()), tmp_path / "scene.img")
     values = spoil(mixtures())
     np.savez(tmp_path / "scene.npz", reflectance=values, wavelength=WAVELENGTH)
-    status, _, err = unmixel(
-        "unmix", tmp_path / "scene.npz", "-p", 3, "-o", tmp_path / "out", "--method", "fcls"
-    )
+    status, _, err = unmixel("unmix", tmp_path / "scene.npz", "-p", 3, "-o", tmp_path / "out", "--method", "fcls")
     assert status == 0, err
     assert line in err
     with (

@@ -46,6 +46,12 @@ def unmixel(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the figures out where nobody looks at them: they take most of the time."""
+    monkeypatch.setattr("unmixel.cli.figures.figures_of", lambda scene, result: {})
+
+
+@pytest.fixture
 def scene_file(tmp_path: Path) -> Path:
     """A scene of three materials on 12 x 9 pixels, one of them masked, with the bands around 1400 nm bad."""
     rng = np.random.default_rng(0)
@@ -130,9 +136,7 @@ def test_bands_are_left_out(scene_file: Path, unmixel: Unmixel) -> None:
 
 def test_unmix_writes_maps_where_the_scene_lies(scene_file: Path, tmp_path: Path, unmixel: Unmixel) -> None:
     out_folder = tmp_path / "out"
-    status, out, err = unmixel(
-        "unmix", scene_file, "-p", 3, "--method", "fcls", "-o", out_folder, "--seed", 5
-    )
+    status, out, err = unmixel("unmix", scene_file, "-p", 3, "--method", "fcls", "-o", out_folder, "--seed", 5)
     assert status == 0, err
     with rasterio.open(out_folder / "abundance.tif") as file:
         maps = file.read()
@@ -151,6 +155,7 @@ def test_unmix_writes_maps_where_the_scene_lies(scene_file: Path, tmp_path: Path
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_provenance_can_repeat_the_run(scene_file: Path, tmp_path: Path, unmixel: Unmixel) -> None:
     import hashlib
 
@@ -160,8 +165,7 @@ def test_provenance_can_repeat_the_run(scene_file: Path, tmp_path: Path, unmixel
     assert found["parameters"]["seed"] == 5
     assert found["command"][:2] == ["unmixel", "unmix"]
     assert found["input"]["sha256"] == {
-        name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
-        for name in ("scene.img", "scene.hdr")
+        name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in ("scene.img", "scene.hdr")
     }
     assert {"read_s", "extraction_s", "fit_s", "unmix_s"} <= set(found)
     assert found["environment"]["numpy"] == np.__version__
@@ -173,20 +177,19 @@ def test_provenance_can_repeat_the_run(scene_file: Path, tmp_path: Path, unmixel
     )
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_run_file_is_read_and_options_win(scene_file: Path, tmp_path: Path, unmixel: Unmixel) -> None:
     (tmp_path / "run.toml").write_text(
-        'method = "fcls"\nn_endmembers = 4\nseed = 7\nbands = "440-575"\n'
-        '[parameters]\nextraction = "clusters"\n'
+        'method = "fcls"\nn_endmembers = 4\nseed = 7\nbands = "440-575"\n[parameters]\nextraction = "clusters"\n'
     )
-    status, _, err = unmixel(
-        "unmix", scene_file, "--config", tmp_path / "run.toml", "-p", 3, "-o", tmp_path / "out"
-    )
+    status, _, err = unmixel("unmix", scene_file, "--config", tmp_path / "run.toml", "-p", 3, "-o", tmp_path / "out")
     assert status == 0, err
     parameters = json.loads((tmp_path / "out/provenance.json").read_text())["parameters"]
     assert parameters == {"n_endmembers": 3, "seed": 7, "extraction": "clusters"}
     assert int(open_result(tmp_path / "out").good_band.sum()) == 25
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_bundle_in_a_run_file_lies_beside_it(scene_file: Path, tmp_path: Path, unmixel: Unmixel) -> None:
     folder = tmp_path / "runs"
     folder.mkdir()
@@ -198,6 +201,7 @@ def test_a_bundle_in_a_run_file_lies_beside_it(scene_file: Path, tmp_path: Path,
     assert list(found["bundle"]["sha256"]) == ["found.csv"]
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("suffix", ["csv", "sli", "nc"])
 def test_endmembers_written_are_endmembers_read(
     suffix: str, scene_file: Path, tmp_path: Path, unmixel: Unmixel
@@ -207,7 +211,6 @@ def test_endmembers_written_are_endmembers_read(
     assert status == 0, err
     assert "3 spectra of 3 endmembers" in out
     assert open_bundle(path).shape == (3, 30)
-    extracted = tmp_path / "extracted"
     given = tmp_path / "given"
     status, _, err = unmixel("unmix", scene_file, "--endmembers", path, "--method", "fcls", "-o", given)
     assert status == 0, err
@@ -216,12 +219,10 @@ def test_endmembers_written_are_endmembers_read(
     np.testing.assert_allclose(
         open_result(given).endmember_spectrum.values[:, good], spectra.values[:, good], rtol=1e-5
     )
-    assert not extracted.exists()
 
 
-def test_the_spectra_of_a_result_can_be_given_back(
-    scene_file: Path, tmp_path: Path, unmixel: Unmixel
-) -> None:
+@pytest.mark.usefixtures("no_figures")
+def test_the_spectra_of_a_result_can_be_given_back(scene_file: Path, tmp_path: Path, unmixel: Unmixel) -> None:
     unmixel("unmix", scene_file, "-p", 3, "--method", "fcls", "-o", tmp_path / "first")
     first = open_result(tmp_path / "first").abundance.load()
     for name in ("endmembers.csv", "endmembers.sli"):
@@ -233,9 +234,8 @@ def test_the_spectra_of_a_result_can_be_given_back(
         np.testing.assert_allclose(open_result(target).abundance.values, first.values, atol=2e-4)
 
 
-def test_apply_to_the_same_scene_gives_the_same_maps(
-    scene_file: Path, tmp_path: Path, unmixel: Unmixel
-) -> None:
+@pytest.mark.usefixtures("no_figures")
+def test_apply_to_the_same_scene_gives_the_same_maps(scene_file: Path, tmp_path: Path, unmixel: Unmixel) -> None:
     unmixel("unmix", scene_file, "-p", 3, "--method", "fcls", "-o", tmp_path / "first")
     status, out, err = unmixel("apply", tmp_path / "first", scene_file, "-o", tmp_path / "second")
     assert status == 0, err
@@ -244,6 +244,7 @@ def test_apply_to_the_same_scene_gives_the_same_maps(
         assert (tmp_path / "second" / name).read_bytes() == (tmp_path / "first" / name).read_bytes()
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_overwrite_replaces_a_result(scene_file: Path, tmp_path: Path, unmixel: Unmixel) -> None:
     arguments = ("unmix", scene_file, "-p", 3, "--method", "fcls", "-o", tmp_path / "out")
     unmixel(*arguments)
@@ -327,7 +328,10 @@ def test_demo_goes_from_a_file_to_a_comparison(
     assert ".partial" not in (tmp_path / "demo/fcls/provenance.json").read_text()
     assert open_result(tmp_path / "demo/truth.zarr").sizes["endmember"] == 3
     assert unmixel("demo", "--output", tmp_path / "demo")[0] == 2
+    monkeypatch.setattr(demo_command, "METHODS", ("fcls",))
+    monkeypatch.setattr("unmixel.cli.figures.figures_of", lambda scene, result: {})
     assert unmixel("demo", "--output", tmp_path / "demo", "--overwrite")[0] == 0
+    assert not (tmp_path / "demo/scls").exists()
 
 
 def test_demo_on_the_real_scene(

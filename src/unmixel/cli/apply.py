@@ -22,9 +22,7 @@ from unmixel.cli.options import (
 def apply(
     model: Annotated[
         Path,
-        typer.Argument(
-            metavar="MODEL", help="Folder that `unmixel unmix` wrote, or its model/.", show_default=False
-        ),
+        typer.Argument(metavar="MODEL", help="Folder that `unmixel unmix` wrote, or its model/.", show_default=False),
     ],
     scene: SceneFile,
     output: OutputFolder,
@@ -51,9 +49,7 @@ def apply(
     with ProgressReport() as report:
         report.say_scene(opened, scene)
         result = fitted.unmix(opened, progress=report)
-        result = add_provenance(
-            result, command=command_line(), input=input_record(scene), model=str(model.resolve())
-        )
+        result = add_provenance(result, command=command_line(), input=input_record(scene), model=str(model.resolve()))
         figures = figures_of(opened, result)
         write_result_folder(result, output, fitted=fitted, figures=figures, overwrite=overwrite)
     print_summary(result, output, screen())

@@ -10,9 +10,7 @@ def cite() -> None:
     from unmixel import __version__
     from unmixel.registry import get_method, list_methods
 
-    typer.echo(
-        f"The program:\n  unmixel {__version__}, https://github.com/unmixel/unmixel (see CITATION.cff)\n"
-    )
+    typer.echo(f"The program:\n  unmixel {__version__}, https://github.com/unmixel/unmixel (see CITATION.cff)\n")
     typer.echo("The method that made your maps:")
     for name in list_methods():
         typer.echo(f"  {name}: {get_method(name).reference}")

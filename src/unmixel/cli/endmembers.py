@@ -24,17 +24,13 @@ def endmembers(
     scene: SceneFile,
     output: Annotated[
         Path,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="File to make: .csv, .sli or .nc.", show_default=False
-        ),
+        typer.Option("--output", "-o", metavar="FILE", help="File to make: .csv, .sli or .nc.", show_default=False),
     ],
     n_endmembers: NEndmembers = None,
     extractor: Annotated[str, typer.Option(metavar="NAME", help='"vca" or "clusters".')] = "vca",
     bundle_kind: Annotated[
         str,
-        typer.Option(
-            metavar="NAME", help='"angle", "batch" (many spectra for each endmember) or "none" (one).'
-        ),
+        typer.Option(metavar="NAME", help='"angle", "batch" (many spectra for each endmember) or "none" (one).'),
     ] = "angle",
     bands: Bands = None,
     scale: Scale = None,

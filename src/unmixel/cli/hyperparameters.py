@@ -26,6 +26,4 @@ def checked_hyperparameters(kind: type[Method], given: dict[str, Any]) -> dict[s
     try:
         return model(**given).model_dump(include=set(given))
     except ValidationError as error:
-        raise as_parameter_error(
-            error, f"the parameters of method {kind.name!r}", ", ".join(known)
-        ) from error
+        raise as_parameter_error(error, f"the parameters of method {kind.name!r}", ", ".join(known)) from error

@@ -12,9 +12,7 @@ from unmixel.errors import ParameterError
 
 SceneFile = Annotated[
     Path,
-    typer.Argument(
-        metavar="SCENE", help="Scene: ENVI, TIFF, MATLAB, NetCDF, Zarr or NumPy.", show_default=False
-    ),
+    typer.Argument(metavar="SCENE", help="Scene: ENVI, TIFF, MATLAB, NetCDF, Zarr or NumPy.", show_default=False),
 ]
 NEndmembers = Annotated[
     int | None,
@@ -29,9 +27,7 @@ Bands = Annotated[
 ]
 Scale = Annotated[
     float | None,
-    typer.Option(
-        metavar="VALUE", help="Stored value that means a reflectance of 1, if the file is silent or wrong."
-    ),
+    typer.Option(metavar="VALUE", help="Stored value that means a reflectance of 1, if the file is silent or wrong."),
 ]
 OutputFolder = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to make.", show_default=False)

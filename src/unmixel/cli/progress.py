@@ -68,10 +68,9 @@ class ProgressReport:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(stage, total=total, beside=beside)
             self._bars.update(self._tasks[stage], completed=done, beside=beside)
-        elif (
-            time.monotonic() - self._said.setdefault(stage, time.monotonic()) >= self._every_s
-            or done == total
-        ):
-            self._said[stage] = time.monotonic()
+            return
+        now = time.monotonic()
+        if now - self._said.setdefault(stage, now) >= self._every_s or done == total:
+            self._said[stage] = now
             unit = counted[0] if counted else ""
             self.say(f"{stage}: {unit} {done:g}{f' of {total:g}' if total else ''}  {beside}".rstrip())

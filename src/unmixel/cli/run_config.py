@@ -45,7 +45,7 @@ class RunConfig(BaseModel):
     @property
     def hyperparameters(self) -> dict[str, Any]:
         """All hyper-parameters of the method that were given."""
-        direct = {"n_endmembers": self.n_endmembers, "epochs": self.epochs, "device": self.device}
+        direct = {"n_endmembers": self.n_endmembers, "n_epochs": self.epochs, "device": self.device}
         return {
             **self.parameters,
             **{name: value for name, value in direct.items() if value is not None},
@@ -77,9 +77,7 @@ def read_run_config(path: Path | None, **flags: Any) -> RunConfig:
         return RunConfig(**settings)
     except ValidationError as error:
         known = ", ".join(RunConfig.model_fields)
-        raise as_parameter_error(
-            error, f"the run file {path}" if path else "the command line", known
-        ) from error
+        raise as_parameter_error(error, f"the run file {path}" if path else "the command line", known) from error
 
 
 def as_parameter_error(error: ValidationError, where: str, known: str) -> ParameterError:

@@ -20,9 +20,7 @@ def print_scene(scene: xr.DataArray, title: str, console: Console) -> None:
     """Print what a scene is."""
     pixels = pixels_of(scene)
     table = Table(show_header=False)
-    for name, text in (
-        _geometry(scene) | _spectrum(scene) | _values(scene, pixels) | _signal(pixels)
-    ).items():
+    for name, text in (_geometry(scene) | _spectrum(scene) | _values(scene, pixels) | _signal(pixels)).items():
         table.add_row(name, text)
     for line in scene.attrs.get("reading", []):
         table.add_row("on reading", line)
@@ -80,9 +78,7 @@ def _runs(flags: Bool[np.ndarray, "band"]) -> str:
 
 def _values(scene: xr.DataArray, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, str]:
     low, one, middle, ninety_nine, high = np.quantile(pixels, [0, 0.01, 0.5, 0.99, 1])
-    return {
-        "values": f"{low:.4g} to {high:.4g}, median {middle:.4g}, 1 % to 99 %: {one:.4g} to {ninety_nine:.4g}"
-    }
+    return {"values": f"{low:.4g} to {high:.4g}, median {middle:.4g}, 1 % to 99 %: {one:.4g} to {ninety_nine:.4g}"}
 
 
 def _signal(pixels: Float[np.ndarray, "pixel band"]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,9 +32,7 @@ def unmix(
     scene: SceneFile,
     output: OutputFolder,
     n_endmembers: NEndmembers = None,
-    method: Annotated[
-        str | None, typer.Option(metavar="NAME", help="See `unmixel methods`. [default: idnet]")
-    ] = None,
+    method: Annotated[str | None, typer.Option(metavar="NAME", help="See `unmixel methods`. [default: idnet]")] = None,
     endmembers: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Endmembers (.sli, .csv, .nc): one spectrum for each.")
     ] = None,
@@ -95,7 +94,10 @@ def _unmix_file(scene_path: Path, output: Path, run: RunConfig, *, overwrite: bo
     leave_out = parse_bands(run.bands)
     check_output(output, overwrite=overwrite)
     kind = get_method(run.method)
-    made = kind(**checked_hyperparameters(kind, run.hyperparameters))
+    hyperparameters = run.hyperparameters
+    if run.threads is not None and "threads" in {field.name for field in fields(kind)}:
+        hyperparameters["threads"] = run.threads
+    made = kind(**checked_hyperparameters(kind, hyperparameters))
     with ProgressReport() as report:
         start = time.perf_counter()
         scene = open_scene(scene_path, leave_out=leave_out, scale=run.scale)
