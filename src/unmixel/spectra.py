@@ -60,18 +60,12 @@ def make_bundle(
     if values.ndim != 2 or 0 in values.shape:
         raise BundleError(f"endmember spectra of shape {values.shape}", "a non-empty (spectrum, band) table")
     if len(labels) != len(values):
-        raise BundleError(
-            f"{len(labels)} endmember labels for {len(values)} spectra", "one for each spectrum"
-        )
+        raise BundleError(f"{len(labels)} endmember labels for {len(values)} spectra", "one for each spectrum")
     coords: dict[str, object] = {"endmember": ("spectrum", labels.astype(str))}
     for name, given in (("wavelength", wavelength), ("fwhm", fwhm)):
-        numbers = (
-            np.full(values.shape[1], np.nan) if given is None else np.asarray(given, dtype=float).ravel()
-        )
+        numbers = np.full(values.shape[1], np.nan) if given is None else np.asarray(given, dtype=float).ravel()
         if len(numbers) != values.shape[1]:
-            raise BundleError(
-                f"{len(numbers)} {name} values for {values.shape[1]} bands", "one for each band"
-            )
+            raise BundleError(f"{len(numbers)} {name} values for {values.shape[1]} bands", "one for each band")
         coords[name] = ("band", numbers, {"units": "nm"})
     bundle = xr.DataArray(values, dims=("spectrum", "band"), coords=coords, name="reflectance")
     check_bundle(bundle)
@@ -94,9 +88,7 @@ def check_bundle(bundle: xr.DataArray) -> None:
         raise BundleError("a bundle without labels", "the coordinate 'endmember' on 'spectrum'", remedy)
     if not np.isfinite(bundle.values).all():
         bad = int((~np.isfinite(bundle.values)).any(axis=1).sum())
-        raise BundleError(
-            f"a bundle with {bad} spectra that are not finite", "a number in every band", remedy
-        )
+        raise BundleError(f"a bundle with {bad} spectra that are not finite", "a number in every band", remedy)
 
 
 def endmember_names(bundle: xr.DataArray) -> list[str]:

@@ -14,9 +14,7 @@ def mixture() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rng.dirichlet(np.ones(4), 6), rng.random((4, 9)), rng.random((6, 6))
 
 
-def by_hand(
-    abundances: np.ndarray, endmembers: np.ndarray, gamma: dict[tuple[int, int], float]
-) -> np.ndarray:
+def by_hand(abundances: np.ndarray, endmembers: np.ndarray, gamma: dict[tuple[int, int], float]) -> np.ndarray:
     total = sum(abundances[k] * endmembers[k] for k in range(4))
     for (j, k), strength in gamma.items():
         total = total + strength * abundances[j] * abundances[k] * endmembers[j] * endmembers[k]

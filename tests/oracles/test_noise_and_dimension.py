@@ -41,9 +41,7 @@ def test_noise_free_scenes_have_next_to_none() -> None:
 def test_noise_does_not_depend_on_the_unit_of_a_band() -> None:
     pixels = linear_scene(4) + 0.01 * np.random.default_rng(3).standard_normal((4000, 70))
     unit = np.geomspace(1e-3, 1e3, 70)
-    np.testing.assert_allclose(
-        estimate_noise(pixels * unit)[1], estimate_noise(pixels)[1] * unit**2, rtol=1e-4
-    )
+    np.testing.assert_allclose(estimate_noise(pixels * unit)[1], estimate_noise(pixels)[1] * unit**2, rtol=1e-4)
 
 
 def test_noise_of_few_pixels_comes_from_neighbouring_bands() -> None:

@@ -37,9 +37,7 @@ def test_every_extractor_and_bundle_finds_the_materials(extractor: str, bundle: 
     np.testing.assert_array_equal(found.fwhm.values, 26.0)
     np.testing.assert_allclose(endmember_means(found), materials, atol=0.03 if extractor == "vca" else 0.06)
     counts = {name: int((found.endmember.values == name).sum()) for name in endmember_names(found)}
-    assert all(
-        1 <= count <= (1 if bundle == "none" else 10) or bundle == "batch" for count in counts.values()
-    )
+    assert all(1 <= count <= (1 if bundle == "none" else 10) or bundle == "batch" for count in counts.values())
 
 
 def test_the_seed_decides_everything_and_global_state_nothing() -> None:

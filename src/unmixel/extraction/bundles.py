@@ -7,12 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
+from unmixel.errors import ParameterError
 from unmixel.extraction.kmeans import kmeans
 
 Extractor = Callable[[np.ndarray, int, np.random.Generator], list[np.ndarray]]
 """From pixels, a number of endmembers and a generator to the rows whose mean is each endmember."""
 
-BATCH_SHARE = 0.2
+BATCH_SHARE = 0.1
 SMALLEST_BATCH = 200
 
 
@@ -76,7 +77,7 @@ def batch_bundle(
 ) -> list[list[np.ndarray]]:
     """Extract endmembers from random batches of pixels, and group all that were found by their shape.
 
-    Each batch has a fifth of the pixels. Its P endmembers join all others, scaled to length 1, in k-means
+    Each batch has a tenth of the pixels. Its P endmembers join all others, scaled to length 1, in k-means
     with P clusters: each is one bundle.
 
     Parameters
@@ -97,6 +98,11 @@ def batch_bundle(
     list of P lists of arrays of int
         For each endmember, for each of its spectra: rows of the pixels whose mean is the spectrum.
 
+    Raises
+    ------
+    ParameterError
+        If fewer than P different shapes were found.
+
     References
     ----------
     Somers, Zortea, Plaza, Asner, *Automated extraction of image-based endmember bundles for improved spectral
@@ -111,9 +117,13 @@ def batch_bundle(
             found[batch[rows].tobytes()] = batch[rows]
     candidates = list(found.values())
     spectra = np.stack([pixels[rows].mean(axis=0) for rows in candidates])
-    labels = kmeans(
-        spectra / np.linalg.norm(spectra, axis=1, keepdims=True), n_endmembers, n_restarts=20, seed=rng
-    )
+    labels = kmeans(spectra / np.linalg.norm(spectra, axis=1, keepdims=True), n_endmembers, n_restarts=20, seed=rng)
+    n_groups = int(labels.max()) + 1
+    if n_groups < n_endmembers:
+        raise ParameterError(
+            f"{n_endmembers} endmembers from batches of pixels that have {n_groups}",
+            remedy="use bundle 'angle'",
+        )
     return [[candidates[i] for i in np.flatnonzero(labels == k)] for k in range(n_endmembers)]
 
 

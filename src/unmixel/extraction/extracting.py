@@ -80,15 +80,12 @@ def extract(
     >>> materials = np.array([[0.1, 0.2, 0.3, 0.4], [0.5, 0.4, 0.1, 0.1]])
     >>> abundances = np.linspace(0, 1, 60)[:, None] * [1, -1] + [0, 1]
     >>> scene = make_scene((abundances @ materials).reshape(6, 10, 4), wavelength=[500, 600, 700, 800])
-    >>> extract(scene, 2, bundle="none").round(3)
-    <xarray.DataArray 'reflectance' (spectrum: 2, band: 4)> Size: 32B
+    >>> bundle = extract(scene, 2, bundle="none")
+    >>> bundle.values.round(3)
     array([[0.5, 0.4, 0.1, 0.1],
            [0.1, 0.2, 0.3, 0.4]], dtype=float32)
-    Coordinates:
-        endmember   (spectrum) <U11 88B 'endmember 1' 'endmember 2'
-        wavelength  (band) float64 32B 500.0 600.0 700.0 800.0
-        fwhm        (band) float64 32B nan nan nan nan
-    Dimensions without coordinates: spectrum, band
+    >>> bundle.endmember.values.tolist()
+    ['endmember 1', 'endmember 2']
     """
     check_scene(scene)
     for what, name, known in (("extractor", extractor, tuple(EXTRACTORS)), ("bundle", bundle, BUNDLES)):
@@ -156,9 +153,7 @@ def _check_number(pixels: Float[np.ndarray, "pixel band"], n_endmembers: int) ->
         raise ParameterError(given, f"at least {FEWEST}", "leave it out to estimate it from the scene")
     for limit, of_what in ((n_bands, "good bands"), (n_pixels, "valid pixels")):
         if n_endmembers > limit:
-            raise ParameterError(
-                f"{given} for a scene with {limit} {of_what}", f"at most {limit}", "lower it"
-            )
+            raise ParameterError(f"{given} for a scene with {limit} {of_what}", f"at most {limit}", "lower it")
     rank = scene_rank(pixels)
     if n_endmembers > rank:
         raise ParameterError(

@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 MAX_STEPS = 100
+STILL_MOVING = 1e-3
+"""Share of pixels that must change their cluster for another step to be worth it."""
 
 
 def kmeans(
@@ -73,16 +75,15 @@ def _spread_centres(
 def _lloyd(
     values: Float[np.ndarray, "pixel band"], centres: Float[np.ndarray, "cluster band"]
 ) -> tuple[Integer[np.ndarray, "pixel"], float]:
-    """Move centres to the means of their pixels until none changes; return labels and sum of squares."""
+    """Move centres to the means of their pixels until hardly any changes; return labels and sum of squares."""
     n_clusters = len(centres)
     norms = np.einsum("nl,nl->n", values, values)
     labels = np.full(len(values), -1)
     for _ in range(MAX_STEPS):
         distances = np.einsum("kl,kl->k", centres, centres) - 2 * (values @ centres.T)
-        moved = distances.argmin(axis=1)
-        if (moved == labels).all():
+        before, labels = labels, distances.argmin(axis=1)
+        if (before != labels).mean() < STILL_MOVING:
             break
-        labels = moved
         counts = np.bincount(labels, minlength=n_clusters)
         membership = (labels == np.arange(n_clusters)[:, None]).astype(values.dtype)
         sums = membership @ values

@@ -13,9 +13,7 @@ WORTH = 0.12
 """An endmember counts if it lowers the residual by at least this share."""
 
 
-def suggest_n_endmembers(
-    pixels: Float[np.ndarray, "pixel band"], *, seed: int | np.random.Generator = 0
-) -> int:
+def suggest_n_endmembers(pixels: Float[np.ndarray, "pixel band"], *, seed: int | np.random.Generator = 0) -> int:
     r"""Suggest a number of endmembers: the last that lowers the residual of the scene by 12 % or more.
 
     .. math:: \hat P = \max \{ P : e_P \le 0.88 \, e_{P-1} \}, \qquad

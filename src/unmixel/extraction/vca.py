@@ -74,9 +74,7 @@ def vca(
     return usable[runs[int(np.argmax(volumes))]]
 
 
-def _coordinates(
-    pixels: Float[np.ndarray, "pixel band"], n_endmembers: int
-) -> Float[np.ndarray, "pixel endmember"]:
+def _coordinates(pixels: Float[np.ndarray, "pixel band"], n_endmembers: int) -> Float[np.ndarray, "pixel endmember"]:
     """Return the pixels in their first principal directions (not centred)."""
     values = pixels.astype(np.float64)
     directions = np.linalg.eigh(values.T @ values)[1][:, ::-1]
@@ -92,9 +90,7 @@ def _without_brightness(coordinates: Float[np.ndarray, "pixel axis"]) -> Float[n
     return coordinates / scale[:, None]
 
 
-def _one_run(
-    corners: Float[np.ndarray, "pixel axis"], rng: np.random.Generator
-) -> Integer[np.ndarray, "axis"]:
+def _one_run(corners: Float[np.ndarray, "pixel axis"], rng: np.random.Generator) -> Integer[np.ndarray, "axis"]:
     """Pick one pixel after the other, each the farthest along a direction normal to those before."""
     n_axes = corners.shape[1]
     found = np.zeros(n_axes, dtype=np.intp)
