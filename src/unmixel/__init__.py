@@ -29,16 +29,19 @@ _HOME = {
 __all__ = [*sorted(_HOME), "__version__"]
 
 if TYPE_CHECKING:
-    from unmixel import errors, plot
-    from unmixel.errors import UnmixingError
-    from unmixel.extraction import extract
-    from unmixel.io import open_bundle, open_scene
-    from unmixel.methods.idnet import IDNet
-    from unmixel.registry import list_methods, load
-    from unmixel.result import open_result
-    from unmixel.scene import make_scene
-    from unmixel.spectra import make_bundle
-    from unmixel.unmixing import unmix
+    import unmixel.errors as errors
+    import unmixel.plot as plot
+    from unmixel.errors import UnmixingError as UnmixingError
+    from unmixel.extraction import extract as extract
+    from unmixel.io import open_bundle as open_bundle
+    from unmixel.io import open_scene as open_scene
+    from unmixel.methods.idnet import IDNet as IDNet
+    from unmixel.registry import list_methods as list_methods
+    from unmixel.registry import load as load
+    from unmixel.result import open_result as open_result
+    from unmixel.scene import make_scene as make_scene
+    from unmixel.spectra import make_bundle as make_bundle
+    from unmixel.unmixing import unmix as unmix
 
 
 def __getattr__(name: str) -> Any:

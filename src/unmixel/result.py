@@ -7,7 +7,7 @@ variable                     dims                                  unit and mean
 ============================ ===================================== ==============================================
 ``abundance``                ``(y, x, endmember)``                 1, area fraction; posterior mean
 ``abundance_sd``             ``(y, x, endmember)``                 1, posterior standard deviation
-``concentration``            ``(y, x, endmember)``                 1, Dirichlet posterior given the endmembers
+``concentration``            ``(y, x, endmember)``                 1, Dirichlet with the posterior's mean and variance
 ``latent_mean``              ``(y, x, endmember, latent)``         1, posterior mean of each endmember's latents
 ``latent_sd``                ``(y, x, endmember, latent)``         1, their posterior standard deviation
 ``reconstruction_rmse``      ``(y, x)``                            reflectance, root mean square over the bands
@@ -99,7 +99,7 @@ def make_result(
         full = np.full((*values.shape[:-1], len(good)), np.nan, dtype=np.float32)
         full[..., good] = values
         variables[name] = (_DIMS[name], full, {"units": UNITS[name]})
-    coords: dict[str, Any] = {name: scene.coords[name] for name in scene.coords}
+    coords: dict[str, Any] = {str(name): scene.coords[name] for name in scene.coords}
     coords["endmember"] = np.asarray(list(endmember), dtype=str)
     if "nonlinearity_degree" in variables:
         coords["stream"] = np.asarray(STREAMS)
@@ -162,8 +162,14 @@ def save_result(result: xr.Dataset, path: str | Path) -> None:
     target = Path(path)
     if target.exists():
         raise OutputError(f"{target} exists", "a path that does not", "remove it or choose another")
+    from zarr.storage import MemoryStore
+
+    content: dict[str, Any] = {}
+    _texts_as(object, result).to_zarr(MemoryStore(content), mode="w-", zarr_format=3, consolidated=False)
     try:
-        _texts_as(object, result).to_zarr(target, mode="w-", zarr_format=3, consolidated=False)
+        for key, buffer in content.items():  # Zarr's own writer goes on in the background after a full disk
+            (target / key).parent.mkdir(parents=True, exist_ok=True)
+            (target / key).write_bytes(buffer.to_bytes())
     except OSError as error:
         raise OutputError(f"{target}: {error}", "a writable folder with enough space") from error
 

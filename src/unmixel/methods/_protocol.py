@@ -225,7 +225,7 @@ class Fitted(abc.ABC):
     def endmembers_at(
         self, scene: xr.DataArray, pixel: Integer[np.ndarray, "pixel"] | None = None
     ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
-        """Return mean and standard deviation of the endmember spectra at some of the valid pixels (row-major; all when None).
+        """Return mean and standard deviation of the endmember spectra at some valid pixels (row-major; all when None).
 
         Reflectance over the good bands; the standard deviation is that of the posterior (0 for a fixed spectrum).
         """
@@ -254,9 +254,7 @@ class Fitted(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def _from_state(
-        cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict
-    ) -> Fitted:
+    def _from_state(cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict) -> Fitted:
         """Make the object again; the scene is one pixel that carries the bands."""
 
     def on_my_bands(self, scene: xr.DataArray) -> xr.DataArray:
@@ -271,9 +269,7 @@ class Fitted(abc.ABC):
         mine, theirs = self.bands["wavelength"], np.asarray(scene["wavelength"].values, dtype=float)
         remedy = "resample the scene, or fit a model to it"
         if len(mine) != len(theirs):
-            raise ModelError(
-                f"a scene of {len(theirs)} bands for a model of {len(mine)}", "the same bands", remedy
-            )
+            raise ModelError(f"a scene of {len(theirs)} bands for a model of {len(mine)}", "the same bands", remedy)
         known = np.isfinite(mine) & np.isfinite(theirs)
         width = np.nanmedian(np.diff(mine)) if np.isfinite(mine).sum() > 1 else 1.0
         if known.any() and np.abs(mine - theirs)[known].max() > 0.1 * width:

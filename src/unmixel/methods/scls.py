@@ -54,9 +54,7 @@ class SCLS(LeastSquares):
     """
 
     name: ClassVar[str] = "scls"
-    summary: ClassVar[str] = (
-        "non-negative least squares over its sum: exact, linear mixing with free brightness"
-    )
+    summary: ClassVar[str] = "non-negative least squares over its sum: exact, linear mixing with free brightness"
     reference: ClassVar[str] = "Lawson & Hanson 1974, doi:10.1137/1.9781611971217"
     sum_to_one: ClassVar[bool] = False
 

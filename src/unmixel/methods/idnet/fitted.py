@@ -1,0 +1,197 @@
+"""A fitted ID-Net: posterior abundances, latents and spectra of pixels."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from unmixel.errors import ParameterError
+from unmixel.methods._protocol import QUANTILES, Fitted
+from unmixel.methods.idnet.model import IDNetModel, Shape
+from unmixel.scene import pixels_of, to_map, valid_pixels
+from unmixel.train.seeding import seeded, threads
+
+if TYPE_CHECKING:
+    from unmixel.methods.idnet.method import IDNet
+
+STATISTICS_SAMPLE = 4096
+"""Pixels, evenly spaced over the scene, whose spectra make the endmember statistics."""
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device of that name.
+
+    Raises
+    ------
+    ParameterError
+        If torch does not know it, or it is not there.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ParameterError(f"device {name!r}", "cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise ParameterError(f"device {name!r}", "cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ParameterError(
+            f"device {name!r} on a machine with {torch.cuda.device_count()} CUDA devices",
+            "a device that is there",
+            "use cpu",
+        )
+    return device
+
+
+def quadrature_nodes(n_nodes: int, n_endmembers: int, n_latents: int) -> Float[Tensor, "node endmember latent"]:
+    """Return standard normal nodes with mean zero, the same for all pixels and in every call.
+
+    Half of them are drawn, the other half are their negatives; a single node is the origin.
+    """
+    if n_nodes == 1:
+        return torch.zeros(1, n_endmembers, n_latents)
+    half = np.random.default_rng(0).standard_normal(((n_nodes + 1) // 2, n_endmembers, n_latents))
+    nodes = np.concatenate([half, -half])[:n_nodes]
+    return torch.as_tensor(nodes - nodes.mean(axis=0), dtype=torch.float32)
+
+
+class FittedIDNet(Fitted):
+    """ID-Net fitted to a scene."""
+
+    method: IDNet
+
+    def __init__(self, method: IDNet, scene: xr.DataArray, endmember: tuple[str, ...], model: IDNetModel) -> None:
+        super().__init__(method, scene, endmember)
+        self.model = model.eval().requires_grad_(False)
+        self.device = next(model.parameters()).device
+        shape = model.shape
+        self.nodes = quadrature_nodes(method.n_nodes, shape.n_endmembers, shape.n_latents).to(self.device)
+
+    @torch.inference_mode()
+    def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
+        p, q = self.model.p, self.model.q
+        with threads(self.method.threads):
+            y = torch.from_numpy(pixels).to(self.device)
+            latent_mean, latent_sd = self.model.posterior_latents(y)
+            latents = latent_mean + latent_sd * self.nodes.unsqueeze(1)
+            given_latents = q.abundances(p.decoder(latents), y.unsqueeze(0))
+            mean = given_latents.mean.mean(0)
+            variance = given_latents.variance.mean(0) + given_latents.mean.var(0, correction=0)
+
+            endmembers = p.decoder(latent_mean)
+            mixing = p.mix(endmembers, mean)
+            residual = torch.relu(mixing.output) - y
+            abundance_streams = q.streams(endmembers, y)
+            found = {
+                "abundance": mean,
+                "abundance_sd": variance.clamp_min(0).sqrt(),
+                "concentration": concentration_of(mean, variance),
+                "latent_mean": latent_mean,
+                "latent_sd": latent_sd,
+                "reconstruction_rmse": residual.square().mean(-1).sqrt(),
+                "nonlinearity_degree": torch.stack(
+                    [mixing.nonlinearity_degree, abundance_streams.nonlinearity_degree], dim=-1
+                ),
+            }
+            return {name: tensor.cpu().numpy() for name, tensor in found.items()}
+
+    @torch.inference_mode()
+    def endmembers_at(
+        self, scene: xr.DataArray, pixel: Integer[np.ndarray, "pixel"] | None = None
+    ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
+        """Return posterior mean and standard deviation of the endmember spectra at some of the valid pixels."""
+        pixels = pixels_of(self.on_my_bands(scene))
+        y = torch.from_numpy(pixels if pixel is None else pixels[pixel]).to(self.device)
+        latent_mean, latent_sd = self.model.posterior_latents(y)
+        decoded = self.model.p.decoder(latent_mean + latent_sd * self.nodes.unsqueeze(1))
+        variance = decoded.var(0, correction=0) + self.model.p.endmember_sd.square().unsqueeze(-1)
+        return decoded.mean(0).cpu().numpy(), variance.sqrt().cpu().numpy()
+
+    @torch.inference_mode()
+    def sample(self, scene: xr.DataArray, n_draws: int, *, seed: int = 0) -> xr.Dataset:
+        """Draw from the posterior of every pixel: latents first, then the abundances given them.
+
+        Parameters
+        ----------
+        scene : DataArray
+        n_draws : int
+            At least 1.
+        seed : int
+
+        Returns
+        -------
+        Dataset
+            ``abundance`` (draw, y, x, endmember) and ``latent`` (draw, y, x, endmember, latent).
+        """
+        if n_draws < 1:
+            raise ParameterError(f"n_draws = {n_draws}", "at least 1")
+        scene = self.on_my_bands(scene)
+        valid = valid_pixels(scene)
+        y = torch.from_numpy(pixels_of(scene)).to(self.device)
+        maps: dict[str, list[np.ndarray]] = {"abundance": [], "latent": []}
+        with seeded(seed, self.device), threads(self.method.threads):
+            for _ in range(n_draws):
+                latents = self.model.q.latents(y).sample()
+                abundances = self.model.q.abundances(self.model.p.decoder(latents), y).sample()
+                maps["abundance"].append(to_map(abundances.cpu().numpy(), valid))
+                maps["latent"].append(to_map(latents.cpu().numpy(), valid))
+        coords = {name: scene.coords[name] for name in ("y", "x", "spatial_ref") if name in scene.coords}
+        return xr.Dataset(
+            {
+                "abundance": (("draw", "y", "x", "endmember"), np.stack(maps["abundance"])),
+                "latent": (("draw", "y", "x", "endmember", "latent"), np.stack(maps["latent"])),
+            },
+            coords={**coords, "endmember": list(self.endmember)},
+        )
+
+    @torch.inference_mode()
+    def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
+        chosen = np.unique(np.linspace(0, len(pixels) - 1, min(len(pixels), STATISTICS_SAMPLE)).astype(int))
+        latent_mean, _ = self.model.posterior_latents(torch.from_numpy(pixels[chosen]).to(self.device))
+        spectra = self.model.p.decoder(latent_mean)
+        levels = torch.tensor(QUANTILES, device=self.device)
+        return {
+            "endmember_spectrum": spectra.mean(0).cpu().numpy(),
+            "endmember_spectrum_sd": spectra.std(0, correction=0).cpu().numpy(),
+            "endmember_quantile": torch.quantile(spectra, levels, dim=0).cpu().numpy(),
+        }
+
+    def _state(self) -> dict[str, np.ndarray]:
+        state = {name: tensor.cpu().numpy() for name, tensor in self.model.state_dict().items()}
+        shape = self.model.shape
+        state["shape"] = np.array([float(getattr(shape, field.name)) for field in fields(shape)])
+        return state
+
+    @classmethod
+    def _from_state(cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict) -> FittedIDNet:
+        numbers = dict(zip([field.name for field in fields(Shape)], state.pop("shape"), strict=True))
+        kinds = {"float": float, "int": int, "bool": bool}
+        model = IDNetModel(Shape(**{f.name: kinds[str(f.type)](numbers[f.name]) for f in fields(Shape)}))
+        try:
+            model.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        device = method.device if torch.cuda.is_available() else "cpu"  # type: ignore[attr-defined]
+        return cls(method, scene, endmember, model.to(device))  # type: ignore[arg-type]
+
+
+def concentration_of(
+    mean: Float[Tensor, "pixel endmember"], variance: Float[Tensor, "pixel endmember"]
+) -> Float[Tensor, "pixel endmember"]:
+    r"""Return the Dirichlet with these means and this total variance.
+
+    .. math:: c = m \left( \frac{\sum_k m_k (1 - m_k)}{\sum_k v_k} - 1 \right)
+
+    Examples
+    --------
+    >>> dirichlet = torch.distributions.Dirichlet(torch.tensor([[2.0, 3.0, 5.0]]))
+    >>> concentration_of(dirichlet.mean, dirichlet.variance)
+    tensor([[2.0000, 3.0000, 5.0000]])
+    """
+    spread = (mean * (1 - mean)).sum(-1, keepdim=True)
+    precision = spread / variance.sum(-1, keepdim=True).clamp_min(1e-12) - 1
+    return mean * precision.clamp_min(1e-3)

@@ -1,0 +1,179 @@
+r"""The generative model p: how ID-Net says a pixel comes about.
+
+.. math::
+
+    z_k &\sim \mathcal N(0, I_H), \quad k = 1 \dots P \\
+    m_k \mid z_k &\sim \mathcal N(\mu_k(z_k), s_k^2 I) \\
+    a &\sim \mathrm{Dirichlet}(1, \dots, 1) \\
+    y \mid M, a &\sim \mathcal N(\max(0, M^\top a + g_y f_y(M, a)), s_y^2 I)
+
+The decoders :math:`\mu_k` come in two kinds: networks that end in a sigmoid, as published, and two-stream decoders
+around the mean of each endmember's bundle, :math:`\mu_k(z) = \bar m_k + W_k z + g_m f_k(z)`. With the second kind the first
+latent is brightness, and it may be correlated between endmembers, because one illumination shines on the whole pixel.
+
+References
+----------
+Borsoi, Erdoğmuş, Imbiriba, Learning Interpretable Deep Disentangled Neural Networks for Hyperspectral Unmixing,
+IEEE Transactions on Computational Imaging, 2023, arXiv:2310.02340.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Dirichlet, MultivariateNormal
+
+from unmixel.nn.dense import Dense, EndmemberwiseDense
+from unmixel.nn.isotropic_normal import IsotropicNormal
+from unmixel.nn.two_stream import TwoStream
+
+NOISE_FLOOR = 1e-4
+"""Smallest standard deviation of noise and of endmembers [reflectance]: below any sensor's."""
+
+
+def decoder_sizes(n_latents: int, n_bands: int) -> list[int]:
+    """Return the published widths of μ_k: H → ⌈L/10⌉ → ⌈L/4⌉+3 → ⌈1.2 L⌉+5 → L."""
+    first = max(ceil(n_bands / 10), n_latents + 1)
+    second = max(ceil(n_bands / 4), n_latents + 2) + 3
+    return [n_latents, first, second, ceil(1.2 * n_bands) + 5, n_bands]
+
+
+class NetworkDecoder(nn.Module):
+    """The published decoders: a network for each endmember that ends in a sigmoid."""
+
+    def __init__(self, n_endmembers: int, n_latents: int, n_bands: int) -> None:
+        super().__init__()
+        self.networks = EndmemberwiseDense(n_endmembers, decoder_sizes(n_latents, n_bands))
+
+    def forward(self, latents: Float[Tensor, "*batch endmember latent"]) -> Float[Tensor, "*batch endmember band"]:
+        return torch.sigmoid(self.networks(latents))
+
+    def begin(self, means: Float[Tensor, "endmember band"]) -> None:
+        """Put the mean spectra into the last biases, so that training starts near the bundles."""
+        inside = means.clamp(1e-3, 1 - 1e-3)
+        self.networks.biases[-1].copy_(torch.logit(inside).unsqueeze(1))
+
+
+class BundleDecoder(nn.Module):
+    r"""Two streams around the mean of each bundle: :math:`\mu_k(z) = \bar m_k + W_k z + g_m f_k(z)`.
+
+    Parameters
+    ----------
+    means : tensor, shape (endmember, band)
+        Mean spectrum of each bundle.
+    axes : tensor, shape (endmember, latent, band)
+        What one unit of each latent adds, :math:`W_k`.
+    gain : float
+        :math:`g_m`.
+    """
+
+    def __init__(self, means: Tensor, axes: Tensor, gain: float) -> None:
+        super().__init__()
+        n_endmembers, n_latents, n_bands = axes.shape
+        self.means = nn.Parameter(means.clone())
+        self.axes = nn.Parameter(axes.clone())
+        self.gain = gain
+        self.networks = EndmemberwiseDense(n_endmembers, [n_latents, 16, 16, n_bands])
+        self.networks.zero_last_layer()
+
+    def forward(self, latents: Float[Tensor, "*batch endmember latent"]) -> Float[Tensor, "*batch endmember band"]:
+        return self.streams(latents).output
+
+    def streams(self, latents: Float[Tensor, "*batch endmember latent"]) -> TwoStream:
+        """Return the linear and the nonlinear part."""
+        batch, (n_endmembers, n_latents) = latents.shape[:-2], latents.shape[-2:]
+        per_endmember = latents.reshape(-1, n_endmembers, n_latents).transpose(0, 1)
+        linear = torch.baddbmm(self.means.unsqueeze(1), per_endmember, self.axes).transpose(0, 1)
+        return TwoStream(linear.reshape(*batch, *linear.shape[1:]), self.gain * self.networks(latents))
+
+
+class Generative(nn.Module):
+    """The distributions of p, under the names that q uses too.
+
+    Parameters
+    ----------
+    decoder : Module
+        From latents to mean spectra.
+    n_endmembers, n_latents, n_bands : int
+        P, H and L.
+    mixing_gain : float
+        g_y.
+    noise_sd : float
+        Start of s_y [reflectance].
+    endmember_sd : tensor, shape (endmember,)
+        Start of s_k [reflectance].
+    shared_brightness : float
+        Correlation of the first latents of different endmembers, 0 (independent, as published) to below 1.
+    """
+
+    ones: Tensor
+    latent_scale: Tensor
+
+    def __init__(
+        self,
+        decoder: NetworkDecoder | BundleDecoder,
+        *,
+        n_endmembers: int,
+        n_latents: int,
+        n_bands: int,
+        mixing_gain: float,
+        noise_sd: float,
+        endmember_sd: Tensor,
+        shared_brightness: float,
+    ) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.mixing_gain = mixing_gain
+        n_inputs = n_endmembers * (n_bands + 1)
+        self.mixing = Dense([n_inputs, n_endmembers * n_bands, n_bands, n_bands, n_bands])
+        self.log_noise_sd = nn.Parameter(torch.tensor(float(noise_sd)).log())
+        self.log_endmember_sd = nn.Parameter(endmember_sd.clone().log())
+        self.register_buffer("ones", torch.ones(n_endmembers), persistent=False)
+        covariance = torch.eye(n_endmembers * n_latents)
+        between = covariance.view(n_endmembers, n_latents, n_endmembers, n_latents)[:, 0, :, 0]
+        between += shared_brightness * (1 - torch.eye(n_endmembers))
+        self.register_buffer("latent_scale", torch.linalg.cholesky(covariance), persistent=False)
+
+    @property
+    def noise_sd(self) -> Float[Tensor, ""]:
+        """s_y [reflectance]."""
+        return self.log_noise_sd.exp().clamp_min(NOISE_FLOOR)
+
+    @property
+    def endmember_sd(self) -> Float[Tensor, "endmember"]:
+        """s_k [reflectance]."""
+        return self.log_endmember_sd.exp().clamp_min(NOISE_FLOOR)
+
+    def latents(self) -> MultivariateNormal:
+        """p(Z) over all latents of a pixel, flattened to (endmember · latent)."""
+        location = torch.zeros_like(self.latent_scale[0])
+        return MultivariateNormal(location, scale_tril=self.latent_scale, validate_args=False)
+
+    def endmembers(self, latents: Float[Tensor, "*batch endmember latent"]) -> IsotropicNormal:
+        """p(M | Z), independent over the endmembers."""
+        return IsotropicNormal(self.decoder(latents), self.endmember_sd)
+
+    def abundances(self) -> Dirichlet:
+        """p(a)."""
+        return Dirichlet(self.ones, validate_args=False)
+
+    def mix(
+        self,
+        endmembers: Float[Tensor, "*batch endmember band"],
+        abundances: Float[Tensor, "*batch endmember"],
+    ) -> TwoStream:
+        """Return the linear mixture Mᵀa and the nonlinear part g_y f_y(M, a)."""
+        linear = (endmembers * abundances.unsqueeze(-1)).sum(-2)
+        nonlinear = self.mixing(torch.cat([endmembers.flatten(-2), abundances], dim=-1))
+        return TwoStream(linear, self.mixing_gain * nonlinear)
+
+    def pixel(
+        self,
+        endmembers: Float[Tensor, "*batch endmember band"],
+        abundances: Float[Tensor, "*batch endmember"],
+    ) -> IsotropicNormal:
+        """p(y | M, a)."""
+        return IsotropicNormal(torch.relu(self.mix(endmembers, abundances).output), self.noise_sd)

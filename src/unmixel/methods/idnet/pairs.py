@@ -1,0 +1,119 @@
+r"""Labels that ID-Net makes for itself: pixels whose endmembers and abundances are known.
+
+Two kinds:
+
+- *pure* (published): M is made of one spectrum of each bundle, a is one of the unit vectors, y = Mᵀa + noise;
+- *mixed*: the generative model is asked for endmembers, Z ~ p(Z), M ~ p(M | Z), abundances are drawn over the whole
+  simplex, its faces and its corners, and mixing is anything between linear and bilinear. The latents are known too.
+
+References
+----------
+Fan, Hu, Miller, Li, Comparative study between a new nonlinear model and common linear model for analysing laboratory
+simulated-forest hyperspectral data, International Journal of Remote Sensing, 2009, doi 10.1080/01431160802558659.
+Halimi, Altmann, Dobigeon, Tourneret, Nonlinear unmixing of hyperspectral images using a generalized bilinear model,
+IEEE TGRS, 2011, doi 10.1109/TGRS.2010.2098414.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Dirichlet, Distribution
+
+SHRINK = 1e-3
+"""How far a label on the simplex boundary is moved inside: the Dirichlet has no finite density there."""
+
+
+class LatentModel(Protocol):
+    """What the labels ask of p."""
+
+    def latents(self) -> Distribution: ...
+    def endmembers(self, latents: Tensor) -> Distribution: ...
+
+
+class Pairs(NamedTuple):
+    """A batch of labelled pixels.
+
+    Attributes
+    ----------
+    pixels : tensor, shape (pixel, band)
+    endmembers : tensor, shape (pixel, endmember, band)
+    abundances : tensor, shape (pixel, endmember)
+        Inside the simplex.
+    latents : tensor, shape (pixel, endmember, latent), optional
+        Known for mixed labels only.
+    """
+
+    pixels: Tensor
+    endmembers: Tensor
+    abundances: Tensor
+    latents: Tensor | None
+
+
+def inside(abundances: Float[Tensor, "pair endmember"]) -> Float[Tensor, "pair endmember"]:
+    """Return (1 − Pε) a + ε: the abundances moved off the simplex boundary."""
+    return (1 - abundances.shape[-1] * SHRINK) * abundances + SHRINK
+
+
+def stack_bundles(
+    bundles: Sequence[Float[Tensor, "_ band"]],
+) -> tuple[Float[Tensor, "endmember spectrum band"], Float[Tensor, "endmember"]]:
+    """Return bundles of different sizes as one array, filled up with zeros, and their sizes."""
+    sizes = torch.tensor([float(len(spectra)) for spectra in bundles])
+    return torch.nn.utils.rnn.pad_sequence(list(bundles), batch_first=True), sizes
+
+
+def pure_pairs(
+    bundles: Float[Tensor, "endmember spectrum band"],
+    sizes: Float[Tensor, "endmember"],
+    n_pairs: int,
+    noise_sd: float,
+) -> Pairs:
+    """Draw published labels: a random spectrum of every bundle, a random endmember alone in the pixel."""
+    n_endmembers, device = len(bundles), bundles.device
+    spectrum = (torch.rand(n_pairs, n_endmembers, device=device) * sizes).long()
+    endmembers = bundles[torch.arange(n_endmembers, device=device), spectrum]
+    which = torch.randint(n_endmembers, (n_pairs,), device=device)
+    abundances = torch.nn.functional.one_hot(which, n_endmembers).to(endmembers.dtype)
+    pixels = endmembers[torch.arange(n_pairs, device=device), which]
+    pixels = pixels + noise_sd * torch.randn_like(pixels)
+    return Pairs(pixels, endmembers, inside(abundances), None)
+
+
+def label_abundances(n_pairs: int, n_endmembers: int, device: torch.device) -> Float[Tensor, "pair endmember"]:
+    """Draw abundances of which a third each are uniform on the simplex, on a random face of it, and near corners."""
+    concentration = torch.ones(n_pairs, n_endmembers, device=device)
+    third = n_pairs // 3
+    on_face = torch.rand(third, n_endmembers, device=device) < 0.5
+    concentration[:third] = torch.where(on_face, 1.0, 1e-2)
+    concentration[third : 2 * third] = 0.1
+    return inside(Dirichlet(concentration, validate_args=False).sample())
+
+
+def bilinear_part(
+    endmembers: Float[Tensor, "pair endmember band"], abundances: Float[Tensor, "pair endmember"]
+) -> Float[Tensor, "pair band"]:
+    r"""Return light that met two materials, :math:`\sum_{j<k} a_j a_k\, m_j \odot m_k` (Fan et al. 2009)."""
+    shares = endmembers * abundances.unsqueeze(-1)
+    return 0.5 * (shares.sum(-2).square() - shares.square().sum(-2))
+
+
+@torch.no_grad()
+def mixed_pairs(p: LatentModel, n_pairs: int, n_endmembers: int, noise_sd: Tensor) -> Pairs:
+    """Draw labels: latents and endmembers from p, abundances over the whole simplex, mixing from none to bilinear.
+
+    Each pixel has its own bilinear share, 0 in three of ten and uniform in 0 to 1 in the others (the generalised
+    bilinear model): what q learns from it holds for linear scenes and for bilinear ones.
+    """
+    latents = p.latents().sample((n_pairs,)).unflatten(-1, (n_endmembers, -1))
+    endmembers = p.endmembers(latents).sample()
+    device = endmembers.device
+    abundances = label_abundances(n_pairs, n_endmembers, device)
+    linear = (endmembers * abundances.unsqueeze(-1)).sum(-2)
+    share = torch.rand(n_pairs, 1, device=device) * (torch.rand(n_pairs, 1, device=device) < 0.7)
+    mixed = torch.relu(linear + share * bilinear_part(endmembers, abundances))
+    return Pairs(mixed + noise_sd * torch.randn_like(mixed), endmembers, abundances, latents)

@@ -1,0 +1,1 @@
+"""Network blocks: they know tensors and shapes, and nothing of scenes."""
