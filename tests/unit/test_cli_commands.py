@@ -320,7 +320,7 @@ def test_demo_goes_from_a_file_to_a_comparison(
     monkeypatch.setattr(demo_command, "METHODS", ("fcls", "scls"))
     status, out, err = unmixel("demo", "--output", tmp_path / "demo")
     assert status == 0, err
-    for text in ("EPSG:32632", "unmixel unmix", "abundance rmse", "spectral angle [rad]", "fcls", "scls"):
+    for text in ("EPSG:32632", "unmixel unmix", "rmse [1]", "angle [rad]", "fcls", "scls"):
         assert text in out
     assert ".partial" not in out + err
     for name in ("scene.img", "scene.hdr", "comparison.png", "fcls/abundance.tif", "scls/result.zarr"):
@@ -340,5 +340,24 @@ def test_demo_on_the_real_scene(
     monkeypatch.setattr(demo_command, "METHODS", ("scls",))
     status, out, err = unmixel("demo", "samson", "--output", tmp_path / "demo")
     assert status == 0, err
-    assert "in the truth's convention" in out
+    assert "in the truth's" in out
     assert "derived truth" in out
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_idnet_gives_uncertainty_and_nonlinearity(scene_file: Path, tmp_path: Path, unmixel: Unmixel) -> None:
+    status, out, err = unmixel("unmix", scene_file, "-p", 3, "--epochs", 1, "-o", tmp_path / "out")
+    assert status == 0, err
+    assert "mean uncertainty (sd)" in out
+    assert "training stopped" in out
+    with rasterio.open(tmp_path / "out/nonlinearity.tif") as file:
+        assert file.descriptions == ("mixing", "abundance")
+    with rasterio.open(tmp_path / "out/abundance_sd.tif") as file:
+        spread = file.read()
+        assert file.transform == TRANSFORM
+    assert np.isnan(spread[:, 4, 7]).all()
+    assert (spread[:, 0, 0] > 0).all()
+    status, _, err = unmixel("apply", tmp_path / "out", scene_file, "-o", tmp_path / "again")
+    assert status == 0, err
+    for name in ("abundance.tif", "abundance_sd.tif", "nonlinearity.tif"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()

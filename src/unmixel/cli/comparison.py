@@ -72,9 +72,9 @@ def print_comparison(found: Mapping[str, Agreement], title: str, console: Consol
     both = any(row.abundance_rmse_as_truth is not None for row in found.values())
     table = Table(title=title)
     table.add_column("method")
-    headings = ["abundance rmse [1]", "spectral angle [rad]", "reconstruction rmse", "seconds"]
+    headings = ["abundance\nrmse [1]", "spectral\nangle [rad]", "reconstruction\nrmse", "seconds"]
     if both:
-        headings.insert(1, "in the truth's convention [1]")
+        headings.insert(1, "in the truth's\nconvention [1]")
     for heading in headings:
         table.add_column(heading, justify="right")
     for name, row in found.items():

@@ -15,6 +15,8 @@ from unmixel.io import looks_like_reflectance
 from unmixel.preprocess import estimate_noise, hysime, nwhfc
 from unmixel.scene import crs_wkt_of, good_bands, pixels_of, transform_of, valid_pixels
 
+QUANTILE_PIXELS = 50_000
+
 
 def print_scene(scene: xr.DataArray, title: str, console: Console) -> None:
     """Print what a scene is."""
@@ -77,7 +79,9 @@ def _runs(flags: Bool[np.ndarray, "band"]) -> str:
 
 
 def _values(scene: xr.DataArray, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, str]:
-    low, one, middle, ninety_nine, high = np.quantile(pixels, [0, 0.01, 0.5, 0.99, 1])
+    sample = pixels[:: max(1, len(pixels) // QUANTILE_PIXELS)]
+    one, middle, ninety_nine = np.quantile(sample, [0.01, 0.5, 0.99])
+    low, high = pixels.min(), pixels.max()
     return {"values": f"{low:.4g} to {high:.4g}, median {middle:.4g}, 1 % to 99 %: {one:.4g} to {ninety_nine:.4g}"}
 
 

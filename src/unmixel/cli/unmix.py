@@ -58,7 +58,7 @@ def unmix(
     """Unmix a scene into maps, spectra and a model.
 
     Maps of abundances with their uncertainty come as GeoTIFF on the place of the scene; the model can be
-    applied to other scenes with `unmixel apply`.
+    applied to other scenes with `unmixel apply`. Ctrl-C ends training early and keeps the best state so far.
     """
     from unmixel.cli.run_config import read_run_config
 
