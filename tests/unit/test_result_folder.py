@@ -127,9 +127,7 @@ def test_a_scene_without_a_map_gives_tiffs_without_a_map(tmp_path: Path) -> None
         assert file.shape == (6, 1)
 
 
-def test_csv_has_a_row_for_each_band_and_blanks_where_it_was_left_out(
-    result: xr.Dataset, tmp_path: Path
-) -> None:
+def test_csv_has_a_row_for_each_band_and_blanks_where_it_was_left_out(result: xr.Dataset, tmp_path: Path) -> None:
     write_result_folder(result, tmp_path / "out")
     with (tmp_path / "out/endmembers.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -137,9 +135,7 @@ def test_csv_has_a_row_for_each_band_and_blanks_where_it_was_left_out(
     assert [row["good_band"] for row in rows] == ["1", "1", "1", "0", "1", "1", "1", "1", "1"]
     assert rows[3]["soil mean"] == ""
     assert float(rows[4]["wavelength_nm"]) == 670.0
-    assert float(rows[5]["water, deep mean"]) == pytest.approx(
-        result.endmember_spectrum.values[1, 5], rel=1e-6
-    )
+    assert float(rows[5]["water, deep mean"]) == pytest.approx(result.endmember_spectrum.values[1, 5], rel=1e-6)
     assert float(rows[5]["tree q95"]) == pytest.approx(result.endmember_quantile.values[1, 2, 5], rel=1e-6)
     assert float(rows[0]["tree sd"]) == pytest.approx(result.endmember_spectrum_sd.values[2, 0], rel=1e-6)
 
@@ -148,14 +144,10 @@ def test_sli_opens_in_another_program(result: xr.Dataset, tmp_path: Path) -> Non
     import spectral.io.envi
 
     write_result_folder(result, tmp_path / "out")
-    library = spectral.io.envi.open(
-        str(tmp_path / "out/endmembers.hdr"), str(tmp_path / "out/endmembers.sli")
-    )
+    library = spectral.io.envi.open(str(tmp_path / "out/endmembers.hdr"), str(tmp_path / "out/endmembers.sli"))
     assert library.spectra.shape == (12, 8)
     assert library.names[0] == "soil mean"
-    np.testing.assert_allclose(
-        library.spectra[0], result.endmember_spectrum.values[0, np.arange(9) != 3], rtol=1e-6
-    )
+    np.testing.assert_allclose(library.spectra[0], result.endmember_spectrum.values[0, np.arange(9) != 3], rtol=1e-6)
 
 
 def test_everything_comes_back_from_zarr(result: xr.Dataset, tmp_path: Path) -> None:

@@ -129,9 +129,7 @@ def _statistics(result: xr.Dataset) -> dict[str, np.ndarray]:
         if "endmember_spectrum_sd" in result:
             columns[f"{name} sd"] = result["endmember_spectrum_sd"].values[k]
         if "endmember_quantile" in result:
-            for level, spectra in zip(
-                result["quantile"].values, result["endmember_quantile"].values, strict=True
-            ):
+            for level, spectra in zip(result["quantile"].values, result["endmember_quantile"].values, strict=True):
                 columns[f"{name} q{round(100 * float(level)):02d}"] = spectra[k]
     return columns
 

@@ -88,9 +88,7 @@ def check_output(folder: str | Path, *, overwrite: bool = False) -> None:
 def write_provenance(folder: Path, provenance: Mapping[str, Any]) -> None:
     """Write ``provenance.json``, which also marks a folder as one that unmixel wrote and may replace."""
     content = {"written_by": f"unmixel {__version__}", **provenance}
-    (folder / "provenance.json").write_text(
-        json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8"
-    )
+    (folder / "provenance.json").write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
 
 
 def _sibling(target: Path, role: str) -> Path:
@@ -111,9 +109,7 @@ def _move_into_place(new: Path, target: Path, aside: Path) -> None:
 
 def _check_replaceable(target: Path, shown: Path, overwrite: bool) -> None:
     if not target.is_dir():
-        raise OutputError(
-            f"the output {shown} is a file", "a folder that does not exist yet", "choose another"
-        )
+        raise OutputError(f"the output {shown} is a file", "a folder that does not exist yet", "choose another")
     if not overwrite:
         raise OutputError(
             f"the output folder {shown} exists", "one that does not", "choose another or give --overwrite"
