@@ -29,8 +29,8 @@ _HOME = {
 __all__ = [*sorted(_HOME), "__version__"]
 
 if TYPE_CHECKING:
-    import unmixel.errors as errors
-    import unmixel.plot as plot
+    from unmixel import errors as errors
+    from unmixel import plot as plot
     from unmixel.errors import UnmixingError as UnmixingError
     from unmixel.extraction import extract as extract
     from unmixel.io import open_bundle as open_bundle

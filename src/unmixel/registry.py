@@ -72,9 +72,7 @@ def load(folder: str | Path) -> Fitted:
         bands = {name: np.array(values, dtype=float) for name, values in header["bands"].items()}
         # one pixel with different values in two rows, so that no band counts as constant
         values = np.array([[[0.0]], [[1.0]]]).repeat(len(bands["wavelength"]), axis=2)
-        carrier = make_scene(
-            values, wavelength=bands["wavelength"], fwhm=bands["fwhm"], good_band=bands["good_band"]
-        )
+        carrier = make_scene(values, wavelength=bands["wavelength"], fwhm=bands["fwhm"], good_band=bands["good_band"])
         fitted = method.fitted_type._from_state(method, carrier, tuple(header["endmember"]), state)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{folder} holds a damaged model ({error!r})", "what `unmixel unmix` wrote") from error

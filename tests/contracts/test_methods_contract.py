@@ -70,11 +70,7 @@ def broken(change: str) -> type[FCLS]:
         fitted_type: ClassVar = BrokenFitted
 
         def _fit(self, scene, pixels, endmembers, progress):
-            names = (
-                tuple(sorted(endmembers.names))
-                if change == "not in the order of the bundle"
-                else endmembers.names
-            )
+            names = tuple(sorted(endmembers.names)) if change == "not in the order of the bundle" else endmembers.names
             factor = next(fits) if change == "a second fit with the same seed" else 1
             return BrokenFitted(self, scene, names, endmembers.means * np.float32(factor))
 
@@ -92,9 +88,7 @@ def test_the_checks_notice(change, monkeypatch):
 def test_abundances_of_pure_and_mixed_pixels_in_their_places():
     bundle = make_bundle([[0.1, 0.2, 0.1], [0.5, 0.4, 0.9]], ["water", "soil"])
     water, soil = endmember_means(bundle)
-    scene = make_scene(
-        np.array([[water, soil, (water + soil) / 2], [soil, 0.25 * water + 0.75 * soil, water]])
-    )
+    scene = make_scene(np.array([[water, soil, (water + soil) / 2], [soil, 0.25 * water + 0.75 * soil, water]]))
     fcls = FCLS().fit(scene, bundle).unmix(scene)
     soil_map = np.array([[0, 1, 0.5], [1, 0.75, 0]])
     np.testing.assert_allclose(fcls.abundance.sel(endmember="soil"), soil_map, atol=1e-6)

@@ -33,9 +33,7 @@ def by_quadprog(pixel: np.ndarray, endmembers: np.ndarray, sum_to_one: bool) -> 
     constraints, bounds = np.eye(n), np.zeros(n)
     if sum_to_one:
         constraints, bounds = np.column_stack([np.ones(n), constraints]), np.append(1.0, bounds)
-    return quadprog.solve_qp(
-        endmembers @ endmembers.T, endmembers @ pixel, constraints, bounds, int(sum_to_one)
-    )[0]
+    return quadprog.solve_qp(endmembers @ endmembers.T, endmembers @ pixel, constraints, bounds, int(sum_to_one))[0]
 
 
 @pytest.mark.parametrize(("solver", "sum_to_one"), SOLVERS)
@@ -141,9 +139,7 @@ def test_black_pixels():
     black = np.zeros((3, 20))
     assert (nnls(black, endmembers) == 0).all()
     assert (scaled_nnls(black, endmembers) == 0.25).all()
-    np.testing.assert_allclose(
-        fcls(black, endmembers)[0], by_quadprog(black[0], endmembers, True), atol=1e-12
-    )
+    np.testing.assert_allclose(fcls(black, endmembers)[0], by_quadprog(black[0], endmembers, True), atol=1e-12)
 
 
 @pytest.mark.parametrize("solver", [fcls, nnls, scaled_nnls])
@@ -180,9 +176,7 @@ def test_a_pixel_does_not_depend_on_the_others_bit_for_bit(solver, n_endmembers)
 def test_permuting_the_endmembers_permutes_the_abundances():
     pixels, endmembers, _ = simulate(300, 5, 40)
     order = np.array([3, 0, 4, 1, 2])
-    np.testing.assert_allclose(
-        fcls(pixels, endmembers[order]), fcls(pixels, endmembers)[:, order], atol=1e-12
-    )
+    np.testing.assert_allclose(fcls(pixels, endmembers[order]), fcls(pixels, endmembers)[:, order], atol=1e-12)
 
 
 def test_residual_sees_every_kind_of_error():

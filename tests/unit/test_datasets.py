@@ -142,9 +142,7 @@ def test_a_changed_file_on_the_web_is_refused_and_not_kept(
 
 
 def test_without_a_connection_the_error_says_what_to_do(tiny: catalogue.PublicScene) -> None:
-    with pytest.raises(
-        DatasetError, match=r"could not be downloaded.*connection.*UNMIXEL_DATA_DIR"
-    ) as caught:
+    with pytest.raises(DatasetError, match=r"could not be downloaded.*connection.*UNMIXEL_DATA_DIR") as caught:
         fetch("tiny")
     assert "\n" not in str(caught.value)
 
@@ -212,9 +210,7 @@ def test_endmembers_bear_the_right_names(name: str, data_dir: Path) -> None:
     ("name", "sum_to_one", "bound"),
     [("samson", 0.0, 0.003), ("jasper_ridge", 0.0, 0.006), ("samson_alternative", 100.0, 1e-3)],
 )
-def test_maps_of_the_truth_lie_on_their_scene(
-    name: str, sum_to_one: float, bound: float, data_dir: Path
-) -> None:
+def test_maps_of_the_truth_lie_on_their_scene(name: str, sum_to_one: float, bound: float, data_dir: Path) -> None:
     scene, truth = open_dataset(name)
     assert truth is not None
     part = (slice(10, 40), slice(5, 70))
@@ -248,9 +244,7 @@ def test_pure_pixels_of_the_intimate_mixture_are_its_minerals(data_dir: Path) ->
     for k in range(6):
         pure = truth.abundance.values[:, :, k] > 1 - 1e-6
         assert pure.sum() > 10
-        np.testing.assert_allclose(
-            scene.values[pure], np.broadcast_to(spectra[k], (pure.sum(), 224)), atol=1e-4
-        )
+        np.testing.assert_allclose(scene.values[pure], np.broadcast_to(spectra[k], (pure.sum(), 224)), atol=1e-4)
 
 
 def test_jasper_ridge_has_gaps_where_bands_were_removed(data_dir: Path) -> None:
@@ -282,9 +276,7 @@ def test_libraries_carry_the_names_of_the_targets(data_dir: Path) -> None:
     image, field = dlr_hysu_library("image"), dlr_hysu_library("field")
     assert image.endmember.values.tolist() == [*dlr_hysu_targets().material.values, "grass"]
     np.testing.assert_allclose(image.wavelength, scene.wavelength, atol=0.01)
-    np.testing.assert_array_equal(
-        match_endmembers(endmember_means(image), endmember_means(field)), np.arange(6)
-    )
+    np.testing.assert_array_equal(match_endmembers(endmember_means(image), endmember_means(field)), np.arange(6))
     nearest = {
         name: int(np.argmin(np.abs(image.wavelength.values - nm)))
         for name, nm in (("blue", 460.0), ("green", 540.0), ("red", 650.0))

@@ -87,9 +87,7 @@ def test_a_pixel_is_shown_at_its_place_on_earth_with_north_up(transform: Affine)
 def test_without_a_map_the_first_row_is_on_top() -> None:
     figure = plot.abundances(marked_result(None, None))
     tree = figure.axes[1]
-    np.testing.assert_allclose(
-        colour_at(figure, tree, COLUMNS - 1.5, 0.5), colormaps["viridis"](1.0)[:3], atol=0.01
-    )
+    np.testing.assert_allclose(colour_at(figure, tree, COLUMNS - 1.5, 0.5), colormaps["viridis"](1.0)[:3], atol=0.01)
     assert tree.get_ylim() == (ROWS, 0.0)
     assert (tree.get_xlabel(), figure.axes[0].get_ylabel()) == ("column [pixel]", "row [pixel]")
 
@@ -218,9 +216,7 @@ def test_a_comparison_has_a_row_for_each_result_with_its_error() -> None:
     figure = plot.comparison({"fcls": wrong, "perfect": truth}, truth)
     labels = [figure.axes[i].get_ylabel() for i in (0, 3, 6)]
     assert labels == ["truth", "fcls\nRMSE 0.250", "perfect\nRMSE 0.000"]
-    np.testing.assert_array_equal(
-        figure.axes[7].images[0].get_array().filled(np.nan), truth.abundance.values[:, :, 1]
-    )
+    np.testing.assert_array_equal(figure.axes[7].images[0].get_array().filled(np.nan), truth.abundance.values[:, :, 1])
     with pytest.raises(ParameterError, match="fcls"):
         plot.comparison({"fcls": truth.isel(endmember=[0, 1])}, truth)
 

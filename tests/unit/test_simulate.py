@@ -61,9 +61,7 @@ def test_materials_are_reflectances(name: str) -> None:
         ("dry grass", 2095.0, (2020.0, 2200.0)),
     ],
 )
-def test_diagnostic_absorptions_are_where_they_belong(
-    name: str, centre: float, shoulders: tuple[float, float]
-) -> None:
+def test_diagnostic_absorptions_are_where_they_belong(name: str, centre: float, shoulders: tuple[float, float]) -> None:
     between = (shoulders[0] <= WAVELENGTH) & (shoulders[1] >= WAVELENGTH)
     lowest = WAVELENGTH[between][np.argmin(material(name, WAVELENGTH)[between])]
     assert abs(lowest - centre) <= 25
@@ -115,9 +113,9 @@ def test_brightness_has_the_stated_spread() -> None:
 def test_spectra_vary_by_the_stated_amount_and_smoothly() -> None:
     wavelength = np.linspace(400.0, 2400.0, 80)
     endmembers = np.stack([material("soil", wavelength), material("limestone", wavelength)])
-    spectra = varied_endmembers(
-        endmembers, wavelength, 70, 90, 0.08, 2.0, 300.0, np.random.default_rng(2)
-    ).reshape(70, 90, 2, 80)
+    spectra = varied_endmembers(endmembers, wavelength, 70, 90, 0.08, 2.0, 300.0, np.random.default_rng(2)).reshape(
+        70, 90, 2, 80
+    )
     deviation = np.log(spectra / endmembers)
     np.testing.assert_allclose(np.sqrt((deviation**2).mean(axis=(0, 1, 3))), 0.08, rtol=0.1)
     for axis in (0, 1, 3):
@@ -134,9 +132,7 @@ def test_without_noise_and_variability_a_scene_is_the_mixing_law(sensor: Sensor)
     scene, truth = simulate(quiet(), sensor, rows=9, columns=14, snr_db=300.0, seed=5)
     abundances = truth.abundance.values.reshape(-1, 3).astype(float)
     endmembers = truth.endmember_spectrum.values[:, good_bands(scene)].astype(float)
-    np.testing.assert_allclose(
-        endmembers[1], material("soil", sensor.wavelength[sensor.good_band]), rtol=1e-6
-    )
+    np.testing.assert_allclose(endmembers[1], material("soil", sensor.wavelength[sensor.good_band]), rtol=1e-6)
     np.testing.assert_allclose(pixels_of(scene), fan(abundances, endmembers), rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(truth.endmember_spectrum_sd.values[:, good_bands(scene)], 0.0, atol=1e-7)
     np.testing.assert_allclose(truth.brightness, 1.0, atol=1e-6)
@@ -161,9 +157,7 @@ def test_noise_of_the_scene_is_as_recorded(sensor: Sensor) -> None:
     noisy, truth = simulate(quiet(), sensor, rows=30, columns=41, snr_db=20.0, seed=5)
     residual = pixels_of(noisy) - pixels_of(clean)
     np.testing.assert_allclose(residual.std(), truth.attrs["noise_sd"], rtol=0.02)
-    np.testing.assert_allclose(
-        10 * np.log10(np.mean(pixels_of(clean) ** 2) / np.mean(residual**2)), 20.0, atol=0.2
-    )
+    np.testing.assert_allclose(10 * np.log10(np.mean(pixels_of(clean) ** 2) / np.mean(residual**2)), 20.0, atol=0.2)
 
 
 def test_the_demo_scene_is_placed_masked_and_documented() -> None:

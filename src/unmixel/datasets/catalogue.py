@@ -64,22 +64,14 @@ class PublicScene:
 _SAMSON_ADDRESS = (
     "https://raw.githubusercontent.com/burknipalsson/hu_autoencoders/8fa704ef8a82cf7f03981392204fe8cd872b0ccf"
 )
-_MISICNET_ADDRESS = (
-    "https://raw.githubusercontent.com/BehnoodRasti/MiSiCNet/1bc6afc1b0d4dece712825a19ffe67655509ca0b"
-)
-_PGMSU_ADDRESS = (
-    "https://raw.githubusercontent.com/shuaikaishi/PGMSU/a33e631811fcccf0bab515f693262ec35c3e5f3e"
-)
+_MISICNET_ADDRESS = "https://raw.githubusercontent.com/BehnoodRasti/MiSiCNet/1bc6afc1b0d4dece712825a19ffe67655509ca0b"
+_PGMSU_ADDRESS = "https://raw.githubusercontent.com/shuaikaishi/PGMSU/a33e631811fcccf0bab515f693262ec35c3e5f3e"
 _HYSU_ADDRESS = (
     "https://raw.githubusercontent.com/XanderHaijen/two_step_lmm/5ec61783d15ed17cbc317e1ab1b15769cdbff026"
     "/MATLAB_scripts/DLR_HySU"
 )
-_HAPKE_ADDRESS = (
-    "https://raw.githubusercontent.com/BehnoodRasti/HapkeCNN/f9747e73bd357a15305c9fec1995526c52e6a351"
-)
-_EMIT_ADDRESS = (
-    "https://raw.githubusercontent.com/emit-sds/SpectralUnmixing/84a6414f6f5644eca325959a0a0bee73824b05a3"
-)
+_HAPKE_ADDRESS = "https://raw.githubusercontent.com/BehnoodRasti/HapkeCNN/f9747e73bd357a15305c9fec1995526c52e6a351"
+_EMIT_ADDRESS = "https://raw.githubusercontent.com/emit-sds/SpectralUnmixing/84a6414f6f5644eca325959a0a0bee73824b05a3"
 _ROIS = "HySpex/all_targets/TargetsROIs/ENVI"
 _IMAGE_LIBRARY = "spectral_libraries/HySpex_library/DLR_HySU_HS_library"
 _FIELD_LIBRARY = "spectral_libraries/SVC_data/DLR_HySU_SVC"

@@ -28,9 +28,7 @@ def make_truth(
     """
     expected = (*scene.shape[:2], len(endmember)), (len(endmember), scene.sizes["band"])
     if (abundances.shape, spectra.shape) != expected:
-        raise DatasetError(
-            f"truth of {about.name!r} of shapes {abundances.shape}, {spectra.shape}", str(expected)
-        )
+        raise DatasetError(f"truth of {about.name!r} of shapes {abundances.shape}, {spectra.shape}", str(expected))
     truth = make_result(
         scene,
         endmember=endmember,

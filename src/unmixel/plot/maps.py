@@ -59,9 +59,7 @@ def residual(result: xr.Dataset) -> Figure:
     ParameterError
         If the result has no ``reconstruction_rmse``.
     """
-    return _small_multiples(
-        result, "reconstruction_rmse", None, "reconstruction RMSE [reflectance]", "magma", None
-    )
+    return _small_multiples(result, "reconstruction_rmse", None, "reconstruction RMSE [reflectance]", "magma", None)
 
 
 def nonlinearity(result: xr.Dataset) -> Figure:
@@ -72,9 +70,7 @@ def nonlinearity(result: xr.Dataset) -> Figure:
     ParameterError
         If the result has no ``nonlinearity_degree``.
     """
-    return _small_multiples(
-        result, "nonlinearity_degree", "stream", "nonlinearity degree [1]", "cividis", None
-    )
+    return _small_multiples(result, "nonlinearity_degree", "stream", "nonlinearity degree [1]", "cividis", None)
 
 
 def _small_multiples(
@@ -86,9 +82,7 @@ def _small_multiples(
     limits: tuple[float, float] | None,
 ) -> Figure:
     if name not in result:
-        raise ParameterError(
-            f"a result without {name}", "one of a method that gives it", "see `unmixel methods`"
-        )
+        raise ParameterError(f"a result without {name}", "one of a method that gives it", "see `unmixel methods`")
     maps, titles = _maps_of(result[name], dim)
     if not maps:
         raise ParameterError(f"a result whose {name} is NaN everywhere", "values in some pixels")

@@ -95,9 +95,7 @@ def _draw_spread(axes: Axes, x: np.ndarray, order: np.ndarray, one: xr.Dataset) 
             _fill(axes, x, _with_gaps(low, order), _with_gaps(high, order), share, 0.2 + 0.15 * i)
     elif "endmember_spectrum_sd" in one:
         mean, sd = one["endmember_spectrum"].values, one["endmember_spectrum_sd"].values
-        _fill(
-            axes, x, _with_gaps(mean - sd, order), _with_gaps(mean + sd, order), "± 1 standard deviation", 0.3
-        )
+        _fill(axes, x, _with_gaps(mean - sd, order), _with_gaps(mean + sd, order), "± 1 standard deviation", 0.3)
 
 
 def _fill(axes: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, label: str, alpha: float) -> None:

@@ -141,9 +141,9 @@ def simulate(
         raise ParameterError(f"the materials {landscape.materials}", "at least two", "add another material")
     rng = np.random.default_rng(seed)
     pure = np.stack([material(name, sensor.wavelength) for name in landscape.materials])
-    abundances = abundance_fields(
-        rows, columns, len(pure), landscape.patch_size, landscape.sharpness, rng
-    ).reshape(-1, len(pure))
+    abundances = abundance_fields(rows, columns, len(pure), landscape.patch_size, landscape.sharpness, rng).reshape(
+        -1, len(pure)
+    )
     endmembers = varied_endmembers(
         pure,
         sensor.wavelength,

@@ -98,9 +98,7 @@ class ConstrainedLeastSquares:
             coordinates[:, ~finite] = np.nan
         return coordinates
 
-    def _solve_block(
-        self, coordinates: Float[np.ndarray, "coordinate pixel"]
-    ) -> Float[np.ndarray, "endmember pixel"]:
+    def _solve_block(self, coordinates: Float[np.ndarray, "coordinate pixel"]) -> Float[np.ndarray, "endmember pixel"]:
         length = np.abs(coordinates).max(axis=0)
         unit = np.maximum(length, 1)
         if self._operators is None:
@@ -139,11 +137,7 @@ class ConstrainedLeastSquares:
         correction[~member] = 0
         abundances += correction
         abundances = np.maximum(abundances, 0)
-        return (
-            abundances / _product(np.ones((1, len(abundances))), abundances)
-            if self.sum_to_one
-            else abundances
-        )
+        return abundances / _product(np.ones((1, len(abundances))), abundances) if self.sum_to_one else abundances
 
     def _residual(
         self,
@@ -204,9 +198,7 @@ def _find_supports(
         chances = np.where(fewer, 3, chances[unfinished] - 1)
         exchange = np.zeros(len(pending), dtype=np.int64)
         for j, row in enumerate(wrong):
-            exchange = np.where(
-                chances < 0, np.where(row, 1 << j, exchange), exchange | (row.astype(np.int64) << j)
-            )
+            exchange = np.where(chances < 0, np.where(row, 1 << j, exchange), exchange | (row.astype(np.int64) << j))
         supports[pending] ^= exchange
     return supports
 

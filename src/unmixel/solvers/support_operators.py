@@ -116,9 +116,7 @@ class SupportOperators:
         return np.ascontiguousarray(np.where(member, affine, slack).transpose(1, 2, 0))
 
 
-def is_member(
-    supports: Integer[np.ndarray, "support"], n_endmembers: int
-) -> Shaped[np.ndarray, "endmember support"]:
+def is_member(supports: Integer[np.ndarray, "support"], n_endmembers: int) -> Shaped[np.ndarray, "endmember support"]:
     """Return True where an endmember is in a support.
 
     Examples

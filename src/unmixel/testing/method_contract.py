@@ -74,9 +74,7 @@ def check_contents(fitted: Fitted, scene: xr.DataArray, result: xr.Dataset) -> N
     abundance = result["abundance"].values
     assert result["endmember"].values.tolist() == list(fitted.endmember), "endmembers in another order"
     assert (abundance[valid] >= 0).all(), "negative abundances"
-    np.testing.assert_allclose(
-        abundance[valid].sum(axis=1), 1, atol=1e-5, err_msg="abundances that don't sum to 1"
-    )
+    np.testing.assert_allclose(abundance[valid].sum(axis=1), 1, atol=1e-5, err_msg="abundances that don't sum to 1")
     for name, variable in result.data_vars.items():
         assert variable.dtype == np.float32, f"{name} is {variable.dtype}"
         if "y" in variable.dims:
@@ -96,9 +94,7 @@ def check_contents(fitted: Fitted, scene: xr.DataArray, result: xr.Dataset) -> N
     everywhere = fitted.endmembers_at(scene)
     for all_pixels, some in zip(everywhere, fitted.endmembers_at(scene, chosen), strict=True):
         assert all_pixels.shape == (valid.sum(), n_endmembers, good.sum()), "endmembers_at of another shape"
-        np.testing.assert_allclose(
-            some, all_pixels[chosen], atol=1e-6, err_msg="endmembers_at of chosen pixels"
-        )
+        np.testing.assert_allclose(some, all_pixels[chosen], atol=1e-6, err_msg="endmembers_at of chosen pixels")
     assert (everywhere[1] >= 0).all(), "negative standard deviations of spectra"
 
 
@@ -119,9 +115,7 @@ def check_tiles(fitted: Fitted, scene: xr.DataArray, result: xr.Dataset) -> None
 def check_table_of_pixels(fitted: Fitted, scene: xr.DataArray, result: xr.Dataset) -> None:
     """Check that a table of pixels is a scene with one column, with the same abundances."""
     valid = valid_pixels(scene)
-    table = make_scene(
-        scene.values[valid], wavelength=scene["wavelength"].values, good_band=good_bands(scene)
-    )
+    table = make_scene(scene.values[valid], wavelength=scene["wavelength"].values, good_band=good_bands(scene))
     found = fitted.unmix(table)["abundance"].values[:, 0]
     np.testing.assert_array_equal(found, result["abundance"].values[valid], err_msg="a table of pixels")
 
@@ -134,9 +128,7 @@ def check_saved_model(fitted: Fitted, scene: xr.DataArray, result: xr.Dataset) -
         loaded = load(first)
         loaded.save(second)
         for file in first.iterdir():
-            assert file.read_bytes() == (second / file.name).read_bytes(), (
-                f"{file.name} differs when saved again"
-            )
+            assert file.read_bytes() == (second / file.name).read_bytes(), f"{file.name} differs when saved again"
     assert type(loaded) is type(fitted), "loading gives another class"
     assert loaded.method == fitted.method, "loading changes hyper-parameters"
     assert loaded.endmember == fitted.endmember, "loading changes the endmembers' names"
@@ -162,9 +154,7 @@ def check_permutation(
     permuted = method.fit(scene, bundle.isel(spectrum=spectra)).unmix(scene)
     assert permuted["endmember"].values.tolist() == order, "endmembers not in the order of the bundle"
     difference = np.abs(permuted["abundance"] - result["abundance"].sel(endmember=order))
-    assert float(difference.max()) <= atol, (
-        f"permuting the bundle moves abundances by {float(difference.max())}"
-    )
+    assert float(difference.max()) <= atol, f"permuting the bundle moves abundances by {float(difference.max())}"
 
 
 def example_bundle() -> xr.DataArray:

@@ -76,7 +76,8 @@ class FittedIDNet(Fitted):
         p, q = self.model.p, self.model.q
         with threads(self.method.threads):
             y = torch.from_numpy(pixels).to(self.device)
-            latent_mean, latent_sd = self.model.posterior_latents(y)
+            posterior = q.latents(y)
+            latent_mean, latent_sd = posterior.mean, posterior.stddev
             latents = latent_mean + latent_sd * self.nodes.unsqueeze(1)
             given_latents = q.abundances(p.decoder(latents), y.unsqueeze(0))
             mean = given_latents.mean.mean(0)
@@ -106,8 +107,8 @@ class FittedIDNet(Fitted):
         """Return posterior mean and standard deviation of the endmember spectra at some of the valid pixels."""
         pixels = pixels_of(self.on_my_bands(scene))
         y = torch.from_numpy(pixels if pixel is None else pixels[pixel]).to(self.device)
-        latent_mean, latent_sd = self.model.posterior_latents(y)
-        decoded = self.model.p.decoder(latent_mean + latent_sd * self.nodes.unsqueeze(1))
+        posterior = self.model.q.latents(y)
+        decoded = self.model.p.decoder(posterior.mean + posterior.stddev * self.nodes.unsqueeze(1))
         variance = decoded.var(0, correction=0) + self.model.p.endmember_sd.square().unsqueeze(-1)
         return decoded.mean(0).cpu().numpy(), variance.sqrt().cpu().numpy()
 
@@ -151,8 +152,8 @@ class FittedIDNet(Fitted):
     @torch.inference_mode()
     def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
         chosen = np.unique(np.linspace(0, len(pixels) - 1, min(len(pixels), STATISTICS_SAMPLE)).astype(int))
-        latent_mean, _ = self.model.posterior_latents(torch.from_numpy(pixels[chosen]).to(self.device))
-        spectra = self.model.p.decoder(latent_mean)
+        y = torch.from_numpy(pixels[chosen]).to(self.device)
+        spectra = self.model.p.decoder(self.model.q.latents(y).mean)
         levels = torch.tensor(QUANTILES, device=self.device)
         return {
             "endmember_spectrum": spectra.mean(0).cpu().numpy(),
@@ -175,8 +176,8 @@ class FittedIDNet(Fitted):
             model.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
         except RuntimeError as error:
             raise ValueError(str(error)) from error
-        device = method.device if torch.cuda.is_available() else "cpu"  # type: ignore[attr-defined]
-        return cls(method, scene, endmember, model.to(device))  # type: ignore[arg-type]
+        device = method.device if torch.cuda.is_available() else "cpu"
+        return cls(method, scene, endmember, model.to(device))
 
 
 def concentration_of(

@@ -7,9 +7,9 @@ r"""The generative model p: how ID-Net says a pixel comes about.
     a &\sim \mathrm{Dirichlet}(1, \dots, 1) \\
     y \mid M, a &\sim \mathcal N(\max(0, M^\top a + g_y f_y(M, a)), s_y^2 I)
 
-The decoders :math:`\mu_k` come in two kinds: networks that end in a sigmoid, as published, and two-stream decoders
-around the mean of each endmember's bundle, :math:`\mu_k(z) = \bar m_k + W_k z + g_m f_k(z)`. With the second kind the first
-latent is brightness, and it may be correlated between endmembers, because one illumination shines on the whole pixel.
+The decoders :math:`\mu_k` come in two kinds: networks that end in a sigmoid, as published, and decoders around the
+mean of each endmember's bundle, :math:`\mu_k(z) = \bar m_k + W_k^\top z`. With the second kind the first latent is
+brightness, and it may be correlated between endmembers, because one illumination shines on the whole pixel.
 
 References
 ----------
@@ -58,36 +58,29 @@ class NetworkDecoder(nn.Module):
 
 
 class BundleDecoder(nn.Module):
-    r"""Two streams around the mean of each bundle: :math:`\mu_k(z) = \bar m_k + W_k z + g_m f_k(z)`.
+    r"""Linear decoders around the mean of each bundle: :math:`\mu_k(z) = \bar m_k + W_k^\top z`.
+
+    Their values are set from data and not trained.
 
     Parameters
     ----------
-    means : tensor, shape (endmember, band)
-        Mean spectrum of each bundle.
-    axes : tensor, shape (endmember, latent, band)
-        What one unit of each latent adds, :math:`W_k`.
-    gain : float
-        :math:`g_m`.
+    n_endmembers, n_latents, n_bands : int
+        P, H and L.
     """
 
-    def __init__(self, means: Tensor, axes: Tensor, gain: float) -> None:
+    means: Tensor
+    axes: Tensor
+
+    def __init__(self, n_endmembers: int, n_latents: int, n_bands: int) -> None:
         super().__init__()
-        n_endmembers, n_latents, n_bands = axes.shape
-        self.means = nn.Parameter(means.clone())
-        self.axes = nn.Parameter(axes.clone())
-        self.gain = gain
-        self.networks = EndmemberwiseDense(n_endmembers, [n_latents, 16, 16, n_bands])
-        self.networks.zero_last_layer()
+        self.register_buffer("means", torch.zeros(n_endmembers, n_bands))
+        self.register_buffer("axes", torch.zeros(n_endmembers, n_latents, n_bands))
 
     def forward(self, latents: Float[Tensor, "*batch endmember latent"]) -> Float[Tensor, "*batch endmember band"]:
-        return self.streams(latents).output
-
-    def streams(self, latents: Float[Tensor, "*batch endmember latent"]) -> TwoStream:
-        """Return the linear and the nonlinear part."""
-        batch, (n_endmembers, n_latents) = latents.shape[:-2], latents.shape[-2:]
-        per_endmember = latents.reshape(-1, n_endmembers, n_latents).transpose(0, 1)
-        linear = torch.baddbmm(self.means.unsqueeze(1), per_endmember, self.axes).transpose(0, 1)
-        return TwoStream(linear.reshape(*batch, *linear.shape[1:]), self.gain * self.networks(latents))
+        batch, shape = latents.shape[:-2], latents.shape[-2:]
+        per_endmember = latents.reshape(-1, *shape).transpose(0, 1)
+        spectra = torch.baddbmm(self.means.unsqueeze(1), per_endmember, self.axes).transpose(0, 1)
+        return spectra.reshape(*batch, *spectra.shape[1:])
 
 
 class Generative(nn.Module):
@@ -101,10 +94,6 @@ class Generative(nn.Module):
         P, H and L.
     mixing_gain : float
         g_y.
-    noise_sd : float
-        Start of s_y [reflectance].
-    endmember_sd : tensor, shape (endmember,)
-        Start of s_k [reflectance].
     shared_brightness : float
         Correlation of the first latents of different endmembers, 0 (independent, as published) to below 1.
     """
@@ -120,8 +109,6 @@ class Generative(nn.Module):
         n_latents: int,
         n_bands: int,
         mixing_gain: float,
-        noise_sd: float,
-        endmember_sd: Tensor,
         shared_brightness: float,
     ) -> None:
         super().__init__()
@@ -129,8 +116,8 @@ class Generative(nn.Module):
         self.mixing_gain = mixing_gain
         n_inputs = n_endmembers * (n_bands + 1)
         self.mixing = Dense([n_inputs, n_endmembers * n_bands, n_bands, n_bands, n_bands])
-        self.log_noise_sd = nn.Parameter(torch.tensor(float(noise_sd)).log())
-        self.log_endmember_sd = nn.Parameter(endmember_sd.clone().log())
+        self.log_noise_sd = nn.Parameter(torch.zeros(()))
+        self.log_endmember_sd = nn.Parameter(torch.zeros(n_endmembers))
         self.register_buffer("ones", torch.ones(n_endmembers), persistent=False)
         covariance = torch.eye(n_endmembers * n_latents)
         between = covariance.view(n_endmembers, n_latents, n_endmembers, n_latents)[:, 0, :, 0]

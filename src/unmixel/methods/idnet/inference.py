@@ -6,8 +6,9 @@ r"""The inference model q: what ID-Net believes of a pixel once it has seen it.
     q(m_k \mid z_k) &= p(m_k \mid z_k) \\
     q(a \mid M, y) &= \mathrm{Dirichlet}(\epsilon + K \max(0, l(M, y) + g_a f_a(y))), \quad K = 10 + 100 e^\kappa
 
-with l the unrolled non-negative least squares of `unmixel.nn.unrolled_ista`. The networks see a pixel through fixed
-features: the bands themselves, as published, or their whitened principal components.
+with l the unrolled non-negative least squares of `unmixel.nn.unrolled_ista`. As published, networks that see the bands
+give the latents. By default they see whitened principal components, and their output is added to a linear stream,
+the Bayesian regression of `unmixel.methods.idnet.latent_regression`: to its means and its log-variances.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Dirichlet, Independent, Normal
 
+from unmixel.methods.idnet.latent_regression import LatentRegression
 from unmixel.nn.dense import Dense, EndmemberwiseDense
 from unmixel.nn.isotropic_normal import IsotropicNormal
 from unmixel.nn.two_stream import TwoStream
@@ -27,6 +29,10 @@ from unmixel.nn.unrolled_ista import UnrolledISTA
 EPSILON = 1e-3
 """ε, the least concentration: small against K, large enough for finite log-densities."""
 LOG_VARIANCE_RANGE = (-12.0, 6.0)
+FARTHEST = 5.0
+"""Whitened features and latents beyond it look like it to the networks: they learned from nothing that far out."""
+LARGEST_CORRECTION = 3.0
+"""Most that a network adds to the linear stream's latents, in prior standard deviations."""
 
 
 class WhitenedComponents(nn.Module):
@@ -34,20 +40,19 @@ class WhitenedComponents(nn.Module):
 
     Parameters
     ----------
-    offset : tensor, shape (band,)
-    axes : tensor, shape (feature, band)
+    n_features, n_bands : int
     """
 
     offset: Tensor
     axes: Tensor
 
-    def __init__(self, offset: Tensor, axes: Tensor) -> None:
+    def __init__(self, n_features: int, n_bands: int) -> None:
         super().__init__()
-        self.register_buffer("offset", offset)
-        self.register_buffer("axes", axes)
+        self.register_buffer("offset", torch.zeros(n_bands))
+        self.register_buffer("axes", torch.zeros(n_features, n_bands))
 
     def forward(self, pixels: Float[Tensor, "*batch band"]) -> Float[Tensor, "*batch feature"]:
-        return (pixels - self.offset) @ self.axes.T
+        return ((pixels - self.offset) @ self.axes.T).clamp(-FARTHEST, FARTHEST)
 
 
 class Inference(nn.Module):
@@ -59,6 +64,8 @@ class Inference(nn.Module):
         From pixels to what the networks see.
     n_features : int
         Their number.
+    regression : LatentRegression, optional
+        The linear stream of the latents; the networks see what it finds, too.
     n_endmembers, n_latents, n_bands : int
         P, H and L.
     widths : tuple of int
@@ -76,6 +83,7 @@ class Inference(nn.Module):
         features: nn.Module,
         *,
         n_features: int,
+        regression: LatentRegression | None,
         n_endmembers: int,
         n_latents: int,
         n_bands: int,
@@ -87,10 +95,12 @@ class Inference(nn.Module):
         super().__init__()
         h = n_latents
         self.features = features
+        self.regression = regression
         self.endmembers = endmembers
         self.abundance_gain = abundance_gain
         self.n_endmembers = n_endmembers
-        self.latent_trunk = EndmemberwiseDense(n_endmembers, [n_features, *widths])
+        n_found = 0 if regression is None else n_endmembers * (1 + h)
+        self.latent_trunk = EndmemberwiseDense(n_endmembers, [n_features + n_found, *widths])
         self.latent_mean = EndmemberwiseDense(n_endmembers, [widths[1], h])
         self.latent_log_variance = EndmemberwiseDense(n_endmembers, [widths[1], 2 * h, 2 * h, h])
         self.linear = UnrolledISTA(n_ista)
@@ -101,12 +111,19 @@ class Inference(nn.Module):
 
     def latents(self, pixels: Float[Tensor, "*batch band"]) -> Independent:
         """q(Z | y), a normal with event shape (endmember, latent)."""
-        seen = self.features(pixels).unsqueeze(-2)
-        seen = seen.expand(*seen.shape[:-2], self.n_endmembers, seen.shape[-1])
+        seen = self.features(pixels)
+        linear = None if self.regression is None else self.regression(pixels)
+        if linear is not None:
+            latents = linear.mean.clamp(-FARTHEST, FARTHEST).flatten(-2)
+            seen = torch.cat([seen, linear.abundances, latents], dim=-1)
+        seen = seen.unsqueeze(-2).expand(*seen.shape[:-1], self.n_endmembers, seen.shape[-1])
         trunk = torch.relu(self.latent_trunk(seen))
-        log_variance = self.latent_log_variance(trunk).clamp(*LOG_VARIANCE_RANGE)
-        normal = Normal(self.latent_mean(trunk), (0.5 * log_variance).exp(), validate_args=False)
-        return Independent(normal, 2, validate_args=False)
+        mean, log_variance = self.latent_mean(trunk), self.latent_log_variance(trunk)
+        if linear is not None:
+            mean = linear.mean + LARGEST_CORRECTION * torch.tanh(mean / LARGEST_CORRECTION)
+            log_variance = linear.variance.log() + log_variance
+        sd = (0.5 * log_variance.clamp(*LOG_VARIANCE_RANGE)).exp()
+        return Independent(Normal(mean, sd, validate_args=False), 2, validate_args=False)
 
     def streams(
         self, endmembers: Float[Tensor, "*batch endmember band"], pixels: Float[Tensor, "*#batch band"]

@@ -237,7 +237,7 @@ class IDNet(Method):
         )
         with seeded(self.seed, device), threads(self.threads):
             model = IDNetModel(shape)
-            model.begin(start)
+            model.begin(start, torch.as_tensor(sample[:MOST_HELD_OUT]))
             model.to(device)
             trainer = _Trainer(self, model, sample, endmembers.spectra, device)
             history = train(
@@ -278,9 +278,8 @@ class _Trainer:
         self.label_noise_sd = float(pixels.mean()) * 1e-4
         self.effective_draws = float("nan")
         if not method.published:
-            for frozen in model.p.decoder.parameters():
-                frozen.requires_grad_(False)
             model.p.log_endmember_sd.requires_grad_(False)
+            model.p.log_noise_sd.requires_grad_(False)
 
     @property
     def schedule(self) -> Schedule:
@@ -309,7 +308,7 @@ class _Trainer:
             return training_loss
         with torch.no_grad(), seeded(self.method.seed + 1, self.pixels.device):
             terms = self.terms(self.held_out, self.pairs(MOST_HELD_OUT))
-            return -float(objective.total(terms, self.weights))
+            return -float(terms["abundances"].mean() + terms["latents"].mean())
 
     def pairs(self, n_pairs: int) -> Pairs:
         p = self.model.p
@@ -339,14 +338,19 @@ class _Trainer:
         }
 
     def _informed_terms(self, pixels: Float[Tensor, "pixel band"], pairs: Pairs) -> Terms:
-        """Labels teach q; the scene, seen through q, teaches p."""
+        """Labels teach q; the scene, seen at the posterior means, teaches p.
+
+        The means and not draws: q's latents are independent given the pixel, and a draw of them misses the pixel by far
+        more than the posterior, whose latents make up for one another, would.
+        """
         p, q = self.model.p, self.model.q
         with torch.no_grad():
-            hidden = objective.draw(q, pixels)
+            endmembers = p.endmembers(q.latents(pixels).mean).mean
+            seen = q.abundances(endmembers, pixels).mean
         dirichlet = q.abundances(pairs.endmembers, pairs.pixels)
         assert pairs.latents is not None
         terms = {
-            "scene_likelihood": p.pixel(hidden.endmembers, hidden.abundances).log_prob(pixels),
+            "scene_likelihood": p.pixel(endmembers, seen).log_prob(pixels),
             "abundances": dirichlet.log_prob(pairs.abundances),
             "latents": q.latents(pairs.pixels).log_prob(pairs.latents),
             "mixing_decay": objective.frobenius_norm(p.mixing),

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from unmixel.methods.idnet.generative import BundleDecoder, Generative, NetworkDecoder
 from unmixel.methods.idnet.inference import Inference, WhitenedComponents
+from unmixel.methods.idnet.latent_regression import LatentRegression
 from unmixel.methods.idnet.start import Start
 
 INFORMED_WIDTHS = (32, 32)
-PUBLISHED_SD = 0.1
-"""Published start of s_y and s_k [reflectance]."""
+N_NOISE_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Shape:
     n_ista : int
         Unrolled steps of l.
     mixing_gain, abundance_gain : float
-        g_y and g_a; g_y is the gain of the decoders' nonlinear stream too.
+        g_y and g_a.
     shared_brightness : float
         Correlation of the brightness latents of different endmembers.
     published : bool
@@ -53,58 +53,54 @@ class IDNetModel(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        p, h, n_bands = shape.n_endmembers, shape.n_latents, shape.n_bands
-        decoder: NetworkDecoder | BundleDecoder
-        features: nn.Module
-        if shape.published:
-            decoder, features = NetworkDecoder(p, h, n_bands), nn.Identity()
-        else:
-            decoder = BundleDecoder(torch.zeros(p, n_bands), torch.zeros(p, h, n_bands), shape.mixing_gain)
-            features = WhitenedComponents(torch.zeros(n_bands), torch.zeros(shape.n_features, n_bands))
+        sizes = {"n_endmembers": shape.n_endmembers, "n_latents": shape.n_latents, "n_bands": shape.n_bands}
+        published = shape.published
         self.p = Generative(
-            decoder,
-            n_endmembers=p,
-            n_latents=h,
-            n_bands=n_bands,
+            NetworkDecoder(**sizes) if published else BundleDecoder(**sizes),
+            **sizes,
             mixing_gain=shape.mixing_gain,
-            noise_sd=PUBLISHED_SD,
-            endmember_sd=torch.full((p,), PUBLISHED_SD),
-            shared_brightness=0.0 if shape.published else shape.shared_brightness,
+            shared_brightness=0.0 if published else shape.shared_brightness,
         )
         self.q = Inference(
-            features,
-            n_features=n_bands if shape.published else shape.n_features,
-            n_endmembers=p,
-            n_latents=h,
-            n_bands=n_bands,
-            widths=(5 * h, 2 * h) if shape.published else INFORMED_WIDTHS,
+            nn.Identity() if published else WhitenedComponents(shape.n_features, shape.n_bands),
+            **sizes,
+            n_features=shape.n_bands if published else shape.n_features,
+            regression=None if published else LatentRegression(**sizes),
+            widths=(5 * shape.n_latents, 2 * shape.n_latents) if published else INFORMED_WIDTHS,
             endmembers=self.p.endmembers,
             abundance_gain=shape.abundance_gain,
             n_ista=shape.n_ista,
         )
 
-    def begin(self, start: Start) -> None:
-        """Take noise from the data and, unless published, everything else that the data say.
+    @torch.no_grad()
+    def begin(self, start: Start, pixels: Tensor) -> None:
+        """Take the noise from the data and, unless published, everything else that the data say.
 
-        A published decoder starts with its mean spectra at the bundles' means.
+        A published decoder starts with its mean spectra at the bundles' means. Otherwise the noise is what the
+        regression of some pixels leaves over, in the median pixel: what the model can't explain counts as noise.
         """
-        state = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in start._asdict().items()}
-        with torch.no_grad():
-            self.p.log_noise_sd.copy_(state["noise_sd"].log())
-            self.p.log_endmember_sd.copy_(state["endmember_sd"].log())
-            decoder = self.p.decoder
-            if isinstance(decoder, NetworkDecoder):
-                decoder.begin(state["means"])
-                return
-            assert isinstance(self.q.features, WhitenedComponents)
-            decoder.means.copy_(state["means"])
-            decoder.axes.copy_(state["axes"])
-            self.q.features.offset.copy_(state["offset"])
-            self.q.features.axes.copy_(state["features"])
-            self.p.mixing.zero_last_layer()
-            self.q.nonlinear.zero_last_layer()
-
-    def posterior_latents(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and standard deviation of q(Z|y)."""
-        posterior = self.q.latents(pixels)
-        return posterior.mean, posterior.stddev
+        told = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in start._asdict().items()}
+        self.p.log_noise_sd.copy_(told["noise_sd"].log())
+        self.p.log_endmember_sd.copy_(told["endmember_sd"].log())
+        decoder, features, regression = self.p.decoder, self.q.features, self.q.regression
+        if isinstance(decoder, NetworkDecoder):
+            decoder.begin(told["means"])
+            return
+        assert isinstance(features, WhitenedComponents)
+        assert regression is not None
+        for part in (decoder, regression):
+            part.means.copy_(told["means"])
+            part.axes.copy_(told["axes"])
+        regression.precision.copy_(torch.cholesky_inverse(self.p.latent_scale))
+        regression.noise_variance.copy_(told["noise_sd"].square())
+        regression.endmember_variance.copy_(told["endmember_sd"].square())
+        features.offset.copy_(told["offset"])
+        features.axes.copy_(told["features"])
+        for _ in range(N_NOISE_ROUNDS):
+            found = regression(pixels)
+            left = pixels - (decoder(found.mean) * found.abundances.unsqueeze(-1)).sum(-2)
+            variance = left.square().mean(-1).median().clamp_min(told["noise_sd"].square())
+            regression.noise_variance.copy_(variance)
+        self.p.log_noise_sd.copy_(0.5 * regression.noise_variance.log())
+        for stream in (self.p.mixing, self.q.nonlinear, self.q.latent_mean, self.q.latent_log_variance):
+            stream.zero_last_layer()

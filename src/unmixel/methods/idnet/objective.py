@@ -18,7 +18,7 @@ S_z is the one term the paper has not: where a label's latents are known, it tea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -28,6 +28,7 @@ from torch.distributions import Distribution
 from unmixel.methods.idnet.pairs import Pairs
 
 
+@runtime_checkable
 class GenerativeModel(Protocol):
     """What the objective asks of p."""
 
@@ -37,6 +38,7 @@ class GenerativeModel(Protocol):
     def pixel(self, endmembers: Tensor, abundances: Tensor) -> Distribution: ...
 
 
+@runtime_checkable
 class InferenceModel(Protocol):
     """What the objective asks of q."""
 

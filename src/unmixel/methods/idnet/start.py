@@ -82,7 +82,7 @@ def start_from(pixels: Float[np.ndarray, "pixel band"], spectra: tuple[np.ndarra
         pure = np.argsort(-share, kind="stable")[:n_pure]
         own_brightness = own @ means[k] / (means[k] @ means[k])
         deviations = np.concatenate([residual[pure], own - own_brightness[:, None] * means[k]])
-        spread = max(_robust_sd(np.log(brightness[pure])), float(own_brightness.std()), SMALLEST_BRIGHTNESS_SD)
+        spread = max(_spread(np.log(brightness[pure])), float(own_brightness.std()), SMALLEST_BRIGHTNESS_SD)
         axes[k], endmember_sd[k] = _axes_of(means[k], spread, deviations, n_latents, noise_sd)
     offset = pixels.mean(axis=0, dtype=np.float64)
     return Start(means, axes, endmember_sd, noise_sd, offset, _whitened_axes(pixels - offset, noise_sd))
@@ -114,6 +114,7 @@ def _whitened_axes(centred: Float[np.ndarray, "pixel band"], noise_sd: float) ->
     return (directions / np.sqrt(np.maximum(power, noise_sd**2))).T
 
 
-def _robust_sd(values: Float[np.ndarray, "value"]) -> float:
-    """Return the standard deviation that the median absolute deviation of a normal sample suggests."""
-    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
+def _spread(values: Float[np.ndarray, "value"]) -> float:
+    """Return the standard deviation of the normal that reaches as far as the middle 96 % of the values."""
+    low, high = np.quantile(values, (0.02, 0.98))
+    return float(high - low) / (2 * 2.054)
