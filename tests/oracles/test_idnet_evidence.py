@@ -11,13 +11,14 @@ from scipy.special import logsumexp
 
 from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.methods.idnet.objective import draw, scene_terms
+from unmixel.methods.idnet.start import Start
 
 P, H, L = 2, 1, 5
 NOISE_SD = 0.06
 PIXEL = np.array([0.37, 0.52, 0.45, 0.61, 0.41])
 MEANS = np.array([[0.20, 0.35, 0.50, 0.70, 0.30], [0.60, 0.65, 0.40, 0.35, 0.55]])
 AXES = 0.15 * MEANS[:, None, :] + np.array([[[0.0, 0.02, 0.0, -0.02, 0.01]], [[0.01, 0.0, -0.03, 0.0, 0.02]]])
-LEVEL = -2.3
+LEVEL = -6.0
 """log κ of a proposal wider than the posterior, as importance sampling wants it."""
 
 
@@ -43,25 +44,15 @@ def model_of(published: bool, shared_brightness: float, endmember_sd: tuple[floa
         shared_brightness=shared_brightness,
         published=published,
     )
-    model = IDNetModel(shape).double()
+    model = IDNetModel(shape)
+    start = Start(MEANS, AXES, np.array(endmember_sd), NOISE_SD, MEANS.mean(axis=0), np.zeros((3, L)))
+    model.begin(start, torch.as_tensor(PIXEL[None], dtype=torch.float32))
     with torch.no_grad():
         model.p.log_noise_sd.fill_(np.log(NOISE_SD))
-        model.p.log_endmember_sd.copy_(torch.tensor(endmember_sd).log())
         model.q.log_precision.fill_(LEVEL)
-        if published:
-            model.p.decoder.begin(torch.as_tensor(MEANS))
-            return model
-        regression = model.q.regression
-        for part in (model.p.decoder, regression):
-            part.means.copy_(torch.as_tensor(MEANS))
-            part.axes.copy_(torch.as_tensor(AXES))
-        regression.precision.copy_(torch.linalg.inv(model.p.latent_scale @ model.p.latent_scale.T))
-        regression.noise_variance.fill_(NOISE_SD**2)
-        regression.endmember_variance.copy_(torch.tensor(endmember_sd) ** 2)
-        for stream in (model.q.latent_mean, model.q.latent_log_variance):
-            stream.zero_last_layer()
-        model.q.latent_log_variance.biases[-1].fill_(0.7)
-    return model
+        if not published:
+            model.q.latent_log_variance.biases[-1].fill_(0.7)
+    return model.double()
 
 
 def dense(network: torch.nn.Sequential, inputs: np.ndarray) -> np.ndarray:
