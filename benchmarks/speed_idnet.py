@@ -1,0 +1,149 @@
+"""Speed of ID-Net: a training step beside the bare matrix products it is made of, and pixels unmixed per second."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest import mock
+
+import torch
+import xarray as xr
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from samson_size import N_ENDMEMBERS, open_samson_size, repeat_to
+from unmixel import IDNet
+from unmixel.train.loop import History, train
+
+BATCH = 256
+STEPS = 20
+REPEATS = 9
+N_PIXELS = 50_000
+UNMIX_REPEATS = 3
+SHOWN = 4
+
+aten = torch.ops.aten
+FACTORS = {aten.mm.default: 0, aten.bmm.default: 0, aten.mv.default: 0, aten.addmm.default: 1, aten.baddbmm.default: 1}
+"""Where the first factor is among the arguments of each matrix product; the second follows it."""
+
+Product = tuple[Tensor, Tensor]
+
+
+class RecordedProducts(TorchDispatchMode):
+    """Keeps the factors of every matrix product inside the block, those of the backward pass too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.products: list[Product] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in FACTORS:
+            first = FACTORS[func]
+            self.products.append((args[first].detach(), args[first + 1].detach()))
+        return func(*args, **(kwargs or {}))
+
+
+def operations(product: Product) -> int:
+    """Return multiplications and additions: 2 · rows · inner · columns, for every matrix of a batch."""
+    left, right = product
+    return 2 * left.numel() * (right.shape[-1] if right.ndim > 1 else 1)
+
+
+def one_training(method: IDNet, scene: xr.DataArray) -> tuple[list[Product], list[float], list[float]]:
+    """Return the matrix products of a step, seconds of a step, and seconds of nothing but its products.
+
+    The method's own `fit` sets everything up; where it would train, the loop is timed instead.
+    """
+    products: list[Product] = []
+    steps: list[float] = []
+    bare: list[float] = []
+
+    def measure(module: Any, step: Callable, watch: Callable, schedule: Any, **_: Any) -> History:
+        def take(n_steps: int) -> None:
+            short = replace(schedule, n_epochs=1, steps_per_epoch=n_steps)
+            train(module, step, lambda loss: loss, short, progress=lambda numbers: None)
+
+        take(STEPS)
+        with RecordedProducts() as recorded:
+            take(1)
+        products.extend(recorded.products)
+        results = [left @ right for left, right in products]
+        for _repeat in range(REPEATS):
+            steps.append(seconds(lambda: take(STEPS)) / STEPS)
+            bare.append(seconds(lambda: [multiply(products, results) for _ in range(STEPS)]) / STEPS)
+        return History()
+
+    with mock.patch("unmixel.methods.idnet.method.train", measure):
+        method.fit(scene)
+    return products, steps, bare
+
+
+@torch.no_grad()
+def multiply(products: Sequence[Product], results: Sequence[Tensor]) -> None:
+    """Repeat the matrix products of a step, in their order, into memory that is there already."""
+    for (left, right), result in zip(products, results, strict=True):
+        torch.matmul(left, right, out=result)
+
+
+def seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def print_training(name: str, method: IDNet, scene: xr.DataArray) -> None:
+    """Print count, rates and their ratio for one set of hyper-parameters."""
+    products, steps, bare = one_training(method, scene)
+    count = sum(operations(product) for product in products)
+    step, alone = median(steps), median(bare)
+    ratio = median(b / s for s, b in zip(steps, bare, strict=True))
+    print(f"ID-Net training step, {name}: batch {BATCH}, {scene.sizes['band']} bands, {N_ENDMEMBERS} endmembers")
+    print(f"  operations of its {len(products)} matrix products {count / 1e6:10.1f} million, of which")
+    for shapes, (n, own) in largest(products):
+        print(f"    {n:3d} of {shapes:34s} {own / 1e6:10.1f}")
+    print(f"  a step                              {step * 1e3:9.2f} ms   {count / step / 1e9:6.1f} GFLOP/s")
+    print(f"  its matrix products alone           {alone * 1e3:9.2f} ms   {count / alone / 1e9:6.1f} GFLOP/s")
+    print(f"  rate of the step / rate of these    {ratio:9.2f}      target: at least 0.5")
+
+
+def largest(products: Sequence[Product]) -> list[tuple[str, tuple[int, int]]]:
+    """Return the shapes on which most operations are spent: how many products, and their operations."""
+    number: Counter[str] = Counter()
+    spent: Counter[str] = Counter()
+    for product in products:
+        shapes = " @ ".join("x".join(str(size) for size in factor.shape) for factor in product)
+        number[shapes] += 1
+        spent[shapes] += operations(product)
+    return [(shapes, (number[shapes], own)) for shapes, own in spent.most_common(SHOWN)]
+
+
+def print_unmixing(scene: xr.DataArray, what: str) -> None:
+    """Print how many pixels a second a fitted model unmixes; how long it was trained does not matter to that."""
+    fitted = IDNet(n_endmembers=N_ENDMEMBERS, n_epochs=1).fit(scene)
+    large = repeat_to(scene, N_PIXELS)
+    n_pixels = large.sizes["y"] * large.sizes["x"]
+    took = median(seconds(lambda: fitted.unmix(large)) for _ in range(UNMIX_REPEATS))
+    print(f"ID-Net unmixing: abundance, sd, latents, residual, nonlinearity of {n_pixels:,} pixels of {what}")
+    print(f"  unmix                               {took:9.2f} s    median of {UNMIX_REPEATS}")
+    print(f"  pixels per second                   {n_pixels / took:9,.0f}      target: at least 30,000")
+
+
+def main() -> None:
+    """Print both, for one thread."""
+    with tempfile.TemporaryDirectory() as folder:
+        scene, what = open_samson_size(Path(folder))
+        print(f"on {what}, one thread; medians of {REPEATS} runs of {STEPS} steps")
+        print_training("default", IDNet(n_endmembers=N_ENDMEMBERS, batch_size=BATCH), scene)
+        paper = IDNet.paper("samson", n_endmembers=N_ENDMEMBERS, batch_size=BATCH)
+        print_training("IDNet.paper", paper, scene)
+        print_unmixing(scene, what)
+
+
+if __name__ == "__main__":
+    main()
