@@ -69,7 +69,7 @@ def broken(change: str) -> type[FCLS]:
     class Broken(FCLS):
         fitted_type: ClassVar = BrokenFitted
 
-        def _fit(self, scene, pixels, endmembers, progress):
+        def _fit(self, scene, pixels, endmembers, progress, checkpoint):
             names = tuple(sorted(endmembers.names)) if change == "not in the order of the bundle" else endmembers.names
             factor = next(fits) if change == "a second fit with the same seed" else 1
             return BrokenFitted(self, scene, names, endmembers.means * np.float32(factor))

@@ -32,7 +32,7 @@ def extract(
     scene: xr.DataArray,
     n_endmembers: int | None = None,
     *,
-    extractor: str = "vca",
+    extractor: str = "clusters",
     bundle: str = "angle",
     n_spectra: int = 100,
     seed: int = 0,

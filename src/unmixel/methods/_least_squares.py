@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -87,5 +88,6 @@ class LeastSquares(Method):
         pixels: Float[np.ndarray, "pixel band"],
         endmembers: EndmemberSpectra,
         progress: Progress,
+        checkpoint: Path | None,
     ) -> FittedLeastSquares:
         return FittedLeastSquares(self, scene, endmembers.names, endmembers.means)

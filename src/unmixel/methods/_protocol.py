@@ -58,7 +58,8 @@ class Method(abc.ABC):
     Parameters
     ----------
     n_endmembers : int, optional
-        Number of endmembers P, at least 2. Estimated by HySime when neither it nor a bundle is given.
+        Number of endmembers P, at least 2. Suggested by `unmixel.extraction.suggest_n_endmembers` when neither it nor a
+        bundle is given.
     extraction : str
         How endmembers are found when no bundle is given: a name from `unmixel.extraction`.
     seed : int
@@ -71,7 +72,7 @@ class Method(abc.ABC):
     fitted_type: ClassVar[type[Fitted]]
 
     n_endmembers: int | None = None
-    extraction: str = "vca"
+    extraction: str = "clusters"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -83,7 +84,12 @@ class Method(abc.ABC):
             )
 
     def fit(
-        self, scene: xr.DataArray, bundle: xr.DataArray | None = None, *, progress: Progress | None = None
+        self,
+        scene: xr.DataArray,
+        bundle: xr.DataArray | None = None,
+        *,
+        progress: Progress | None = None,
+        checkpoint: str | Path | None = None,
     ) -> Fitted:
         """Fit the method to a scene.
 
@@ -95,6 +101,9 @@ class Method(abc.ABC):
             Endmember spectra on the bands of the scene (see `unmixel.spectra`). Extracted from the scene when None.
         progress : callable, optional
             Told how far fitting is.
+        checkpoint : path, optional
+            File that training writes after every epoch, and goes on from if it is there. A method that fits in one
+            go needs none.
 
         Raises
         ------
@@ -114,7 +123,13 @@ class Method(abc.ABC):
             )
         endmembers = self._on_bands_of(scene, bundle)
         extraction_s = time.perf_counter() - start
-        fitted = self._fit(scene, pixels_of(scene), endmembers, progress or (lambda stage, numbers: None))
+        fitted = self._fit(
+            scene,
+            pixels_of(scene),
+            endmembers,
+            progress or (lambda stage, numbers: None),
+            None if checkpoint is None else Path(checkpoint),
+        )
         fitted.record = {
             "endmembers": f"extracted from the scene by {self.extraction}" if extracted else "given",
             "extraction_s": round(extraction_s, 3),
@@ -130,6 +145,7 @@ class Method(abc.ABC):
         pixels: Float[np.ndarray, "pixel band"],
         endmembers: EndmemberSpectra,
         progress: Progress,
+        checkpoint: Path | None,
     ) -> Fitted:
         """Fit to the valid pixels and the endmember spectra, both over the good bands."""
 

@@ -48,6 +48,6 @@ class IsotropicNormal(Distribution):
         squared = (value - self.loc).square().sum(-1)
         return -0.5 * squared / self.sd**2 - n * (self.sd.log() + 0.5 * math.log(2 * math.pi))
 
-    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:
+    def rsample(self, sample_shape: torch.Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         noise = torch.randn(*sample_shape, *self.loc.shape, dtype=self.loc.dtype, device=self.loc.device)
         return self.loc + self.sd[..., None] * noise

@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+DAMPING = 1e-5
+"""Added to the diagonal for the start, relative to ρ: it keeps the start finite for collinear endmembers."""
+
 
 class UnrolledISTA(nn.Module):
     r"""Non-negative sparse least squares, min ½‖y − Mᵀa‖² + t ‖a‖₁ over a ≥ 0, unrolled.
@@ -40,20 +43,49 @@ class UnrolledISTA(nn.Module):
         self, endmembers: Float[Tensor, "*#batch endmember band"], pixels: Float[Tensor, "*#batch band"]
     ) -> Float[Tensor, "*batch endmember"]:
         """Unmix pixels, each with its own endmembers."""
-        gram = endmembers @ endmembers.mT
-        projected = (endmembers @ pixels.unsqueeze(-1)).squeeze(-1)
-        return self.from_gram(gram, projected)
+        return self.solve(*normal_equations(endmembers, pixels))
 
-    def from_gram(
+    def solve(
         self, gram: Float[Tensor, "*batch endmember endmember"], projected: Float[Tensor, "*batch endmember"]
     ) -> Float[Tensor, "*batch endmember"]:
-        """Unmix, given M Mᵀ and M y."""
-        bound = gram.abs().sum(-1).amax(-1)[..., None].clamp_min(torch.finfo(gram.dtype).tiny)
-        # a whisper of damping keeps the start finite for collinear endmembers
-        damped = gram + 1e-5 * bound[..., None] * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
-        abundances = torch.relu(torch.linalg.solve_ex(damped, projected.unsqueeze(-1))[0].squeeze(-1))
-        steps = self.log_steps.exp()
-        for step, threshold in zip(steps, self.thresholds, strict=True):
-            gradient = (gram * abundances.unsqueeze(-2)).sum(-1) - projected
-            abundances = torch.relu(abundances - step * gradient / bound - threshold)
-        return abundances
+        """Unmix, given M Mᵀ and M y. Pixels are the last axis in here: every operation runs along memory."""
+        n = projected.shape[-1]
+        g = gram.reshape(-1, n, n).permute(1, 2, 0).contiguous()
+        target = projected.reshape(-1, n).T.contiguous()
+        bound = g.abs().sum(1).amax(0).clamp_min(torch.finfo(g.dtype).tiny)
+        g, target = g / bound, target / bound
+        damping = DAMPING * torch.eye(n, dtype=g.dtype, device=g.device).unsqueeze(-1)
+        abundances = torch.relu(solve_positive_definite(g + damping, target))
+        for step, threshold in zip(self.log_steps.exp().unbind(), self.thresholds.unbind(), strict=True):
+            gradient = (g * abundances).sum(1) - target
+            abundances = torch.relu(torch.addcmul(abundances - threshold, gradient, -step))
+        return abundances.T.reshape(projected.shape)
+
+
+def normal_equations(
+    endmembers: Float[Tensor, "*#batch endmember band"], pixels: Float[Tensor, "*#batch band"]
+) -> tuple[Float[Tensor, "*batch endmember endmember"], Float[Tensor, "*batch endmember"]]:
+    """Return M Mᵀ and M y."""
+    projected = (endmembers @ pixels.unsqueeze(-1)).squeeze(-1)
+    gram = endmembers @ endmembers.mT
+    return gram.expand(*projected.shape, gram.shape[-1]), projected
+
+
+def solve_positive_definite(
+    matrices: Float[Tensor, "n n batch"], targets: Float[Tensor, "n batch"]
+) -> Float[Tensor, "n batch"]:
+    """Solve many small positive definite systems by Gauss-Jordan elimination, which needs no pivots for them.
+
+    Examples
+    --------
+    >>> matrix, target = torch.tensor([[2.0, 1.0], [1.0, 3.0]]), torch.tensor([4.0, 7.0])
+    >>> solve_positive_definite(matrix.unsqueeze(-1), target.unsqueeze(-1)).squeeze(-1)
+    tensor([1.0000, 2.0000])
+    """
+    n = len(targets)
+    rows = torch.cat([matrices, targets.unsqueeze(1)], dim=1)
+    unit = torch.eye(n, dtype=rows.dtype, device=rows.device).unsqueeze(-1)
+    for k in range(n):
+        pivot = rows[k] / rows[k, k]
+        rows = rows - (rows[:, k] - unit[k]).unsqueeze(1) * pivot
+    return rows[:, n]

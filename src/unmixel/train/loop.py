@@ -104,7 +104,7 @@ def train(
         If the checkpoint is of another training.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate, foreach=True)
+    optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate, fused=True)
     history = History()
     best = _copy(module)
     if checkpoint is not None and checkpoint.exists():

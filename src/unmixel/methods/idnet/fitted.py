@@ -79,14 +79,14 @@ class FittedIDNet(Fitted):
             posterior = q.latents(y)
             latent_mean, latent_sd = posterior.mean, posterior.stddev
             latents = latent_mean + latent_sd * self.nodes.unsqueeze(1)
-            given_latents = q.abundances(p.decoder(latents), y.unsqueeze(0))
+            given_latents = q.dirichlet(q.streams_from(*p.decoder.normal_equations(latents, y), y))
             mean = given_latents.mean.mean(0)
             variance = given_latents.variance.mean(0) + given_latents.mean.var(0, correction=0)
 
             endmembers = p.decoder(latent_mean)
             mixing = p.mix(endmembers, mean)
             residual = torch.relu(mixing.output) - y
-            abundance_streams = q.streams(endmembers, y)
+            abundance_streams = q.streams_from(*p.decoder.normal_equations(latent_mean, y), y)
             found = {
                 "abundance": mean,
                 "abundance_sd": variance.clamp_min(0).sqrt(),

@@ -26,9 +26,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Dirichlet, MultivariateNormal
 
+from unmixel.methods.idnet.bundle_decoder import BundleDecoder
 from unmixel.nn.dense import Dense, EndmemberwiseDense
 from unmixel.nn.isotropic_normal import IsotropicNormal
 from unmixel.nn.two_stream import TwoStream
+from unmixel.nn.unrolled_ista import normal_equations
 
 NOISE_FLOOR = 1e-4
 """Smallest standard deviation of noise and of endmembers [reflectance]: below any sensor's."""
@@ -51,36 +53,16 @@ class NetworkDecoder(nn.Module):
     def forward(self, latents: Float[Tensor, "*batch endmember latent"]) -> Float[Tensor, "*batch endmember band"]:
         return torch.sigmoid(self.networks(latents))
 
+    def normal_equations(
+        self, latents: Float[Tensor, "*#batch endmember latent"], pixels: Float[Tensor, "*#batch band"]
+    ) -> tuple[Float[Tensor, "*batch endmember endmember"], Float[Tensor, "*batch endmember"]]:
+        """Return M Mᵀ and M y for the mean spectra M that the latents give."""
+        return normal_equations(self(latents), pixels)
+
     def begin(self, means: Float[Tensor, "endmember band"]) -> None:
         """Put the mean spectra into the last biases, so that training starts near the bundles."""
         inside = means.clamp(1e-3, 1 - 1e-3)
         self.networks.biases[-1].copy_(torch.logit(inside).unsqueeze(1))
-
-
-class BundleDecoder(nn.Module):
-    r"""Linear decoders around the mean of each bundle: :math:`\mu_k(z) = \bar m_k + W_k^\top z`.
-
-    Their values are set from data and not trained.
-
-    Parameters
-    ----------
-    n_endmembers, n_latents, n_bands : int
-        P, H and L.
-    """
-
-    means: Tensor
-    axes: Tensor
-
-    def __init__(self, n_endmembers: int, n_latents: int, n_bands: int) -> None:
-        super().__init__()
-        self.register_buffer("means", torch.zeros(n_endmembers, n_bands))
-        self.register_buffer("axes", torch.zeros(n_endmembers, n_latents, n_bands))
-
-    def forward(self, latents: Float[Tensor, "*batch endmember latent"]) -> Float[Tensor, "*batch endmember band"]:
-        batch, shape = latents.shape[:-2], latents.shape[-2:]
-        per_endmember = latents.reshape(-1, *shape).transpose(0, 1)
-        spectra = torch.baddbmm(self.means.unsqueeze(1), per_endmember, self.axes).transpose(0, 1)
-        return spectra.reshape(*batch, *spectra.shape[1:])
 
 
 class Generative(nn.Module):

@@ -24,7 +24,7 @@ from unmixel.methods.idnet.latent_regression import LatentRegression
 from unmixel.nn.dense import Dense, EndmemberwiseDense
 from unmixel.nn.isotropic_normal import IsotropicNormal
 from unmixel.nn.two_stream import TwoStream
-from unmixel.nn.unrolled_ista import UnrolledISTA
+from unmixel.nn.unrolled_ista import UnrolledISTA, normal_equations
 
 EPSILON = 1e-3
 """ε, the least concentration: small against K, large enough for finite log-densities."""
@@ -129,7 +129,16 @@ class Inference(nn.Module):
         self, endmembers: Float[Tensor, "*batch endmember band"], pixels: Float[Tensor, "*#batch band"]
     ) -> TwoStream:
         """Return l(M, y) and g_a f_a(y); their sum, made non-negative, is proportional to the abundances."""
-        linear = self.linear(endmembers, pixels)
+        return self.streams_from(*normal_equations(endmembers, pixels), pixels)
+
+    def streams_from(
+        self,
+        gram: Float[Tensor, "*batch endmember endmember"],
+        projected: Float[Tensor, "*batch endmember"],
+        pixels: Float[Tensor, "*#batch band"],
+    ) -> TwoStream:
+        """Return the same, given M Mᵀ and M y."""
+        linear = self.linear.solve(gram, projected)
         nonlinear = self.abundance_gain * self.nonlinear(self.features(pixels))
         return TwoStream(linear, nonlinear.expand_as(linear))
 

@@ -21,9 +21,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from unmixel.methods.idnet.bundle_decoder import BundleDecoder
 from unmixel.nn.unrolled_ista import UnrolledISTA
 
 N_ROUNDS = 3
+N_ISTA = 5
 
 
 class Regressed(NamedTuple):
@@ -32,8 +34,10 @@ class Regressed(NamedTuple):
     Attributes
     ----------
     abundances : tensor, shape (pixel, endmember)
-    mean, variance : tensor, shape (pixel, endmember, latent)
-        Of the latents.
+    mean : tensor, shape (pixel, endmember, latent)
+        μ, of the latents.
+    variance : tensor, shape (pixel, endmember, latent)
+        Of each latent given all others, 1 / diag Σ⁻¹: a lower bound of diag Σ that needs no inverse.
     """
 
     abundances: Tensor
@@ -46,48 +50,44 @@ class LatentRegression(nn.Module):
 
     Parameters
     ----------
-    n_endmembers, n_latents, n_bands : int
-        P, H and L.
+    decoder : BundleDecoder
+        That of p; it stays a part of p.
     """
 
-    means: Tensor
-    axes: Tensor
     precision: Tensor
     noise_variance: Tensor
     endmember_variance: Tensor
 
-    def __init__(self, n_endmembers: int, n_latents: int, n_bands: int) -> None:
+    def __init__(self, decoder: BundleDecoder) -> None:
         super().__init__()
-        n = n_endmembers * n_latents
-        self.register_buffer("means", torch.zeros(n_endmembers, n_bands))
-        self.register_buffer("axes", torch.zeros(n_endmembers, n_latents, n_bands))
-        self.register_buffer("precision", torch.eye(n))
+        n_endmembers, n_latents, _ = decoder.axes.shape
+        self._decoder = (decoder,)  # a tuple hides it from the state of this module
+        self.register_buffer("precision", torch.eye(n_endmembers * n_latents))
         self.register_buffer("noise_variance", torch.ones(()))
         self.register_buffer("endmember_variance", torch.ones(n_endmembers))
-        self.least_squares = UnrolledISTA(10).requires_grad_(False)
+        self.least_squares = UnrolledISTA(N_ISTA).requires_grad_(False)
 
     @torch.no_grad()
     def forward(self, pixels: Float[Tensor, "*batch band"]) -> Regressed:
         """Return abundances and latents after a few turns."""
+        (decoder,) = self._decoder
         batch, pixels = pixels.shape[:-1], pixels.reshape(-1, pixels.shape[-1])
-        axes = self.axes.flatten(0, 1)
-        gram, on_means, projected = axes @ axes.T, axes @ self.means.T, pixels @ axes.T
-        endmembers = self.means.expand(len(pixels), *self.means.shape)
-        for turn in range(N_ROUNDS):
-            abundances = self.least_squares(endmembers, pixels)
+        axes = decoder.axes.flatten(0, 1)
+        gram, on_means, projected = axes @ axes.T, axes @ decoder.means.T, pixels @ axes.T
+        latents = torch.zeros(len(pixels), *decoder.axes.shape[:2], dtype=pixels.dtype, device=pixels.device)
+        for _ in range(N_ROUNDS):
+            abundances = self.least_squares.solve(*decoder.normal_equations(latents, pixels))
             abundances = abundances / abundances.sum(-1, keepdim=True).clamp_min(1e-6)
-            spread = abundances.repeat_interleave(self.axes.shape[1], dim=-1)
+            spread = abundances.repeat_interleave(decoder.axes.shape[1], dim=-1)
             variance = self.noise_variance + abundances.square() @ self.endmember_variance
-            weighted = spread.unsqueeze(-1) * spread.unsqueeze(-2) * gram / variance[:, None, None]
-            factor = torch.linalg.cholesky_ex(self.precision + weighted)[0]
-            target = spread * (projected - abundances @ on_means.T) / variance[:, None]
-            mean = torch.cholesky_solve(target.unsqueeze(-1), factor).squeeze(-1)
-            latents = mean.view(-1, *self.axes.shape[:2])
-            if turn < N_ROUNDS - 1:
-                endmembers = self.means + torch.einsum("nkh,khl->nkl", latents, self.axes)
-        uncertainty = torch.cholesky_inverse(factor).diagonal(dim1=-2, dim2=-1)
+            scaled = spread / variance.sqrt().unsqueeze(-1)
+            precision = self.precision + scaled.unsqueeze(-1) * scaled.unsqueeze(-2) * gram
+            target = spread * (projected - abundances @ on_means.T) / variance.unsqueeze(-1)
+            factor = torch.linalg.cholesky_ex(precision)[0]
+            latents = torch.cholesky_solve(target.unsqueeze(-1), factor).view_as(latents)
+        conditional_variance = 1 / precision.diagonal(dim1=-2, dim2=-1)
         return Regressed(
-            abundances.view(*batch, -1),
-            latents.view(*batch, *latents.shape[1:]),
-            uncertainty.reshape(*batch, *latents.shape[1:]),
+            abundances.reshape(*batch, -1),
+            latents.reshape(*batch, *latents.shape[1:]),
+            conditional_variance.reshape(*batch, *latents.shape[1:]),
         )

@@ -13,6 +13,7 @@ import torch
 import xarray as xr
 from jaxtyping import Float
 from torch import Tensor
+from torch.distributions import Dirichlet
 
 from unmixel.errors import ParameterError
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
@@ -176,6 +177,7 @@ class IDNet(Method):
             weights[name] /= PUBLISHED_BATCH
         settings: dict[str, Any] = {
             "published": True,
+            "extraction": "vca",
             "n_latents": 2,
             "supervision": 10.0,
             "n_epochs": 30,
@@ -217,7 +219,7 @@ class IDNet(Method):
         pixels: Float[np.ndarray, "pixel band"],
         endmembers: EndmemberSpectra,
         progress: Progress,
-        checkpoint: Path | None = None,
+        checkpoint: Path | None,
     ) -> FittedIDNet:
         device = device_of(self.device)
         rng = np.random.default_rng(self.seed)
@@ -344,19 +346,22 @@ class _Trainer:
         more than the posterior, whose latents make up for one another, would.
         """
         p, q = self.model.p, self.model.q
-        with torch.no_grad():
-            endmembers = p.endmembers(q.latents(pixels).mean).mean
-            seen = q.abundances(endmembers, pixels).mean
-        dirichlet = q.abundances(pairs.endmembers, pairs.pixels)
         assert pairs.latents is not None
+        n = len(pixels)
+        together = torch.cat([pixels, pairs.pixels])
+        latents = q.latents(together)
+        endmembers = p.decoder(latents.mean[:n].detach())
+        dirichlet = q.abundances(torch.cat([endmembers, pairs.endmembers]), together)
+        seen = dirichlet.mean[:n].detach()
+        concentration = dirichlet.concentration[n:]
         terms = {
             "scene_likelihood": p.pixel(endmembers, seen).log_prob(pixels),
-            "abundances": dirichlet.log_prob(pairs.abundances),
-            "latents": q.latents(pairs.pixels).log_prob(pairs.latents),
+            "abundances": Dirichlet(concentration, validate_args=False).log_prob(pairs.abundances),
+            "latents": latents.log_prob(torch.cat([latents.mean[:n].detach(), pairs.latents]))[n:],
             "mixing_decay": objective.frobenius_norm(p.mixing),
         }
         if self.weights.sparsity:
-            terms["sparsity"] = objective.quasi_norm(dirichlet.concentration)
+            terms["sparsity"] = objective.quasi_norm(concentration)
         return terms
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from unmixel.methods.idnet.generative import BundleDecoder, Generative, NetworkDecoder
+from unmixel.methods.idnet.bundle_decoder import BundleDecoder
+from unmixel.methods.idnet.generative import Generative, NetworkDecoder
 from unmixel.methods.idnet.inference import Inference, WhitenedComponents
 from unmixel.methods.idnet.latent_regression import LatentRegression
 from unmixel.methods.idnet.start import Start
@@ -55,8 +56,9 @@ class IDNetModel(nn.Module):
         self.shape = shape
         sizes = {"n_endmembers": shape.n_endmembers, "n_latents": shape.n_latents, "n_bands": shape.n_bands}
         published = shape.published
+        decoder = NetworkDecoder(**sizes) if published else BundleDecoder(**sizes)
         self.p = Generative(
-            NetworkDecoder(**sizes) if published else BundleDecoder(**sizes),
+            decoder,
             **sizes,
             mixing_gain=shape.mixing_gain,
             shared_brightness=0.0 if published else shape.shared_brightness,
@@ -65,7 +67,7 @@ class IDNetModel(nn.Module):
             nn.Identity() if published else WhitenedComponents(shape.n_features, shape.n_bands),
             **sizes,
             n_features=shape.n_bands if published else shape.n_features,
-            regression=None if published else LatentRegression(**sizes),
+            regression=LatentRegression(decoder) if isinstance(decoder, BundleDecoder) else None,
             widths=(5 * shape.n_latents, 2 * shape.n_latents) if published else INFORMED_WIDTHS,
             endmembers=self.p.endmembers,
             abundance_gain=shape.abundance_gain,
@@ -88,9 +90,8 @@ class IDNetModel(nn.Module):
             return
         assert isinstance(features, WhitenedComponents)
         assert regression is not None
-        for part in (decoder, regression):
-            part.means.copy_(told["means"])
-            part.axes.copy_(told["axes"])
+        decoder.means.copy_(told["means"])
+        decoder.axes.copy_(told["axes"])
         regression.precision.copy_(torch.cholesky_inverse(self.p.latent_scale))
         regression.noise_variance.copy_(told["noise_sd"].square())
         regression.endmember_variance.copy_(told["endmember_sd"].square())
@@ -102,5 +103,7 @@ class IDNetModel(nn.Module):
             variance = left.square().mean(-1).median().clamp_min(told["noise_sd"].square())
             regression.noise_variance.copy_(variance)
         self.p.log_noise_sd.copy_(0.5 * regression.noise_variance.log())
-        for stream in (self.p.mixing, self.q.nonlinear, self.q.latent_mean, self.q.latent_log_variance):
-            stream.zero_last_layer()
+        self.p.mixing.zero_last_layer()
+        self.q.nonlinear.zero_last_layer()
+        self.q.latent_mean.zero_last_layer()
+        self.q.latent_log_variance.zero_last_layer()
