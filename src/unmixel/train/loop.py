@@ -111,11 +111,13 @@ def train(
         best = _resume(checkpoint, identity, module, optimizer, history)
     try:
         while not history.stopped:
-            _one_epoch(module, parameters, optimizer, step, watch, schedule, history, progress)
+            _one_epoch(module, parameters, optimizer, step, watch, schedule, history)
             if history.best_epoch == len(history.epochs):
                 best = _copy(module)
             if checkpoint is not None:
                 _save(checkpoint, identity, module, best, optimizer, history)
+            told = {name: history.epochs[-1][name] for name in ("epoch", "loss", "watched")}
+            progress({**told, "of": schedule.n_epochs})
     except KeyboardInterrupt:
         history.stopped = f"interrupted in epoch {len(history.epochs) + 1}"
     module.load_state_dict(best)
@@ -130,7 +132,6 @@ def _one_epoch(
     watch: Callable[[float], float],
     schedule: Schedule,
     history: History,
-    progress: Callable[[Mapping[str, float]], None],
 ) -> None:
     """Take the steps of one epoch, then note its numbers and whether it was the last."""
     epoch = len(history.epochs)
@@ -155,9 +156,9 @@ def _one_epoch(
             sums[name] = sums.get(name, 0.0) + number
     means = {name: number / schedule.steps_per_epoch for name, number in sums.items()}
     watched = watch(means["loss"])
-    if math.isnan(watched):
+    if not math.isfinite(watched):
         raise TrainingError(
-            f"training diverged in epoch {epoch + 1}: the watched loss is not a number",
+            f"training diverged in epoch {epoch + 1}: the watched loss is {watched}",
             "a finite loss",
             "lower the learning rate, or check the scene for extreme values",
         )
@@ -172,7 +173,6 @@ def _one_epoch(
         history.stopped = f"the watched loss improved by less than {share} for {history.since_best} epochs"
     elif epoch + 1 >= schedule.n_epochs:
         history.stopped = f"all {schedule.n_epochs} epochs done"
-    progress({"epoch": epoch + 1, "of": schedule.n_epochs, "loss": means["loss"], "watched": watched})
 
 
 def _copy(module: nn.Module) -> dict[str, Tensor]:
