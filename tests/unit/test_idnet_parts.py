@@ -277,7 +277,7 @@ def test_labels_lie_inside_the_simplex():
         for part, concentration in ((near_corner, 0.1), (spread, 1.0)):
             variance = mean * (1 - mean) / (n_endmembers * concentration + 1)
             np.testing.assert_allclose(part.var(axis=0), variance, rtol=0.15)
-        np.testing.assert_allclose((face < 2 * SHRINK).mean(), 0.5, atol=0.08)
+        assert 0.25 < (face < 2 * SHRINK).mean() < 0.75, "a random part of the endmembers is absent"
 
 
 def test_bilinear_part_is_fans_less_linear_mixing():
