@@ -95,6 +95,10 @@ def make_scene(
         )
 
     cube[~np.isfinite(cube)] = np.nan
+    if np.isnan(cube).all():
+        raise SceneError(
+            "a scene without one valid pixel", "pixels with finite values", "check the no-data value and the scale"
+        )
     good, lines = _usable_bands(cube, declared)
     notes.extend(lines)
     if not good.any():

@@ -84,7 +84,7 @@ def test_masked_shaded_and_outlying_pixels() -> None:
     values[1, :7] = 0.0
     values[19, 29] = 30 * values[10, 10]
     values[15:17, :] = materials[0]
-    found = extract(make_scene(values, wavelength=WAVELENGTH), 3)
+    found = extract(make_scene(values, wavelength=WAVELENGTH), 3, extractor="vca")
     np.testing.assert_allclose(endmember_means(found), materials, atol=0.03)
 
 
@@ -126,4 +126,4 @@ def test_refusals_that_depend_on_the_scene() -> None:
 def test_a_large_scene_is_sampled() -> None:
     scene, materials = scene_of()
     tiled = make_scene(np.tile(scene.values, (10, 12, 1)), wavelength=WAVELENGTH)
-    np.testing.assert_allclose(endmember_means(extract(tiled, 3)), materials, atol=0.03)
+    np.testing.assert_allclose(endmember_means(extract(tiled, 3, extractor="vca")), materials, atol=0.03)

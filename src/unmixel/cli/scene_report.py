@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from unmixel.errors import UnmixingError
+from unmixel.extraction import suggest_n_endmembers
 from unmixel.io import looks_like_reflectance
 from unmixel.preprocess import estimate_noise, hysime, nwhfc
 from unmixel.scene import crs_wkt_of, good_bands, pixels_of, transform_of, valid_pixels
@@ -88,7 +89,10 @@ def _values(scene: xr.DataArray, pixels: Float[np.ndarray, "pixel band"]) -> dic
 def _signal(pixels: Float[np.ndarray, "pixel band"]) -> dict[str, str]:
     try:
         noise_variance = estimate_noise(pixels)[1]
-        suggested = f"{hysime(pixels)} by HySime, {nwhfc(pixels)} by noise-whitened HFC"
+        suggested = (
+            f"{suggest_n_endmembers(pixels)} by what each one explains; "
+            f"dimensions above the noise: {hysime(pixels)} by HySime, {nwhfc(pixels)} by noise-whitened HFC"
+        )
     except UnmixingError as error:
         return {"noise": f"not estimated: {error}"}
     sd = np.sqrt(noise_variance)

@@ -80,7 +80,7 @@ def extract(
     >>> materials = np.array([[0.1, 0.2, 0.3, 0.4], [0.5, 0.4, 0.1, 0.1]])
     >>> abundances = np.linspace(0, 1, 60)[:, None] * [1, -1] + [0, 1]
     >>> scene = make_scene((abundances @ materials).reshape(6, 10, 4), wavelength=[500, 600, 700, 800])
-    >>> bundle = extract(scene, 2, bundle="none")
+    >>> bundle = extract(scene, 2, extractor="vca", bundle="none")
     >>> bundle.values.round(3)
     array([[0.5, 0.4, 0.1, 0.1],
            [0.1, 0.2, 0.3, 0.4]], dtype=float32)

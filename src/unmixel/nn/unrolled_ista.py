@@ -80,7 +80,7 @@ def solve_positive_definite(
     --------
     >>> matrix, target = torch.tensor([[2.0, 1.0], [1.0, 3.0]]), torch.tensor([4.0, 7.0])
     >>> solve_positive_definite(matrix.unsqueeze(-1), target.unsqueeze(-1)).squeeze(-1)
-    tensor([1.0000, 2.0000])
+    tensor([1., 2.])
     """
     n = len(targets)
     rows = torch.cat([matrices, targets.unsqueeze(1)], dim=1)

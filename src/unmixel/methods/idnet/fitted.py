@@ -191,7 +191,7 @@ def concentration_of(
     --------
     >>> dirichlet = torch.distributions.Dirichlet(torch.tensor([[2.0, 3.0, 5.0]]))
     >>> concentration_of(dirichlet.mean, dirichlet.variance)
-    tensor([[2.0000, 3.0000, 5.0000]])
+    tensor([[2., 3., 5.]])
     """
     spread = (mean * (1 - mean)).sum(-1, keepdim=True)
     precision = spread / variance.sum(-1, keepdim=True).clamp_min(1e-12) - 1
