@@ -8,7 +8,7 @@ from __future__ import annotations
 import abc
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,6 +30,25 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BLOCK = 1024
 """Pixels unmixed at a time. Every block is filled up to this size, because the last bits of a matrix product depend
 on its shape: so a pixel's result does not depend on which other pixels are unmixed with it."""
+
+
+def filled_blocks(
+    pixels: Float[np.ndarray, "pixel band"],
+) -> Iterator[tuple[int, int, Float[np.ndarray, "block band"]]]:
+    """Yield pixels by blocks: the first one's place, their number, and the block, filled up with its last pixel.
+
+    Examples
+    --------
+    >>> [(first, n, block.shape) for first, n, block in filled_blocks(np.zeros((1500, 7), dtype=np.float32))]
+    [(0, 1024, (1024, 7)), (1024, 476, (1024, 7))]
+    """
+    for first in range(0, max(len(pixels), 1), BLOCK):
+        block = pixels[first : first + BLOCK]
+        n = len(block)
+        if n < BLOCK:
+            filling = block[-1:] if n else np.zeros((1, pixels.shape[1]), dtype=np.float32)
+            block = np.concatenate([block, np.repeat(filling, BLOCK - n, axis=0)])
+        yield first, n, block
 
 
 @dataclass(frozen=True)
@@ -204,12 +223,7 @@ class Fitted(abc.ABC):
         scene = self.on_my_bands(scene)
         pixels = pixels_of(scene)
         per_pixel: dict[str, np.ndarray] = {}
-        for first in range(0, max(len(pixels), 1), BLOCK):
-            block = pixels[first : first + BLOCK]
-            n = len(block)
-            if n < BLOCK:
-                filling = block[-1:] if n else np.zeros((1, pixels.shape[1]), dtype=np.float32)
-                block = np.concatenate([block, np.repeat(filling, BLOCK - n, axis=0)])
+        for first, n, block in filled_blocks(pixels):
             for name, values in self._unmix_pixels(block).items():
                 if name not in per_pixel:
                     per_pixel[name] = np.empty((len(pixels), *values.shape[1:]), dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from unmixel.errors import ParameterError
-from unmixel.methods._protocol import QUANTILES, Fitted
+from unmixel.methods._protocol import QUANTILES, Fitted, filled_blocks
 from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.scene import pixels_of, to_map, valid_pixels
 from unmixel.train.seeding import seeded, threads
@@ -20,7 +21,7 @@ from unmixel.train.seeding import seeded, threads
 if TYPE_CHECKING:
     from unmixel.methods.idnet.method import IDNet
 
-STATISTICS_SAMPLE = 4096
+STATISTICS_SAMPLE = 2048
 """Pixels, evenly spaced over the scene, whose spectra make the endmember statistics."""
 
 
@@ -106,11 +107,17 @@ class FittedIDNet(Fitted):
     ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
         """Return posterior mean and standard deviation of the endmember spectra at some of the valid pixels."""
         pixels = pixels_of(self.on_my_bands(scene))
-        y = torch.from_numpy(pixels if pixel is None else pixels[pixel]).to(self.device)
-        posterior = self.model.q.latents(y)
-        decoded = self.model.p.decoder(posterior.mean + posterior.stddev * self.nodes.unsqueeze(1))
-        variance = decoded.var(0, correction=0) + self.model.p.endmember_sd.square().unsqueeze(-1)
-        return decoded.mean(0).cpu().numpy(), variance.sqrt().cpu().numpy()
+        chosen = pixels if pixel is None else pixels[pixel]
+        shape = (len(chosen), self.model.shape.n_endmembers, self.model.shape.n_bands)
+        mean, sd = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32)
+        with threads(self.method.threads):
+            for first, n, block in filled_blocks(chosen):
+                posterior = self.model.q.latents(torch.from_numpy(block).to(self.device))
+                decoded = self.model.p.decoder(posterior.mean + posterior.stddev * self.nodes.unsqueeze(1))[:, :n]
+                variance = decoded.var(0, correction=0) + self.model.p.endmember_sd.square().unsqueeze(-1)
+                mean[first : first + n] = decoded.mean(0).cpu().numpy()
+                sd[first : first + n] = variance.sqrt().cpu().numpy()
+        return mean, sd
 
     @torch.inference_mode()
     def sample(self, scene: xr.DataArray, n_draws: int, *, seed: int = 0) -> xr.Dataset:
@@ -154,12 +161,9 @@ class FittedIDNet(Fitted):
         chosen = np.unique(np.linspace(0, len(pixels) - 1, min(len(pixels), STATISTICS_SAMPLE)).astype(int))
         y = torch.from_numpy(pixels[chosen]).to(self.device)
         spectra = self.model.p.decoder(self.model.q.latents(y).mean)
-        levels = torch.tensor(QUANTILES, device=self.device)
-        return {
-            "endmember_spectrum": spectra.mean(0).cpu().numpy(),
-            "endmember_spectrum_sd": spectra.std(0, correction=0).cpu().numpy(),
-            "endmember_quantile": torch.quantile(spectra, levels, dim=0).cpu().numpy(),
-        }
+        weights = self.model.q.abundances(spectra, y).mean
+        mean, sd, quantiles = weighted_statistics(spectra.cpu().numpy(), weights.cpu().numpy(), QUANTILES)
+        return {"endmember_spectrum": mean, "endmember_spectrum_sd": sd, "endmember_quantile": quantiles}
 
     def _state(self) -> dict[str, np.ndarray]:
         state = {name: tensor.cpu().numpy() for name, tensor in self.model.state_dict().items()}
@@ -178,6 +182,40 @@ class FittedIDNet(Fitted):
             raise ValueError(str(error)) from error
         device = method.device if torch.cuda.is_available() else "cpu"
         return cls(method, scene, endmember, model.to(device))
+
+
+def weighted_statistics(
+    spectra: Float[np.ndarray, "pixel endmember band"],
+    weights: Float[np.ndarray, "pixel endmember"],
+    levels: Sequence[float],
+) -> tuple[
+    Float[np.ndarray, "endmember band"],
+    Float[np.ndarray, "endmember band"],
+    Float[np.ndarray, "level endmember band"],
+]:
+    """Return mean, standard deviation and quantiles over the pixels, each counting as its weight.
+
+    Where an endmember is absent its spectrum is only a guess, so a pixel speaks for it as its abundance.
+
+    Examples
+    --------
+    >>> spectra = np.array([[[0.1]], [[0.3]], [[0.9]]], dtype=np.float32)
+    >>> weights = np.array([[0.5], [0.5], [0.0]], dtype=np.float32)
+    >>> mean, sd, median = weighted_statistics(spectra, weights, [0.5])
+    >>> mean.round(2), sd.round(2), median.round(2)
+    (array([[0.2]], dtype=float32), array([[0.1]], dtype=float32), array([[[0.1]]], dtype=float32))
+    """
+    if not len(spectra):
+        nothing = np.full(spectra.shape[1:], np.nan, dtype=np.float32)
+        return nothing, nothing, np.full((len(levels), *nothing.shape), np.nan, dtype=np.float32)
+    share = (weights / weights.sum(axis=0).clip(1e-12))[:, :, None]
+    mean = (share * spectra).sum(axis=0)
+    sd = np.sqrt((share * (spectra - mean) ** 2).sum(axis=0))
+    order = np.argsort(spectra, axis=0)
+    below = np.cumsum(np.take_along_axis(np.broadcast_to(share, spectra.shape), order, axis=0), axis=0)
+    rank = np.stack([(below < level - 1e-6).sum(axis=0) for level in levels]).clip(max=len(spectra) - 1)
+    quantiles = np.take_along_axis(np.take_along_axis(spectra, order, axis=0), rank, axis=0)
+    return mean, sd, quantiles
 
 
 def concentration_of(
