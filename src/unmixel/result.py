@@ -12,11 +12,12 @@ variable                     dims                                  unit and mean
 ``latent_sd``                ``(y, x, endmember, latent)``         1, their posterior standard deviation
 ``reconstruction_rmse``      ``(y, x)``                            reflectance, root mean square over the bands
 ``nonlinearity_degree``      ``(y, x, stream)``                    1, nonlinear share of a two-stream network
-``endmember_spectrum``       ``(endmember, band)``                 reflectance, mean over the scene
+``endmember_spectrum``       ``(endmember, band)``                 reflectance, mean over the scene, see below
 ``endmember_spectrum_sd``    ``(endmember, band)``                 reflectance, spread over the scene
 ``endmember_quantile``       ``(quantile, endmember, band)``       reflectance, quantiles over the scene
 ============================ ===================================== ==============================================
 
+In the statistics of the endmember spectra a pixel counts as the endmember's abundance there.
 Per-pixel spectra are not stored: they follow from the latents and the model (``Fitted.endmembers_at``).
 """
 

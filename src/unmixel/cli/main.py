@@ -32,6 +32,10 @@ def one_line_errors() -> Iterator[None]:
         _end("interrupted; nothing was written", 130)
     except MemoryError as error:
         _end(f"out of memory ({error}); close other programs or unmix a part of the scene", 2)
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, which is loaded only if it is raised
+            raise
+        _end(f"the GPU is out of memory ({error}); use --device cpu, or a smaller batch_size", 2)
     except BrokenPipeError:
         raise
     except OSError as error:
