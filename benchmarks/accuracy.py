@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -22,7 +22,7 @@ from multiprocessing import get_context
 import numpy as np
 import xarray as xr
 
-from accuracy_tables import area_table, scene_section
+from accuracy_tables import Rows, area_section, scene_section
 from environment import describe_environment
 from known_areas import LIBRARIES, area_errors, true_areas
 from unmixel import IDNet
@@ -126,9 +126,8 @@ def perform(runs: Sequence[Run], n_processes: int) -> Iterator[tuple[Run, dict[s
             print(what, file=sys.stderr, flush=True)
 
 
-def collect(runs: Sequence[Run], n_processes: int) -> dict[tuple[str, str], dict[int, dict[str, float]]]:
-    """Return what was measured by (method, source), then by seed, in the order of the runs."""
-    measured = dict(perform(runs, n_processes))
+def by_method(runs: Sequence[Run], measured: Mapping[Run, dict[str, float]]) -> Rows:
+    """Return what was measured by method and source, then by seed, in the order of the runs."""
     rows: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
     for run in runs:
         if run in measured:
@@ -149,16 +148,19 @@ def main() -> None:
         parser.error(f"scenes {sorted(unknown)}: expected some of {', '.join(SCENES)}")
 
     print("# Accuracy\n")
-    print(f"Command: `python benchmarks/accuracy.py {' '.join(sys.argv[1:])}`".replace(" `", "`"))
+    print(f"Command: `{' '.join(['python benchmarks/accuracy.py', *sys.argv[1:]])}`")
     print("\n".join(["", *(f"- {line}" for line in describe_environment())]))
-    print(
-        f"- seeds 0 to {options.seeds - 1}, {options.processes} at a time; a number is the median (lowest to highest)"
-    )
-    tables: dict[bool, Callable[..., str]] = {True: area_table, False: scene_section}
+    print(f"- {options.seeds} seeds from 0, {options.processes} runs at a time; numbers are median (lowest-highest)")
     for scene in scenes:
-        rows = collect(runs_on(scene, options.seeds, options.paper_epochs), options.processes)
-        truth = None if scene == "dlr_hysu" else open_with_truth(scene, 0)[1]
-        print(f"\n{tables[truth is None](scene, rows, truth)}", flush=True)
+        runs = runs_on(scene, options.seeds, options.paper_epochs)
+        measured = dict(perform(runs, options.processes))
+        rows = by_method(runs, measured)
+        with_maps = scene != "dlr_hysu"
+        section = scene_section(scene, rows, open_with_truth(scene, 0)[1]) if with_maps else area_section(scene, rows)
+        print(f"\n{section}", flush=True)
+        for run in runs:
+            if run not in measured:
+                print(f"\nGave up, and is not in the table: {run.method}, {run.source}, seed {run.seed}.", flush=True)
 
 
 if __name__ == "__main__":

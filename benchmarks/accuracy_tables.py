@@ -70,7 +70,7 @@ def heading(scene: str, truth: xr.Dataset) -> str:
     return f"## {scene}\n\nTruth: {kind} ({about}); its convention: {convention}."
 
 
-def area_table(scene: str, rows: Rows, _truth: None) -> str:
+def area_section(scene: str, rows: Rows) -> str:
     """Return the section of DLR HySU: errors of areas by the size of the target, largest to smallest."""
     areas = list(next(iter(next(iter(rows.values())).values())))
     cells = [

@@ -16,11 +16,13 @@ SECTIONS = (speed_fcls, speed_idnet, memory_unmixing, speed_command)
 
 
 def main() -> None:
-    """Print the environment and every section."""
+    """Print the environment and every section, as a page of Markdown."""
+    print("# Speed and memory\n\nCommand: `python benchmarks/speed.py`\n\n```")
     print("\n".join(describe_environment()))
     for section in SECTIONS:
-        print()
+        print(flush=True)
         section.main()
+    print("```")
 
 
 if __name__ == "__main__":
