@@ -150,7 +150,8 @@ def _one_epoch(
             )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(parameters, schedule.max_gradient_norm)
+        if math.isfinite(schedule.max_gradient_norm):
+            nn.utils.clip_grad_norm_(parameters, schedule.max_gradient_norm)
         optimizer.step()
         for name, number in {"loss": value, **terms}.items():
             sums[name] = sums.get(name, 0.0) + number

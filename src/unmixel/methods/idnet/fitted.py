@@ -77,17 +77,18 @@ class FittedIDNet(Fitted):
         p, q = self.model.p, self.model.q
         with threads(self.method.threads):
             y = torch.from_numpy(pixels).to(self.device)
-            posterior = q.latents(y)
+            look = q.look(y)
+            posterior = q.latents_from(look)
             latent_mean, latent_sd = posterior.mean, posterior.stddev
             latents = latent_mean + latent_sd * self.nodes.unsqueeze(1)
-            given_latents = q.dirichlet(q.streams_from(*p.decoder.normal_equations(latents, y), y))
+            given_latents = q.dirichlet(q.streams_from(*p.decoder.normal_equations(latents, y), look.features))
             mean = given_latents.mean.mean(0)
             variance = given_latents.variance.mean(0) + given_latents.mean.var(0, correction=0)
 
             endmembers = p.decoder(latent_mean)
             mixing = p.mix(endmembers, mean)
             residual = torch.relu(mixing.output) - y
-            abundance_streams = q.streams_from(*p.decoder.normal_equations(latent_mean, y), y)
+            abundance_streams = q.streams_from(*p.decoder.normal_equations(latent_mean, y), look.features)
             found = {
                 "abundance": mean,
                 "abundance_sd": variance.clamp_min(0).sqrt(),
@@ -133,25 +134,25 @@ class FittedIDNet(Fitted):
         Returns
         -------
         Dataset
-            ``abundance`` (draw, y, x, endmember) and ``latent`` (draw, y, x, endmember, latent).
+            ``abundance`` (draw, y, x, endmember) and ``latents`` (draw, y, x, endmember, latent).
         """
         if n_draws < 1:
             raise ParameterError(f"n_draws = {n_draws}", "at least 1")
         scene = self.on_my_bands(scene)
         valid = valid_pixels(scene)
         y = torch.from_numpy(pixels_of(scene)).to(self.device)
-        maps: dict[str, list[np.ndarray]] = {"abundance": [], "latent": []}
+        maps: dict[str, list[np.ndarray]] = {"abundance": [], "latents": []}
         with seeded(seed, self.device), threads(self.method.threads):
             for _ in range(n_draws):
                 latents = self.model.q.latents(y).sample()
                 abundances = self.model.q.abundances(self.model.p.decoder(latents), y).sample()
                 maps["abundance"].append(to_map(abundances.cpu().numpy(), valid))
-                maps["latent"].append(to_map(latents.cpu().numpy(), valid))
+                maps["latents"].append(to_map(latents.cpu().numpy(), valid))
         coords = {name: scene.coords[name] for name in ("y", "x", "spatial_ref") if name in scene.coords}
         return xr.Dataset(
             {
                 "abundance": (("draw", "y", "x", "endmember"), np.stack(maps["abundance"])),
-                "latent": (("draw", "y", "x", "endmember", "latent"), np.stack(maps["latent"])),
+                "latents": (("draw", "y", "x", "endmember", "latent"), np.stack(maps["latents"])),
             },
             coords={**coords, "endmember": list(self.endmember)},
         )

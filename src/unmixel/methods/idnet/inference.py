@@ -14,13 +14,14 @@ the Bayesian regression of `unmixel.methods.idnet.latent_regression`: to its mea
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Dirichlet, Independent, Normal
 
-from unmixel.methods.idnet.latent_regression import LatentRegression
+from unmixel.methods.idnet.latent_regression import LatentRegression, Regressed
 from unmixel.nn.dense import Dense, EndmemberwiseDense
 from unmixel.nn.isotropic_normal import IsotropicNormal
 from unmixel.nn.two_stream import TwoStream
@@ -53,6 +54,20 @@ class WhitenedComponents(nn.Module):
 
     def forward(self, pixels: Float[Tensor, "*batch band"]) -> Float[Tensor, "*batch feature"]:
         return ((pixels - self.offset) @ self.axes.T).clamp(-FARTHEST, FARTHEST)
+
+
+class Look(NamedTuple):
+    """What the networks of q see of pixels.
+
+    Attributes
+    ----------
+    features : tensor, shape (pixel, feature)
+    regressed : Regressed, optional
+        What the linear stream of the latents found.
+    """
+
+    features: Tensor
+    regressed: Regressed | None
 
 
 class Inference(nn.Module):
@@ -109,15 +124,22 @@ class Inference(nn.Module):
         )
         self.log_precision = nn.Parameter(torch.zeros(()))
 
+    def look(self, pixels: Float[Tensor, "*batch band"]) -> Look:
+        """Return what the networks see of pixels: nothing in it depends on what is trained."""
+        return Look(self.features(pixels), None if self.regression is None else self.regression(pixels))
+
     def latents(self, pixels: Float[Tensor, "*batch band"]) -> Independent:
         """q(Z | y), a normal with event shape (endmember, latent)."""
-        seen = self.features(pixels)
-        linear = None if self.regression is None else self.regression(pixels)
+        return self.latents_from(self.look(pixels))
+
+    def latents_from(self, look: Look) -> Independent:
+        """Return the same, given a look at the pixels."""
+        inputs, linear = look
         if linear is not None:
             latents = linear.mean.clamp(-FARTHEST, FARTHEST).flatten(-2)
-            seen = torch.cat([seen, linear.abundances, latents], dim=-1)
-        seen = seen.unsqueeze(-2).expand(*seen.shape[:-1], self.n_endmembers, seen.shape[-1])
-        trunk = torch.relu(self.latent_trunk(seen))
+            inputs = torch.cat([inputs, linear.abundances, latents], dim=-1)
+        inputs = inputs.unsqueeze(-2).expand(*inputs.shape[:-1], self.n_endmembers, inputs.shape[-1])
+        trunk = torch.relu(self.latent_trunk(inputs))
         mean, log_variance = self.latent_mean(trunk), self.latent_log_variance(trunk)
         if linear is not None:
             mean = linear.mean + LARGEST_CORRECTION * torch.tanh(mean / LARGEST_CORRECTION)
@@ -129,17 +151,17 @@ class Inference(nn.Module):
         self, endmembers: Float[Tensor, "*batch endmember band"], pixels: Float[Tensor, "*#batch band"]
     ) -> TwoStream:
         """Return l(M, y) and g_a f_a(y); their sum, made non-negative, is proportional to the abundances."""
-        return self.streams_from(*normal_equations(endmembers, pixels), pixels)
+        return self.streams_from(*normal_equations(endmembers, pixels), self.features(pixels))
 
     def streams_from(
         self,
         gram: Float[Tensor, "*batch endmember endmember"],
         projected: Float[Tensor, "*batch endmember"],
-        pixels: Float[Tensor, "*#batch band"],
+        features: Float[Tensor, "*#batch feature"],
     ) -> TwoStream:
-        """Return the same, given M Mᵀ and M y."""
+        """Return the same, given M Mᵀ, M y and the features of y."""
         linear = self.linear.solve(gram, projected)
-        nonlinear = self.abundance_gain * self.nonlinear(self.features(pixels))
+        nonlinear = self.abundance_gain * self.nonlinear(features)
         return TwoStream(linear, nonlinear.expand_as(linear))
 
     def abundances(

@@ -9,8 +9,8 @@ so that with the prior :math:`Z \sim \mathcal N(0, \Lambda^{-1})` and :math:`J_{
 
 .. math:: \Sigma = (\Lambda + J J^\top / s^2)^{-1}, \qquad \mu = \Sigma\, J (y - \bar M^\top a) / s^2.
 
-The abundances come from non-negative least squares with the endmembers that the latents give, and the two take turns.
-What is nonlinear, and what the abundances' own uncertainty does to the latents, is left to the networks of q.
+The abundances come from non-negative least squares with the mean spectra, divided by their sum. What is nonlinear, and
+what the abundances' own uncertainty does to the latents, is left to the networks of q.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from torch import Tensor, nn
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
 from unmixel.nn.unrolled_ista import UnrolledISTA
 
-N_ROUNDS = 3
-N_ISTA = 5
+N_ISTA = 10
 
 
 class Regressed(NamedTuple):
@@ -37,7 +36,7 @@ class Regressed(NamedTuple):
     mean : tensor, shape (pixel, endmember, latent)
         μ, of the latents.
     variance : tensor, shape (pixel, endmember, latent)
-        Of each latent given all others, 1 / diag Σ⁻¹: a lower bound of diag Σ that needs no inverse.
+        diag Σ.
     """
 
     abundances: Tensor
@@ -46,7 +45,7 @@ class Regressed(NamedTuple):
 
 
 class LatentRegression(nn.Module):
-    """Latents and abundances of pixels, in turns. Nothing here is trained.
+    """Abundances of pixels, and their latents given these. Nothing here is trained.
 
     Parameters
     ----------
@@ -69,25 +68,26 @@ class LatentRegression(nn.Module):
 
     @torch.no_grad()
     def forward(self, pixels: Float[Tensor, "*batch band"]) -> Regressed:
-        """Return abundances and latents after a few turns."""
+        """Return abundances, then mean and variance of the latents."""
         (decoder,) = self._decoder
         batch, pixels = pixels.shape[:-1], pixels.reshape(-1, pixels.shape[-1])
         axes = decoder.axes.flatten(0, 1)
         gram, on_means, projected = axes @ axes.T, axes @ decoder.means.T, pixels @ axes.T
-        latents = torch.zeros(len(pixels), *decoder.axes.shape[:2], dtype=pixels.dtype, device=pixels.device)
-        for _ in range(N_ROUNDS):
-            abundances = self.least_squares.solve(*decoder.normal_equations(latents, pixels))
-            abundances = abundances / abundances.sum(-1, keepdim=True).clamp_min(1e-6)
-            spread = abundances.repeat_interleave(decoder.axes.shape[1], dim=-1)
-            variance = self.noise_variance + abundances.square() @ self.endmember_variance
-            scaled = spread / variance.sqrt().unsqueeze(-1)
-            precision = self.precision + scaled.unsqueeze(-1) * scaled.unsqueeze(-2) * gram
-            target = spread * (projected - abundances @ on_means.T) / variance.unsqueeze(-1)
-            factor = torch.linalg.cholesky_ex(precision)[0]
-            latents = torch.cholesky_solve(target.unsqueeze(-1), factor).view_as(latents)
-        conditional_variance = 1 / precision.diagonal(dim1=-2, dim2=-1)
+        abundances = self.least_squares(decoder.means, pixels)
+        abundances = abundances / abundances.sum(-1, keepdim=True).clamp_min(1e-6)
+        spread = abundances.repeat_interleave(decoder.axes.shape[1], dim=-1)
+        variance = self.noise_variance + abundances.square() @ self.endmember_variance
+        scaled = spread / variance.sqrt().unsqueeze(-1)
+        precision = self.precision + scaled.unsqueeze(-1) * scaled.unsqueeze(-2) * gram
+        target = spread * (projected - abundances @ on_means.T) / variance.unsqueeze(-1)
+        factor = torch.linalg.cholesky_ex(precision)[0]
+        latents = torch.cholesky_solve(target.unsqueeze(-1), factor).view(-1, *decoder.axes.shape[:2])
+        # Σ = L⁻ᵀ L⁻¹, so its diagonal is the sum of squares down the columns of L⁻¹
+        unit = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
+        inverse = torch.linalg.solve_triangular(factor, unit, upper=False)
+        marginal_variance = inverse.square().sum(-2)
         return Regressed(
             abundances.reshape(*batch, -1),
             latents.reshape(*batch, *latents.shape[1:]),
-            conditional_variance.reshape(*batch, *latents.shape[1:]),
+            marginal_variance.reshape(*batch, *latents.shape[1:]),
         )

@@ -12,16 +12,14 @@ import numpy as np
 import torch
 import xarray as xr
 from jaxtyping import Float
-from torch import Tensor
-from torch.distributions import Dirichlet
 
 from unmixel.errors import ParameterError
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
-from unmixel.methods.idnet import objective
 from unmixel.methods.idnet.fitted import FittedIDNet, device_of
+from unmixel.methods.idnet.informed_training import InformedTraining
 from unmixel.methods.idnet.model import IDNetModel, Shape
-from unmixel.methods.idnet.objective import Terms, Weights
-from unmixel.methods.idnet.pairs import Pairs, mixed_pairs, pure_pairs, stack_bundles
+from unmixel.methods.idnet.objective import Weights
+from unmixel.methods.idnet.published_training import PublishedTraining
 from unmixel.methods.idnet.start import LARGEST_SAMPLE, start_from
 from unmixel.train.loop import History, Schedule, train
 from unmixel.train.seeding import seeded, threads
@@ -35,8 +33,8 @@ PUBLISHED = {
     "cuprite": {"labelled_weight": 10.0, "sparsity": 0.1, "abundance_decay": 0.05, "mixing_decay": 5.0},
 }
 """λ, τ, λ_e and λ_d as published for each scene, for a loss summed over a batch of 16."""
-HELD_OUT_SHARE, MOST_HELD_OUT = 0.1, 1024
-STEPS_WHEN_SHORT = 40
+LOOKED_AT = 1024
+"""Pixels whose residual sets the noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +42,7 @@ class IDNet(Method):
     """ID-Net: a variational network that disentangles abundances from endmembers.
 
     The default needs no tuning: it starts from what the scene and its bundles say, teaches q by labels that p makes
-    (mixed in all proportions, linear to bilinear) and lets the scene teach the nonlinear stream of p and its noise.
+    (mixed in all proportions, linear to bilinear) and lets the scene teach the nonlinear stream of p.
     ``IDNet.paper(scene)`` is the published objective, networks and settings. See ``docs/methods/idnet.md``.
 
     Parameters
@@ -239,130 +237,54 @@ class IDNet(Method):
         )
         with seeded(self.seed, device), threads(self.threads):
             model = IDNetModel(shape)
-            model.begin(start, torch.as_tensor(sample[:MOST_HELD_OUT]))
+            model.begin(start, torch.as_tensor(sample[:LOOKED_AT]))
             model.to(device)
-            trainer = _Trainer(self, model, sample, endmembers.spectra, device)
+            training = self._training(model, sample, endmembers.spectra, device)
             history = train(
                 model,
-                trainer.step,
-                trainer.watch,
-                trainer.schedule,
+                training.step,
+                training.watch,
+                self._schedule(len(sample)),
                 progress=lambda numbers: progress("train", numbers),
                 checkpoint=checkpoint,
                 identity=_identity(self, sample, endmembers.spectra),
             )
         fitted = FittedIDNet(self, scene, endmembers.names, model)
-        fitted.record = _record(history, trainer, start.noise_sd)
+        fitted.record = _record(history, len(sample), start.noise_sd, float(model.p.noise_sd.detach()))
         return fitted
 
-
-class _Trainer:
-    """Batches and their objective: what one step of training is made of."""
-
-    def __init__(
+    def _training(
         self,
-        method: IDNet,
         model: IDNetModel,
         sample: Float[np.ndarray, "pixel band"],
         spectra: tuple[np.ndarray, ...],
         device: torch.device,
-    ) -> None:
-        self.method, self.model = method, model
-        self.weights = method.weights
-        n_held_out = min(int(HELD_OUT_SHARE * len(sample)), MOST_HELD_OUT)
+    ) -> InformedTraining | PublishedTraining:
         pixels = torch.as_tensor(sample, dtype=torch.float32, device=device)
-        self.held_out = pixels[:n_held_out] if n_held_out else pixels
-        self.pixels = pixels[n_held_out:]
-        tensors = [torch.as_tensor(np.asarray(s), dtype=torch.float32, device=device) for s in spectra]
-        self.bundles, self.sizes = stack_bundles(tensors)
-        self.sizes = self.sizes.to(device)
-        # published: an SNR of 40 dB applied to the amplitude, sd = mean(Y) / 10⁴, which is 80 dB of power
-        self.label_noise_sd = float(pixels.mean()) * 1e-4
-        self.effective_draws = float("nan")
-        if not method.published:
-            model.p.log_endmember_sd.requires_grad_(False)
-            model.p.log_noise_sd.requires_grad_(False)
-
-    @property
-    def schedule(self) -> Schedule:
-        m = self.method
-        steps = m.steps_per_epoch or max(1, len(self.pixels) // m.batch_size)
-        return Schedule(
-            n_epochs=m.n_epochs,
-            steps_per_epoch=steps,
-            learning_rate=m.learning_rate,
-            decay=m.decay,
-            tolerance=m.tolerance,
-            patience=m.patience,
-            max_gradient_norm=float("inf") if m.published else 10.0,
+        if self.published:
+            bundles = [torch.as_tensor(s, dtype=torch.float32, device=device) for s in spectra]
+            return PublishedTraining(
+                model, pixels, bundles, weights=self.weights, batch_size=self.batch_size, n_draws=self.n_draws
+            )
+        return InformedTraining(
+            model,
+            pixels,
+            weights=self.weights,
+            batch_size=self.batch_size,
+            steps_per_epoch=self._schedule(len(sample)).steps_per_epoch,
+            seed=self.seed + 1,
         )
 
-    def step(self) -> tuple[Tensor, dict[str, float]]:
-        """Return the loss of a fresh batch and its terms."""
-        batch = torch.randint(len(self.pixels), (self.method.batch_size,), device=self.pixels.device)
-        terms = self.terms(self.pixels[batch], self.pairs(self.method.batch_size))
-        loss = -objective.total(terms, self.weights)
-        return loss, {name: float(values.detach().mean()) for name, values in terms.items()}
-
-    def watch(self, training_loss: float) -> float:
-        """Return the loss that says when to stop: of held-out pixels and fixed draws; as published, of training."""
-        if self.method.published:
-            return training_loss
-        with torch.no_grad(), seeded(self.method.seed + 1, self.pixels.device):
-            terms = self.terms(self.held_out, self.pairs(MOST_HELD_OUT))
-            return -float(terms["abundances"].mean() + terms["latents"].mean())
-
-    def pairs(self, n_pairs: int) -> Pairs:
-        p = self.model.p
-        if self.method.published:
-            return pure_pairs(self.bundles, self.sizes, n_pairs, self.label_noise_sd)
-        return mixed_pairs(p, n_pairs, len(self.bundles), p.noise_sd)
-
-    def terms(self, pixels: Float[Tensor, "pixel band"], pairs: Pairs) -> Terms:
-        """Return the terms of the objective for a batch of the scene and a batch of labels."""
-        return self._published_terms(pixels, pairs) if self.method.published else self._informed_terms(pixels, pairs)
-
-    def _published_terms(self, pixels: Float[Tensor, "pixel band"], pairs: Pairs) -> Terms:
-        p, q = self.model.p, self.model.q
-        hidden = objective.draw(q, pixels)
-        likelihood, divergence = objective.scene_terms(p, q, pixels, hidden)
-        latents = q.latents(pairs.pixels).rsample((self.method.n_draws,))
-        labelled, abundances, endmembers = objective.labelled_terms(p, q, pairs, latents)
-        return {
-            "scene_likelihood": likelihood,
-            "scene_divergence": divergence,
-            "labelled": labelled,
-            "abundances": abundances,
-            "endmembers": endmembers,
-            "sparsity": objective.quasi_norm(q.abundances(hidden.endmembers, pixels).concentration),
-            "abundance_decay": objective.frobenius_norm(q.nonlinear),
-            "mixing_decay": objective.frobenius_norm(p.mixing),
-        }
-
-    def _informed_terms(self, pixels: Float[Tensor, "pixel band"], pairs: Pairs) -> Terms:
-        """Labels teach q; the scene, seen at the posterior means, teaches p.
-
-        The means and not draws: q's latents are independent given the pixel, and a draw of them misses the pixel by far
-        more than the posterior, whose latents make up for one another, would.
-        """
-        p, q = self.model.p, self.model.q
-        assert pairs.latents is not None
-        n = len(pixels)
-        together = torch.cat([pixels, pairs.pixels])
-        latents = q.latents(together)
-        endmembers = p.decoder(latents.mean[:n].detach())
-        dirichlet = q.abundances(torch.cat([endmembers, pairs.endmembers]), together)
-        seen = dirichlet.mean[:n].detach()
-        concentration = dirichlet.concentration[n:]
-        terms = {
-            "scene_likelihood": p.pixel(endmembers, seen).log_prob(pixels),
-            "abundances": Dirichlet(concentration, validate_args=False).log_prob(pairs.abundances),
-            "latents": latents.log_prob(torch.cat([latents.mean[:n].detach(), pairs.latents]))[n:],
-            "mixing_decay": objective.frobenius_norm(p.mixing),
-        }
-        if self.weights.sparsity:
-            terms["sparsity"] = objective.quasi_norm(concentration)
-        return terms
+    def _schedule(self, n_pixels: int) -> Schedule:
+        return Schedule(
+            n_epochs=self.n_epochs,
+            steps_per_epoch=self.steps_per_epoch or max(1, n_pixels // self.batch_size),
+            learning_rate=self.learning_rate,
+            decay=self.decay,
+            tolerance=self.tolerance,
+            patience=self.patience,
+            max_gradient_norm=float("inf") if self.published else 10.0,
+        )
 
 
 def _identity(method: IDNet, sample: np.ndarray, spectra: tuple[np.ndarray, ...]) -> str:
@@ -373,16 +295,15 @@ def _identity(method: IDNet, sample: np.ndarray, spectra: tuple[np.ndarray, ...]
     return digest.hexdigest()
 
 
-def _record(history: History, trainer: _Trainer, starting_noise: float) -> dict[str, Any]:
+def _record(history: History, n_pixels: int, sensor_noise_sd: float, noise_sd: float) -> dict[str, Any]:
     """Return what the provenance keeps of training."""
     return {
         "stopped": history.stopped,
         "best_epoch": history.best_epoch,
         "history": [{name: round(value, 5) for name, value in epoch.items()} for epoch in history.epochs],
-        "training_pixels": len(trainer.pixels),
-        "held_out_pixels": len(trainer.held_out),
-        "noise_sd_at_start": round(starting_noise, 6),
-        "noise_sd": round(float(trainer.model.p.noise_sd.detach()), 6),
+        "training_pixels": n_pixels,
+        "sensor_noise_sd": round(sensor_noise_sd, 6),
+        "noise_sd": round(noise_sd, 6),
     }
 
 

@@ -15,6 +15,8 @@ from unmixel.methods.idnet.start import Start
 
 INFORMED_WIDTHS = (32, 32)
 N_NOISE_ROUNDS = 3
+MODEL_ERROR = 0.025
+"""What no model of a scene explains, relative to its mean reflectance: calibration, atmosphere, unknown materials."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class IDNetModel(nn.Module):
         """Take the noise from the data and, unless published, everything else that the data say.
 
         A published decoder starts with its mean spectra at the bundles' means. Otherwise the noise is what the
-        regression of some pixels leaves over, in the median pixel: what the model can't explain counts as noise.
+        regression of some pixels leaves over, in the median pixel, and the model's own error: what the model can't explain
+        counts as noise, and even without noise it is not believed to the last digit.
         """
         told = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in start._asdict().items()}
         self.p.log_noise_sd.copy_(told["noise_sd"].log())
@@ -100,7 +103,8 @@ class IDNetModel(nn.Module):
         for _ in range(N_NOISE_ROUNDS):
             found = regression(pixels)
             left = pixels - (decoder(found.mean) * found.abundances.unsqueeze(-1)).sum(-2)
-            variance = left.square().mean(-1).median().clamp_min(told["noise_sd"].square())
+            left_over = left.square().mean(-1).median().clamp_min(told["noise_sd"].square())
+            variance = left_over + (MODEL_ERROR * pixels.mean()).square()
             regression.noise_variance.copy_(variance)
         self.p.log_noise_sd.copy_(0.5 * regression.noise_variance.log())
         self.p.mixing.zero_last_layer()

@@ -138,7 +138,8 @@ def quasi_norm(concentration: Float[Tensor, "pixel endmember"]) -> Float[Tensor,
 
 def frobenius_norm(network: nn.Module) -> Float[Tensor, ""]:
     """Return the Frobenius norm of all weight matrices of a network together; biases are free."""
-    return torch.stack([w.square().sum() for w in network.parameters() if w.ndim > 1]).sum().sqrt()
+    norms = [torch.linalg.vector_norm(w) for w in network.parameters() if w.ndim > 1]
+    return torch.linalg.vector_norm(torch.stack(norms))
 
 
 def importance_weights(log_likelihood: Float[Tensor, "draw pair"]) -> Float[Tensor, "draw pair"]:
@@ -153,8 +154,8 @@ def effective_sample_size(weights: Float[Tensor, "draw pair"]) -> Float[Tensor, 
 
 def labelled_terms(
     p: GenerativeModel, q: InferenceModel, pairs: Pairs, latents: Float[Tensor, "draw pair endmember latent"]
-) -> tuple[Float[Tensor, "pair"], Float[Tensor, "pair"], Float[Tensor, "pair"]]:
-    """Return B_l, S_a and S_m for every labelled pixel, given draws of its latents."""
+) -> tuple[Float[Tensor, "pair"], Float[Tensor, "pair"], Float[Tensor, "pair"], Float[Tensor, "draw pair"]]:
+    """Return B_l, S_a and S_m for every labelled pixel, given draws of its latents, and the draws' weights."""
     posterior = q.latents(pairs.pixels)
     log_endmembers = q.endmembers(latents).log_prob(pairs.endmembers).sum(-1)
     weights = importance_weights(log_endmembers)
@@ -166,4 +167,4 @@ def labelled_terms(
         - log_abundances
         + (weights * gap).sum(0)
     )
-    return bound, log_abundances, log_endmembers.mean(0)
+    return bound, log_abundances, log_endmembers.mean(0), weights
