@@ -88,7 +88,7 @@ def test_draws_lie_on_the_simplex_and_are_nan_where_the_scene_is(either, scene):
     drawn = either.sample(scene, 3, seed=1)
     assert drawn["abundance"].dims == ("draw", "y", "x", "endmember")
     assert drawn["abundance"].shape == (3, *scene.shape[:2], 3)
-    assert drawn["latent"].shape == (3, *scene.shape[:2], 3, either.method.n_latents)
+    assert drawn["latents"].shape == (3, *scene.shape[:2], 3, either.method.n_latents)
     assert drawn["endmember"].values.tolist() == list(either.endmember)
     valid = valid_pixels(scene)
     assert np.isnan(drawn["abundance"].values[:, ~valid]).all()
@@ -116,7 +116,7 @@ def test_draws_agree_with_the_maps_of_mean_and_sd(either, scene):
     result, drawn = either.unmix(part), either.sample(part, n_draws, seed=4)
     valid = valid_pixels(part)
     mean, sd = (result[name].values[valid] for name in ("abundance", "abundance_sd"))
-    abundance, latent = (drawn[name].values[:, valid] for name in ("abundance", "latent"))
+    abundance, latent = (drawn[name].values[:, valid] for name in ("abundance", "latents"))
     standard_error = sd / np.sqrt(n_draws)
     off_by = np.abs(abundance.mean(axis=0) - mean)
     assert np.quantile(off_by - 4 * standard_error, 0.95) < 0.02
@@ -237,7 +237,7 @@ def test_the_record_says_how_training_went(fitted, scene):
     assert [epoch["epoch"] for epoch in provenance["history"]] == [1, 2]
     assert {"scene_likelihood", "abundances", "latents", "loss", "watched"} <= set(provenance["history"][0])
     assert 0.005 < provenance["noise_sd"] < 0.03
-    assert provenance["training_pixels"] + provenance["held_out_pixels"] == int(valid_pixels(scene).sum())
+    assert provenance["training_pixels"] == int(valid_pixels(scene).sum())
 
 
 def test_training_and_held_out_pixels_do_not_depend_on_threads_or_progress(scene):

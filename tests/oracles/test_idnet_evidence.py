@@ -129,8 +129,8 @@ def case(request) -> tuple[Truth, np.ndarray, np.ndarray]:
         torch.manual_seed(8)
         pixels = torch.as_tensor(PIXEL).expand(80_000, L)
         with torch.no_grad():
-            hidden = draw(model.q, pixels)
-            likelihood, divergence = scene_terms(model.p, model.q, pixels, hidden)
+            hidden, posterior = draw(model.q, pixels)
+            likelihood, divergence = scene_terms(model.p, posterior, pixels, hidden)
     return integrate(model, endmember_sd), (likelihood + divergence).numpy(), hidden.abundances[:, 0].numpy()
 
 

@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from unmixel.methods.idnet import IDNet, objective
 from unmixel.methods.idnet.model import IDNetModel, Shape
-from unmixel.methods.idnet.objective import Draw, Weights
+from unmixel.methods.idnet.objective import Draw, Posterior, Weights
 from unmixel.methods.idnet.pairs import Pairs, inside
 from unmixel.methods.idnet.start import Start
 
@@ -141,8 +141,12 @@ def rows(*tensors):
 LOG_UNIFORM = stats.dirichlet(np.ones(P)).logpdf(np.full(P, 1 / P))
 
 
+def posterior_of(model: IDNetModel, pixels: torch.Tensor, hidden: Draw) -> Posterior:
+    return Posterior(model.q.latents(pixels), model.q.abundances(hidden.endmembers, pixels))
+
+
 def test_the_bound_of_scene_pixels_is_its_formula(model, pixels, hidden):
-    likelihood, divergence = objective.scene_terms(model.p, model.q, pixels, hidden)
+    likelihood, divergence = objective.scene_terms(model.p, posterior_of(model, pixels, hidden), pixels, hidden)
     for i, (y, z, m, a) in enumerate(rows(pixels, *hidden)):
         expected = (
             LOG_UNIFORM
@@ -156,7 +160,9 @@ def test_the_bound_of_scene_pixels_is_its_formula(model, pixels, hidden):
 
 def test_the_labelled_terms_are_their_formulas(model, pairs):
     latents = torch.as_tensor(np.random.default_rng(9).normal(size=(J, N, P, H)))
-    bound, abundances, endmembers = objective.labelled_terms(model.p, model.q, pairs, latents)
+    bound, abundances, endmembers, _ = objective.labelled_terms(
+        model.p, model.q, pairs, model.q.latents(pairs.pixels), latents
+    )
     spread = model.p.endmember_sd.detach().numpy()
     for i, (y, m, a) in enumerate(rows(*pairs[:3])):
         decoded = model.p.decoder(latents[:, i]).detach().numpy()
@@ -190,8 +196,12 @@ def test_the_objective_of_a_batch_is_the_sum_over_its_pixels(model, pixels, hidd
     def terms_of(which: slice) -> objective.Terms:
         some = Draw(*(value[which] for value in hidden))
         labels = Pairs(*(value[which] for value in pairs[:3]), None)
-        likelihood, divergence = objective.scene_terms(model.p, model.q, pixels[which], some)
-        labelled, abundances, endmembers = objective.labelled_terms(model.p, model.q, labels, latents[:, which])
+        likelihood, divergence = objective.scene_terms(
+            model.p, posterior_of(model, pixels[which], some), pixels[which], some
+        )
+        labelled, abundances, endmembers, _ = objective.labelled_terms(
+            model.p, model.q, labels, model.q.latents(labels.pixels), latents[:, which]
+        )
         return {
             "scene_likelihood": likelihood,
             "scene_divergence": divergence,
@@ -267,7 +277,7 @@ def test_effective_sample_size_is_between_one_and_the_number_of_draws():
 def test_no_gradient_goes_through_the_weights_of_the_draws(model, pairs):
     """The gradient of B_l is that of its formula with constant weights."""
     latents = torch.as_tensor(np.random.default_rng(9).normal(size=(J, N, P, H))).requires_grad_()
-    bound, _, _ = objective.labelled_terms(model.p, model.q, pairs, latents)
+    bound, *_ = objective.labelled_terms(model.p, model.q, pairs, model.q.latents(pairs.pixels), latents)
     (found,) = torch.autograd.grad(bound.sum(), latents)
     log_m = model.q.endmembers(latents).log_prob(pairs.endmembers).sum(-1).detach()
     posterior = model.q.latents(pairs.pixels)
@@ -278,7 +288,9 @@ def test_no_gradient_goes_through_the_weights_of_the_draws(model, pairs):
 
 def test_draws_are_differentiable_and_of_the_right_shapes(model, pixels):
     with torch.random.fork_rng(devices=[]):
-        drawn = objective.draw(model.q, pixels)
+        drawn, posterior = objective.draw(model.q, pixels)
     assert [tuple(part.shape) for part in drawn] == [(N, P, H), (N, P, L), (N, P)]
     assert all(part.requires_grad for part in drawn)
+    for from_draw, from_q in zip(posterior, posterior_of(model, pixels, drawn), strict=True):
+        np.testing.assert_array_equal(from_draw.mean.detach(), from_q.mean.detach())
     np.testing.assert_allclose(drawn.abundances.detach().sum(-1), 1, rtol=1e-9)

@@ -115,7 +115,7 @@ class Given(torch.nn.Module):
         super().__init__()
         self.abundances = abundances
 
-    def solve(self, gram, projected):
+    def forward(self, endmembers, pixels):
         return self.abundances
 
 
@@ -138,8 +138,7 @@ def test_latents_are_those_of_the_linear_gaussian_posterior():
         gain = prior @ design @ np.linalg.inv(design.T @ prior @ design + noise)
         covariance = prior - gain @ design.T @ prior
         np.testing.assert_allclose(mean.ravel(), gain @ (y - a @ decoder.means.numpy()), atol=1e-9)
-        np.testing.assert_allclose(variance.ravel(), 1 / np.diag(np.linalg.inv(covariance)), rtol=1e-9)
-        assert (variance.ravel() <= np.diag(covariance) + 1e-12).all()
+        np.testing.assert_allclose(variance.ravel(), np.diag(covariance), rtol=1e-8)
 
 
 def test_an_absent_endmember_keeps_its_prior():
@@ -152,7 +151,7 @@ def test_an_absent_endmember_keeps_its_prior():
     assert bool((found.variance[0, [0, 2]] < 1).all())
 
 
-def test_taking_turns_finds_abundances_and_latents():
+def test_regression_finds_abundances_and_latents():
     """Almost without noise, and with variability along axes that no abundance can imitate."""
     rng = np.random.default_rng(7)
     n_bands = 60

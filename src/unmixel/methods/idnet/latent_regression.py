@@ -87,7 +87,7 @@ class LatentRegression(nn.Module):
         inverse = torch.linalg.solve_triangular(factor, unit, upper=False)
         marginal_variance = inverse.square().sum(-2)
         return Regressed(
-            abundances.reshape(*batch, -1),
+            abundances.reshape(*batch, abundances.shape[-1]),
             latents.reshape(*batch, *latents.shape[1:]),
             marginal_variance.reshape(*batch, *latents.shape[1:]),
         )

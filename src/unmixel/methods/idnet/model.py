@@ -81,8 +81,8 @@ class IDNetModel(nn.Module):
         """Take the noise from the data and, unless published, everything else that the data say.
 
         A published decoder starts with its mean spectra at the bundles' means. Otherwise the noise is what the
-        regression of some pixels leaves over, in the median pixel, and the model's own error: what the model can't explain
-        counts as noise, and even without noise it is not believed to the last digit.
+        regression of some pixels leaves over, in the median pixel, and the model's own error: what the model can't
+        explain counts as noise, and even without noise it is not believed to the last digit.
         """
         told = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in start._asdict().items()}
         self.p.log_noise_sd.copy_(told["noise_sd"].log())

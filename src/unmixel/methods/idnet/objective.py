@@ -62,6 +62,21 @@ class Draw(NamedTuple):
     abundances: Tensor
 
 
+class Posterior(NamedTuple):
+    """What is believed of a batch of pixels.
+
+    Attributes
+    ----------
+    latents : Distribution
+        q(Z | y).
+    abundances : Distribution
+        q(a | M, y), given a draw of M.
+    """
+
+    latents: Distribution
+    abundances: Distribution
+
+
 @dataclass(frozen=True, kw_only=True)
 class Weights:
     """What each term of the objective counts, per pixel. A term that counts nothing is not computed.
@@ -105,22 +120,24 @@ def total(terms: Terms, weights: Weights) -> Float[Tensor, ""]:
     return torch.stack(signed).sum()
 
 
-def draw(q: InferenceModel, pixels: Float[Tensor, "pixel band"]) -> Draw:
-    """Draw Z ~ q(Z|y), M ~ q(M|Z), a ~ q(a|M,y), differentiably."""
-    latents = q.latents(pixels).rsample()
+def draw(q: InferenceModel, pixels: Float[Tensor, "pixel band"]) -> tuple[Draw, Posterior]:
+    """Draw Z ~ q(Z|y), M ~ q(M|Z), a ~ q(a|M,y), differentiably; return what the draws come from, too."""
+    of_latents = q.latents(pixels)
+    latents = of_latents.rsample()
     endmembers = q.endmembers(latents).rsample()
-    return Draw(latents, endmembers, q.abundances(endmembers, pixels).rsample())
+    of_abundances = q.abundances(endmembers, pixels)
+    return Draw(latents, endmembers, of_abundances.rsample()), Posterior(of_latents, of_abundances)
 
 
 def scene_terms(
-    p: GenerativeModel, q: InferenceModel, pixels: Float[Tensor, "pixel band"], hidden: Draw
+    p: GenerativeModel, posterior: Posterior, pixels: Float[Tensor, "pixel band"], hidden: Draw
 ) -> tuple[Float[Tensor, "pixel"], Float[Tensor, "pixel"]]:
     """Return the two parts of B(y): log p(y|M,a), and log p(a) − log q(a|M,y) + log p(Z) − log q(Z|y)."""
     divergence = (
         p.abundances().log_prob(hidden.abundances)
-        - q.abundances(hidden.endmembers, pixels).log_prob(hidden.abundances)
+        - posterior.abundances.log_prob(hidden.abundances)
         + p.latents().log_prob(hidden.latents.flatten(-2))
-        - q.latents(pixels).log_prob(hidden.latents)
+        - posterior.latents.log_prob(hidden.latents)
     )
     return p.pixel(hidden.endmembers, hidden.abundances).log_prob(pixels), divergence
 
@@ -153,10 +170,13 @@ def effective_sample_size(weights: Float[Tensor, "draw pair"]) -> Float[Tensor, 
 
 
 def labelled_terms(
-    p: GenerativeModel, q: InferenceModel, pairs: Pairs, latents: Float[Tensor, "draw pair endmember latent"]
+    p: GenerativeModel,
+    q: InferenceModel,
+    pairs: Pairs,
+    posterior: Distribution,
+    latents: Float[Tensor, "draw pair endmember latent"],
 ) -> tuple[Float[Tensor, "pair"], Float[Tensor, "pair"], Float[Tensor, "pair"], Float[Tensor, "draw pair"]]:
-    """Return B_l, S_a and S_m for every labelled pixel, given draws of its latents, and the draws' weights."""
-    posterior = q.latents(pairs.pixels)
+    """Return B_l, S_a and S_m for every labelled pixel, and the weights of the draws of its latents from q(Z|y)."""
     log_endmembers = q.endmembers(latents).log_prob(pairs.endmembers).sum(-1)
     weights = importance_weights(log_endmembers)
     log_abundances = q.abundances(pairs.endmembers, pairs.pixels).log_prob(pairs.abundances)

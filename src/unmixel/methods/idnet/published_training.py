@@ -61,17 +61,19 @@ class PublishedTraining:
     def terms(self, pixels: Float[Tensor, "pixel band"], pairs: Pairs) -> tuple[Terms, float]:
         """Return the terms of the objective, and the mean effective sample size of its importance weights."""
         p, q = self.model.p, self.model.q
-        hidden = objective.draw(q, pixels)
-        likelihood, divergence = objective.scene_terms(p, q, pixels, hidden)
-        latents = q.latents(pairs.pixels).rsample((self.n_draws,))
-        labelled, abundances, endmembers, weights = objective.labelled_terms(p, q, pairs, latents)
+        hidden, posterior = objective.draw(q, pixels)
+        likelihood, divergence = objective.scene_terms(p, posterior, pixels, hidden)
+        of_latents = q.latents(pairs.pixels)
+        latents = of_latents.rsample(torch.Size((self.n_draws,)))
+        labelled, abundances, endmembers, weights = objective.labelled_terms(p, q, pairs, of_latents, latents)
+        concentration: Tensor = posterior.abundances.concentration  # type: ignore[attr-defined]
         terms = {
             "scene_likelihood": likelihood,
             "scene_divergence": divergence,
             "labelled": labelled,
             "abundances": abundances,
             "endmembers": endmembers,
-            "sparsity": objective.quasi_norm(q.abundances(hidden.endmembers, pixels).concentration),
+            "sparsity": objective.quasi_norm(concentration),
             "abundance_decay": objective.frobenius_norm(q.nonlinear),
             "mixing_decay": objective.frobenius_norm(p.mixing),
         }
