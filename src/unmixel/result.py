@@ -33,7 +33,7 @@ import numpy as np
 import xarray as xr
 
 from unmixel.errors import OutputError, SceneError
-from unmixel.scene import good_bands, to_map, valid_pixels
+from unmixel.scene import good_bands
 
 UNITS = {
     "abundance": "1",
@@ -66,7 +66,7 @@ def make_result(
     scene: xr.DataArray,
     *,
     endmember: Sequence[str],
-    per_pixel: Mapping[str, np.ndarray],
+    maps: Mapping[str, np.ndarray],
     spectra: Mapping[str, np.ndarray],
     quantile: Sequence[float] = (),
     provenance: Mapping[str, Any],
@@ -79,8 +79,9 @@ def make_result(
         The scene that was unmixed.
     endmember : sequence of str, length P
         Names of the endmembers.
-    per_pixel : mapping of str to array, shape (pixel, ...)
-        Values of the valid pixels, under the names of the table above.
+    maps : mapping of str to array, shape (y, x, ...)
+        Values of every pixel, NaN where the scene is invalid, under the names of the table above; see
+        `unmixel.scene.to_maps`.
     spectra : mapping of str to array, shape (..., good band)
         Endmember spectra over the good bands; left-out bands become NaN.
     quantile : sequence of float
@@ -88,14 +89,10 @@ def make_result(
     provenance : mapping
         What made this result; stored as JSON in ``attrs["provenance"]``.
     """
-    valid, good = valid_pixels(scene), good_bands(scene)
-    variables: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]] = {}
-    for name, values in per_pixel.items():
-        variables[name] = (
-            ("y", "x", *_DIMS[name]),
-            to_map(np.asarray(values), valid),
-            {"units": UNITS[name]},
-        )
+    good = good_bands(scene)
+    variables: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]] = {
+        name: (("y", "x", *_DIMS[name]), values, {"units": UNITS[name]}) for name, values in maps.items()
+    }
     for name, values in spectra.items():
         full = np.full((*values.shape[:-1], len(good)), np.nan, dtype=np.float32)
         full[..., good] = values

@@ -17,6 +17,8 @@ cropped by ordinary indexing and still knows its place.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
 from affine import Affine
@@ -26,6 +28,8 @@ from numpy.typing import ArrayLike, NDArray
 from unmixel.errors import SceneError
 
 DIMS = ("y", "x", "band")
+CHUNK = 4096
+"""Pixels looked at at a time where a copy of the whole scene would be too much."""
 
 
 def make_scene(
@@ -171,7 +175,13 @@ def good_bands(scene: xr.DataArray) -> Bool[np.ndarray, "band"]:
 
 def valid_pixels(scene: xr.DataArray) -> Bool[np.ndarray, "y x"]:
     """Return True where a pixel is finite in every good band."""
-    return np.isfinite(np.compress(good_bands(scene), scene.values, axis=2)).all(axis=2)
+    values, good = scene.values, np.flatnonzero(good_bands(scene))
+    valid = np.empty(values.shape[:2], dtype=bool)
+    step = max(1, CHUNK // max(1, values.shape[1]))
+    for first in range(0, len(values), step):
+        rows = slice(first, first + step)
+        valid[rows] = np.isfinite(np.take(values[rows], good, axis=2)).all(axis=2)
+    return valid
 
 
 def pixels_of(scene: xr.DataArray) -> Float[np.ndarray, "pixel band"]:
@@ -185,9 +195,42 @@ def pixels_of(scene: xr.DataArray) -> Float[np.ndarray, "pixel band"]:
            [3., 4.],
            [5., 6.]], dtype=float32)
     """
-    check_scene(scene)
-    values = np.compress(good_bands(scene), np.asarray(scene.values, dtype=np.float32), axis=2)
-    return np.ascontiguousarray(values[np.isfinite(values).all(axis=2)])
+    pixels = ValidPixels(scene)
+    return pixels[np.arange(len(pixels))]
+
+
+class ValidPixels:
+    """The valid pixels of a scene in row-major order, good bands only, gathered only when they are asked for.
+
+    Attributes
+    ----------
+    numbers : array of int, shape (pixel,)
+        Where each of them is, counted along the rows of the whole scene.
+
+    Examples
+    --------
+    >>> pixels = ValidPixels(make_scene([[[1.0, 2.0], [np.nan, 5.0]], [[3.0, 4.0], [5.0, 6.0]]]))
+    >>> len(pixels), pixels.numbers, pixels[1:]
+    (3, array([0, 2, 3]), array([[3., 4.],
+           [5., 6.]], dtype=float32))
+    """
+
+    def __init__(self, scene: xr.DataArray) -> None:
+        check_scene(scene)
+        self.numbers = np.flatnonzero(valid_pixels(scene))
+        self._good = np.flatnonzero(good_bands(scene))
+        self._values = scene.values
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, which: slice | NDArray[np.integer]) -> Float[np.ndarray, "pixel band"]:
+        numbers = self.numbers[which]
+        pixels = np.empty((len(numbers), len(self._good)), dtype=np.float32)
+        for first in range(0, len(numbers), CHUNK):
+            rows, columns = np.divmod(numbers[first : first + CHUNK], self._values.shape[1])
+            pixels[first : first + CHUNK] = np.take(self._values[rows, columns], self._good, axis=1)
+        return pixels
 
 
 def to_map(
@@ -197,6 +240,12 @@ def to_map(
     full = np.full(valid.shape + per_pixel.shape[1:], np.nan, dtype=np.float32)
     full[valid] = per_pixel
     return full
+
+
+def to_maps(scene: xr.DataArray, per_pixel: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Put several kinds of values of the valid pixels back where they belong, see :func:`to_map`."""
+    valid = valid_pixels(scene)
+    return {name: to_map(np.asarray(values), valid) for name, values in per_pixel.items()}
 
 
 def crs_wkt_of(scene: xr.DataArray | xr.Dataset) -> str | None:

@@ -152,7 +152,7 @@ BAD_SCENES = {
     a_truncated_netcdf: "",
     fewer_wavelengths_than_bands: "28 wavelengths",
     a_picture: "picture",
-    nothing_valid: "usable band",
+    nothing_valid: "valid pixel",
     no_pixel_valid_in_all_bands: "valid pixel",
     one_band: "band",
 }

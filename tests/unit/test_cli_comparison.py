@@ -12,7 +12,7 @@ from rich.console import Console
 from unmixel.cli.comparison import agreement, in_order_of, print_comparison
 from unmixel.cli.progress import ProgressReport
 from unmixel.result import make_result
-from unmixel.scene import make_scene
+from unmixel.scene import make_scene, to_maps
 
 SPECTRA = np.array([[0.1, 0.05, 0.02, 0.01, 0.01], [0.2, 0.3, 0.4, 0.4, 0.3], [0.05, 0.1, 0.05, 0.6, 0.8]])
 ABUNDANCES = np.random.default_rng(1).dirichlet(np.ones(3), 12)
@@ -24,7 +24,7 @@ def result_of(abundances: np.ndarray, spectra: np.ndarray, names: tuple[str, ...
     return make_result(
         scene,
         endmember=names,
-        per_pixel={"abundance": abundances, "reconstruction_rmse": np.full(12, 0.02)},
+        maps=to_maps(scene, {"abundance": abundances, "reconstruction_rmse": np.full(12, 0.02)}),
         spectra={"endmember_spectrum": spectra},
         provenance={"extraction_s": 0.5, "fit_s": 2.0, "unmix_s": 1.0},
     ).assign_attrs(attrs)

@@ -60,8 +60,8 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
     ("array", "complaint"),
     [
         (values(4, 6, 1), "one band"),
-        (np.full((4, 6, 5), np.nan), "without one usable band"),
-        (np.zeros((4, 6, 5)), "without one usable band"),
+        (np.full((4, 6, 5), np.nan), "without one valid pixel"),
+        (np.zeros((4, 6, 5)), "without one valid pixel"),
         ((values(4, 6, 3) * 255).astype(np.uint8), "colour picture"),
         (values(4, 6, 5) * 1j, "complex"),
         (values(4, 6, 5, 2), "shape"),

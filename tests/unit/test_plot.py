@@ -19,7 +19,7 @@ from unmixel import plot
 from unmixel.errors import ParameterError, SceneError
 from unmixel.plot.map_axes import MASKED
 from unmixel.result import make_result
-from unmixel.scene import make_scene
+from unmixel.scene import make_scene, to_maps
 from unmixel.simulate import simulate_demo
 
 ROWS, COLUMNS = 5, 8
@@ -48,12 +48,15 @@ def marked_result(transform: Affine | None, crs_wkt: str | None = UTM) -> xr.Dat
     return make_result(
         scene,
         endmember=("soil", "tree", "water"),
-        per_pixel={
-            "abundance": abundance[valid],
-            "abundance_sd": abundance[valid] * 0.1,
-            "reconstruction_rmse": abundance[valid, 1] * 0.02,
-            "nonlinearity_degree": abundance[valid, :2] * 0.3,
-        },
+        maps=to_maps(
+            scene,
+            {
+                "abundance": abundance[valid],
+                "abundance_sd": abundance[valid] * 0.1,
+                "reconstruction_rmse": abundance[valid, 1] * 0.02,
+                "nonlinearity_degree": abundance[valid, :2] * 0.3,
+            },
+        ),
         spectra={"endmember_spectrum": spectra, "endmember_spectrum_sd": 0.1 * spectra},
         provenance={},
     )
@@ -161,7 +164,7 @@ def test_spectra_have_gaps_at_left_out_and_missing_bands() -> None:
     result = make_result(
         scene,
         endmember=("soil", "tree"),
-        per_pixel={"abundance": np.full((12, 2), 0.5)},
+        maps=to_maps(scene, {"abundance": np.full((12, 2), 0.5)}),
         spectra={"endmember_spectrum": spectra, "endmember_quantile": np.stack([spectra - 1, spectra + 1])},
         quantile=(0.05, 0.95),
         provenance={},
@@ -226,7 +229,7 @@ def test_a_table_of_pixels_and_many_endmembers_can_be_drawn(tmp_path: Path) -> N
     result = make_result(
         scene,
         endmember=tuple("abcdef"),
-        per_pixel={"abundance": np.full((200, 6), 1 / 6)},
+        maps=to_maps(scene, {"abundance": np.full((200, 6), 1 / 6)}),
         spectra={"endmember_spectrum": np.full((6, 6), 0.3)},
         provenance={},
     )

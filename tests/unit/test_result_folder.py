@@ -20,7 +20,7 @@ from unmixel.errors import OutputError
 from unmixel.io.result_folder import write_result_folder
 from unmixel.io.whole_folder import check_output, whole_folder
 from unmixel.result import make_result, open_result
-from unmixel.scene import make_scene, pixels_of
+from unmixel.scene import make_scene, pixels_of, to_maps
 
 TRANSFORM = Affine(0.7, 0.0, 656_412.3, 0.0, -0.7, 5_319_240.9)
 ENDMEMBERS = ("soil", "water, deep", "tree")
@@ -45,12 +45,15 @@ def result() -> xr.Dataset:
     return make_result(
         scene,
         endmember=ENDMEMBERS,
-        per_pixel={
-            "abundance": abundance,
-            "abundance_sd": 0.1 * abundance,
-            "reconstruction_rmse": rng.uniform(0, 0.02, n),
-            "nonlinearity_degree": rng.uniform(0, 1, (n, 2)),
-        },
+        maps=to_maps(
+            scene,
+            {
+                "abundance": abundance,
+                "abundance_sd": 0.1 * abundance,
+                "reconstruction_rmse": rng.uniform(0, 0.02, n),
+                "nonlinearity_degree": rng.uniform(0, 1, (n, 2)),
+            },
+        ),
         spectra={
             "endmember_spectrum": rng.uniform(0, 1, (3, 8)),
             "endmember_spectrum_sd": rng.uniform(0, 0.1, (3, 8)),
@@ -114,7 +117,7 @@ def test_a_scene_without_a_map_gives_tiffs_without_a_map(tmp_path: Path) -> None
     result = make_result(
         scene,
         endmember=("a", "b"),
-        per_pixel={"abundance": np.full((6, 2), 0.5)},
+        maps=to_maps(scene, {"abundance": np.full((6, 2), 0.5)}),
         spectra=spectra,
         provenance={},
     )

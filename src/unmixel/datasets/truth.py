@@ -9,7 +9,7 @@ from jaxtyping import Float
 from unmixel.datasets.catalogue import PublicScene
 from unmixel.errors import DatasetError
 from unmixel.result import make_result
-from unmixel.scene import good_bands, valid_pixels
+from unmixel.scene import good_bands, to_maps, valid_pixels
 
 
 def make_truth(
@@ -32,7 +32,7 @@ def make_truth(
     truth = make_result(
         scene,
         endmember=endmember,
-        per_pixel={"abundance": abundances[valid_pixels(scene)]},
+        maps=to_maps(scene, {"abundance": abundances[valid_pixels(scene)]}),
         spectra={"endmember_spectrum": spectra[:, good_bands(scene)]},
         provenance={"method": "truth", "dataset": about.name, "citation": about.citation},
     )

@@ -20,20 +20,27 @@ from jaxtyping import Float, Integer
 from unmixel.errors import BundleError, ModelError, ParameterError
 from unmixel.extraction import extract
 from unmixel.result import environment, make_result
-from unmixel.scene import check_scene, good_bands, pixels_of
+from unmixel.scene import ValidPixels, check_scene, good_bands, pixels_of
 from unmixel.spectra import check_bundle, endmember_names, spectra_of
 
 Progress = Callable[[str, Mapping[str, float]], None]
 """Called with a stage and its numbers, e.g. ``progress("train", {"epoch": 3, "of": 30, "loss": -1.2})``."""
 
+STATISTICS_SAMPLE = 2048
+"""Pixels, evenly spaced over the scene, whose spectra make the endmember statistics."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BLOCK = 1024
 """Pixels unmixed at a time. Every block is filled up to this size, because the last bits of a matrix product depend
 on its shape: so a pixel's result does not depend on which other pixels are unmixed with it."""
 
 
+def evenly_spaced(n: int, most: int) -> Integer[np.ndarray, "chosen"]:
+    """Return at most so many of the numbers below n, evenly spaced."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
+
+
 def filled_blocks(
-    pixels: Float[np.ndarray, "pixel band"],
+    pixels: Float[np.ndarray, "pixel band"] | ValidPixels,
 ) -> Iterator[tuple[int, int, Float[np.ndarray, "block band"]]]:
     """Yield pixels by blocks: the first one's place, their number, and the block, filled up with its last pixel.
 
@@ -46,7 +53,7 @@ def filled_blocks(
         block = pixels[first : first + BLOCK]
         n = len(block)
         if n < BLOCK:
-            filling = block[-1:] if n else np.zeros((1, pixels.shape[1]), dtype=np.float32)
+            filling = block[-1:] if n else np.zeros((1, block.shape[1]), dtype=np.float32)
             block = np.concatenate([block, np.repeat(filling, BLOCK - n, axis=0)])
         yield first, n, block
 
@@ -221,20 +228,21 @@ class Fitted(abc.ABC):
         """
         start = time.perf_counter()
         scene = self.on_my_bands(scene)
-        pixels = pixels_of(scene)
-        per_pixel: dict[str, np.ndarray] = {}
+        pixels = ValidPixels(scene)
+        rows, columns = scene.shape[:2]
+        flat: dict[str, np.ndarray] = {}
         for first, n, block in filled_blocks(pixels):
             for name, values in self._unmix_pixels(block).items():
-                if name not in per_pixel:
-                    per_pixel[name] = np.empty((len(pixels), *values.shape[1:]), dtype=np.float32)
-                per_pixel[name][first : first + n] = values[:n]
+                if name not in flat:
+                    flat[name] = np.full((rows * columns, *values.shape[1:]), np.nan, dtype=np.float32)
+                flat[name][pixels.numbers[first : first + n]] = values[:n]
             if progress:
                 progress("unmix", {"pixel": first + n, "of": len(pixels)})
         return make_result(
             scene,
             endmember=self.endmember,
-            per_pixel=per_pixel,
-            spectra=self._endmember_statistics(pixels),
+            maps={name: values.reshape(rows, columns, *values.shape[1:]) for name, values in flat.items()},
+            spectra=self._endmember_statistics(pixels[evenly_spaced(len(pixels), STATISTICS_SAMPLE)]),
             quantile=QUANTILES,
             provenance={
                 "method": self.method.name,

@@ -15,7 +15,7 @@ from unmixel.errors import ParameterError
 from unmixel.mixing.bilinear import fan
 from unmixel.mixing.linear import linear
 from unmixel.result import make_result
-from unmixel.scene import good_bands, make_scene, to_map, valid_pixels
+from unmixel.scene import good_bands, make_scene, to_map, to_maps, valid_pixels
 from unmixel.simulate.features import material
 from unmixel.simulate.fields import abundance_fields
 from unmixel.simulate.noise import noise_sd_for
@@ -193,7 +193,7 @@ def _truth(
     truth = make_result(
         scene,
         endmember=landscape.materials,
-        per_pixel={"abundance": abundances, "nonlinearity_degree": degree},
+        maps=to_maps(scene, {"abundance": abundances, "nonlinearity_degree": degree}),
         spectra={"endmember_spectrum": spectra.mean(axis=0), "endmember_spectrum_sd": spectra.std(axis=0)},
         provenance={"method": "simulation", "mixing": "bilinear (Fan)", "landscape": asdict(landscape)},
     )

@@ -21,9 +21,6 @@ from unmixel.train.seeding import seeded, threads
 if TYPE_CHECKING:
     from unmixel.methods.idnet.method import IDNet
 
-STATISTICS_SAMPLE = 2048
-"""Pixels, evenly spaced over the scene, whose spectra make the endmember statistics."""
-
 
 def device_of(name: str) -> torch.device:
     """Return the device of that name.
@@ -159,8 +156,7 @@ class FittedIDNet(Fitted):
 
     @torch.inference_mode()
     def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
-        chosen = np.unique(np.linspace(0, len(pixels) - 1, min(len(pixels), STATISTICS_SAMPLE)).astype(int))
-        y = torch.from_numpy(pixels[chosen]).to(self.device)
+        y = torch.from_numpy(pixels).to(self.device)
         spectra = self.model.p.decoder(self.model.q.latents(y).mean)
         weights = self.model.q.abundances(spectra, y).mean
         mean, sd, quantiles = weighted_statistics(spectra.cpu().numpy(), weights.cpu().numpy(), QUANTILES)
