@@ -187,6 +187,17 @@ def test_overwrite_never_deletes_what_unmixel_did_not_write(result: xr.Dataset, 
     assert (tmp_path / "out/thesis.txt").read_text() == "years of work"
 
 
+def test_overwrite_never_deletes_what_was_put_beside_a_result(result: xr.Dataset, tmp_path: Path) -> None:
+    write_result_folder(result, tmp_path / "out")
+    listed = json.loads((tmp_path / "out/provenance.json").read_text())["files"]
+    assert listed == sorted(path.name for path in (tmp_path / "out").iterdir())
+    (tmp_path / "out/thesis.txt").write_text("years of work")
+    with pytest.raises(OutputError, match=r"'thesis.txt' that unmixel did not write"):
+        write_result_folder(result, tmp_path / "out", overwrite=True)
+    assert (tmp_path / "out/thesis.txt").read_text() == "years of work"
+    assert (tmp_path / "out/abundance.tif").is_file()
+
+
 def test_overwrite_takes_an_empty_folder(result: xr.Dataset, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     write_result_folder(result, tmp_path / "out", overwrite=True)

@@ -23,7 +23,7 @@ def whole_folder(folder: str | Path, *, overwrite: bool = False) -> Iterator[Pat
     folder : path
         The folder to make; its parents are made too.
     overwrite : bool
-        Replace the folder if unmixel wrote it (see `write_provenance`) or if it is empty.
+        Replace the folder if unmixel wrote all that lies in it (see `write_provenance`), or if it is empty.
 
     Raises
     ------
@@ -86,8 +86,12 @@ def check_output(folder: str | Path, *, overwrite: bool = False) -> None:
 
 
 def write_provenance(folder: Path, provenance: Mapping[str, Any]) -> None:
-    """Write ``provenance.json``, which also marks a folder as one that unmixel wrote and may replace."""
-    content = {"written_by": f"unmixel {__version__}", **provenance}
+    """Write ``provenance.json`` into a folder that is finished.
+
+    Its list ``files`` of what lies in the folder is also what unmixel may replace later.
+    """
+    files = sorted({path.name for path in folder.iterdir()} | {"provenance.json"})
+    content = {"written_by": f"unmixel {__version__}", **provenance, "files": files}
     (folder / "provenance.json").write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
 
 
@@ -114,20 +118,26 @@ def _check_replaceable(target: Path, shown: Path, overwrite: bool) -> None:
         raise OutputError(
             f"the output folder {shown} exists", "one that does not", "choose another or give --overwrite"
         )
-    if any(target.iterdir()) and not _written_by_unmixel(target):
+    foreign = sorted({path.name for path in target.iterdir()} - _written_by_unmixel(target))
+    if foreign:
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise OutputError(
-            f"the output folder {shown} holds files that unmixel did not write",
+            f"the output folder {shown} holds {foreign[0]!r}{more} that unmixel did not write",
             "an empty folder or a result of unmixel to replace",
-            "choose another folder",
+            "move what is yours elsewhere, or choose another folder",
         )
 
 
-def _written_by_unmixel(folder: Path) -> bool:
+def _written_by_unmixel(folder: Path) -> set[str]:
+    """Return the names that the provenance of a folder lists; none if unmixel did not write it."""
     try:
         content = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and str(content.get("written_by", "")).startswith("unmixel ")
+        return set()
+    if not isinstance(content, dict) or not str(content.get("written_by", "")).startswith("unmixel "):
+        return set()
+    files = content.get("files")
+    return {str(name) for name in files} if isinstance(files, list) else set()
 
 
 def _unwritable(folder: str | Path, error: OSError) -> OutputError:
