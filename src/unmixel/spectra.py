@@ -145,7 +145,8 @@ def resample(
     Raises
     ------
     BundleError
-        If wavelengths are unknown, or the spectra don't reach within half a width of a good band's centre.
+        If wavelengths are unknown, the spectra don't reach within half a width of a good band's centre, or
+        they have a gap there: no sample within the band's width or three times their median spacing.
 
     Examples
     --------
@@ -168,6 +169,7 @@ def resample(
         widths = _widths(target, fwhm)
         needed = np.full(len(target), True) if good_band is None else np.asarray(good_band, dtype=bool)
         _check_coverage(source, target, widths, needed)
+        _check_gaps(source, target, widths, needed)
         resampled = _through_bands(values, source, source_fwhm, target, widths)
     result = make_bundle(
         resampled,
@@ -213,6 +215,29 @@ def _check_coverage(
     ranges = [f"{side.min():.1f}-{side.max():.1f} nm" for side in sides if side.size]
     raise BundleError(
         f"spectra from {source[0]:.1f} to {source[-1]:.1f} nm for bands at {' and '.join(ranges)}",
+        f"spectra that cover all {int(good.sum())} good bands",
+        "use other spectra, or leave these bands out",
+    )
+
+
+def _check_gaps(
+    source: Float[np.ndarray, "sample"],
+    target: Float[np.ndarray, "band"],
+    widths: Float[np.ndarray, "band"],
+    good: Bool[np.ndarray, "band"],
+) -> None:
+    after = np.clip(np.searchsorted(source, target), 1, max(len(source) - 1, 1))
+    before, after = source[after - 1], source[np.minimum(after, len(source) - 1)]
+    nearest = np.minimum(np.abs(target - before), np.abs(target - after))
+    spacing = float(np.median(np.diff(source))) if len(source) > 1 else 0.0
+    unknown = good & (nearest > np.maximum(widths, 3 * spacing))
+    if not unknown.any():
+        return
+    first = int(np.flatnonzero(unknown)[0])
+    inside = target[unknown & (before == before[first])]
+    raise BundleError(
+        f"spectra without a sample from {before[first]:.1f} to {after[first]:.1f} nm for bands at "
+        f"{inside.min():.1f}-{inside.max():.1f} nm",
         f"spectra that cover all {int(good.sum())} good bands",
         "use other spectra, or leave these bands out",
     )

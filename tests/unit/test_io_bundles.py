@@ -190,3 +190,23 @@ def test_counts_are_divided_for_a_scene_in_reflectance(tmp_path: Path, scale: in
     write_bundle_csv((a_bundle() * 1e6).astype(np.float32), tmp_path / "b.csv")
     with pytest.raises(BundleError, match="reflectance, about 0 to 1"):
         open_bundle(tmp_path / "b.csv", scene=a_scene())
+
+
+def test_a_table_with_an_empty_column_of_wavelengths_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "spectra.csv"
+    path.write_text("wavelength_nm,fwhm_nm,good_band,soil,water\n,,1,0.3,0.1\n,,0,,\n,,1,0.4,0.2\n,,1,0.5,0.25\n")
+    bundle = open_bundle(path)
+    assert np.isnan(bundle.wavelength.values).all()
+    np.testing.assert_allclose(bundle.values, [[0.3, 0.4, 0.5], [0.1, 0.2, 0.25]], rtol=1e-6)
+    array = np.random.default_rng(5).uniform(0.02, 0.6, (3, 5, 4))
+    on_scene = open_bundle(path, scene=make_scene(array, good_band=[True, False, True, True]))
+    np.testing.assert_allclose(on_scene.values[:, [0, 2, 3]], bundle.values)
+    assert on_scene.attrs["reading"] == ["3 bands without wavelengths taken for the 3 good bands of the scene"]
+
+
+def test_bands_without_a_wavelength_are_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "spectra.csv"
+    path.write_text("wavelength_nm,soil,water\n650,0.3,0.1\n,0.9,0.9\n550,0.4,0.2\n750,,0.3\n")
+    bundle = open_bundle(path)
+    np.testing.assert_array_equal(bundle.wavelength.values, [550.0, 650.0])
+    np.testing.assert_allclose(bundle.values, [[0.4, 0.3], [0.2, 0.1]], rtol=1e-6)

@@ -94,3 +94,13 @@ def test_unknown_wavelengths_are_refused() -> None:
         resample(library(gaussian(900.0, 80.0)), [np.nan, np.nan])
     with pytest.raises(BundleError, match="2 fwhm values for 3 bands"):
         resample(library(gaussian(900.0, 80.0)), [500.0, 600.0, 700.0], [10.0, 10.0])
+
+
+def test_a_gap_in_the_spectra_is_named_and_not_bridged() -> None:
+    kept = (FINE < 1340) | (FINE > 1450)
+    gapped = library(np.full(int(kept.sum()), 0.5), wavelength=FINE[kept])
+    bands, widths = np.array([1300.0, 1345.0, 1380.0, 1400.0, 1500.0]), np.full(5, 10.0)
+    with pytest.raises(BundleError, match=r"from 1339.0 to 1451.0 nm for bands at 1380.0-1400.0 nm"):
+        resample(gapped, bands, widths)
+    spared = resample(gapped, bands, widths, good_band=[True, True, False, False, True])
+    np.testing.assert_allclose(spared.values, 0.5, rtol=1e-6)

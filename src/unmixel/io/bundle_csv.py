@@ -26,7 +26,8 @@ def read_bundle_csv(path: Path) -> xr.DataArray:
     =========================  ==================================================================
 
     A column ``fwhm`` is taken as the band widths. Spectra under the same name are variants of one endmember.
-    Bands are sorted by wavelength; those without a value in some spectrum are dropped.
+    Bands are sorted by wavelength; those without a value in some spectrum, or without a wavelength where
+    others have one, are dropped. An empty column of wavelengths is none.
 
     Raises
     ------
@@ -126,7 +127,10 @@ def _bundle(
         raise BundleError(f"{path} without a band that has a value in every spectrum", "complete spectra")
     factor = None if wavelength is None else to_nanometres(wavelength, unit)[0]
     if wavelength is None or factor is None:
-        return make_bundle(spectra, labels)
+        return make_bundle(spectra[:, present], labels)
+    present &= np.isfinite(wavelength)
+    if not present.any():
+        raise BundleError(f"{path} without a band that has a wavelength and every value", "complete spectra")
     order = np.argsort(wavelength, kind="stable")
     order = order[present[order]]
     return make_bundle(

@@ -103,6 +103,9 @@ def _on_bands_of(scene: xr.DataArray, bundle: xr.DataArray, file: Path) -> xr.Da
     wanted = np.asarray(scene["wavelength"].values, dtype=np.float64)
     given = np.asarray(bundle["wavelength"].values, dtype=np.float64)
     if not (np.isfinite(wanted).all() and np.isfinite(given).all()):
+        good = good_bands(scene)
+        if len(given) == good.sum() < len(wanted):
+            return _on_good_bands_of(scene, bundle)
         if len(wanted) != len(given):
             side = "it has" if not np.isfinite(given).all() else "the scene has"
             raise BundleError(
@@ -115,3 +118,14 @@ def _on_bands_of(scene: xr.DataArray, bundle: xr.DataArray, file: Path) -> xr.Da
         return resample(bundle, wanted, fwhm, good_band=good_bands(scene))
     except BundleError as error:
         raise BundleError(f"{file}: {error.given}", error.expected, error.remedy) from error
+
+
+def _on_good_bands_of(scene: xr.DataArray, bundle: xr.DataArray) -> xr.DataArray:
+    """Return a bundle of as many bands as the scene has good ones on all of its bands, the nearest repeated."""
+    good = np.flatnonzero(good_bands(scene))
+    nearest = np.abs(np.arange(scene.sizes["band"])[:, None] - good).argmin(axis=1)
+    spread = bundle.drop_vars(["wavelength", "fwhm"], errors="ignore").isel(band=nearest)
+    on_scene = spread.assign_coords({name: scene[name] for name in ("wavelength", "fwhm") if name in scene.coords})
+    note = f"{len(good)} bands without wavelengths taken for the {len(good)} good bands of the scene"
+    on_scene.attrs["reading"] = [*bundle.attrs.get("reading", []), note]
+    return on_scene

@@ -20,7 +20,7 @@ def to_nanometres(wavelength: ArrayLike, unit: str = "") -> tuple[float | None, 
     """Return what one unit of a file's wavelengths is in nanometres, and a note if that had to be guessed.
 
     A unit that is missing, or that cannot be true of the numbers, is guessed: below 100 micrometres, from
-    100 to 20000 nanometres. Numbers that only count the bands are no wavelengths: None.
+    100 to 20000 nanometres. Numbers that only count the bands, or no numbers, are no wavelengths: None.
 
     Parameters
     ----------
@@ -43,6 +43,8 @@ def to_nanometres(wavelength: ArrayLike, unit: str = "") -> tuple[float | None, 
     """
     values = np.asarray(wavelength, dtype=np.float64)
     name = unit.strip().lower()
+    if not np.isfinite(values).any():
+        return None, "no wavelengths in the file"
     if name == "index" or (name in _UNSAID and _counts_bands(values)):
         return None, "the file's wavelengths are band numbers: not used"
     if name not in _NANOMETRES and name not in _UNSAID:
