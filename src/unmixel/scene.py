@@ -28,6 +28,8 @@ from numpy.typing import ArrayLike, NDArray
 from unmixel.errors import SceneError
 
 DIMS = ("y", "x", "band")
+SHORTEST_WAVELENGTH = 100.0
+"""Wavelengths below it [nm] are no light that imaging spectrometers see, but another unit."""
 CHUNK = 4096
 """Pixels looked at at a time where a copy of the whole scene would be too much."""
 
@@ -75,7 +77,10 @@ def make_scene(
     >>> scene.good_band.values.tolist()       # the band at 600 nm is constant; the one at 700 has one value
     [True, False, False]
     """
-    cube = np.array(values, dtype=np.float32)
+    given = np.asarray(values)
+    if given.dtype.kind not in "fiub":
+        raise SceneError(f"values of type {given.dtype}", "real numbers", "open a file with unmixel.open_scene")
+    cube = np.array(given, dtype=np.float32)
     if cube.ndim == 2:
         cube = cube[:, None, :]
     if cube.ndim != 3 or 0 in cube.shape:
@@ -87,6 +92,12 @@ def make_scene(
     notes = list(reading)
 
     if np.isfinite(centres).all():
+        if centres.min() < SHORTEST_WAVELENGTH:
+            raise SceneError(
+                f"a wavelength of {centres.min():g} nm",
+                f"at least {SHORTEST_WAVELENGTH:g} nm",
+                "convert it to nanometres",
+            )
         order = np.argsort(centres, kind="stable")
         if (order != np.arange(n_bands)).any():
             cube, centres, widths, declared = cube[:, :, order], centres[order], widths[order], declared[order]
@@ -311,5 +322,6 @@ def _usable_bands(
         "invalid in every pixel": declared & invalid,
         "constant over the scene": declared & constant,
     }
-    lines = [f"{int(bad.sum())} bands left out: {reason}" for reason, bad in groups.items() if bad.any()]
+    counts = {reason: int(bad.sum()) for reason, bad in groups.items() if bad.any()}
+    lines = [f"{count} {'band' if count == 1 else 'bands'} left out: {reason}" for reason, count in counts.items()]
     return declared & ~invalid & ~constant, lines

@@ -147,9 +147,9 @@ BAD_SCENES = {
     a_folder: "folder",
     a_text_named_hdr: "ENVI header",
     a_header_of_another_size: "bytes",
-    a_truncated_tiff: "",
-    a_truncated_mat: "",
-    a_truncated_netcdf: "",
+    a_truncated_tiff: "complete",
+    a_truncated_mat: "truncated",
+    a_truncated_netcdf: "truncated",
     fewer_wavelengths_than_bands: "28 wavelengths",
     a_picture: "picture",
     nothing_valid: "valid pixel",
@@ -336,14 +336,17 @@ def test_an_unknown_command_or_option_ends_with_2(unmixel: Unmixel) -> None:
 
 
 NOT_ERRORS = {
-    "negative reflectance": (lambda values: values - 0.15, ""),
+    "negative reflectance": (lambda values: values - 0.15, "of the values are negative (kept)"),
     "a few NaN pixels": (
         lambda values: put(values, (slice(2, 4), 3, slice(5, 6)), np.nan),
         "2 pixels masked",
     ),
     "dead bands": (lambda values: put(values, (..., slice(4, 7)), np.nan), "3 bands left out"),
-    "constant bands": (lambda values: put(values, (..., 8), 0.25), "1 bands left out"),
-    "a constant patch": (lambda values: put(values, (slice(0, 5), slice(0, 4)), 0.3), ""),
+    "constant bands": (lambda values: put(values, (..., 8), 0.25), "1 band left out"),
+    "a constant patch": (
+        lambda values: put(values, (slice(0, 5), slice(0, 4)), 0.3),
+        "15 pixels repeat the spectrum of their left neighbour",
+    ),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from unmixel.cli.comparison import agreement, in_order_of, print_comparison
+from unmixel.cli.comparison import agreement, in_convention_of, in_order_of, print_comparison
 from unmixel.cli.progress import ProgressReport
 from unmixel.result import make_result
 from unmixel.scene import make_scene, to_maps
@@ -53,6 +53,8 @@ def test_a_truth_of_max_normalised_endmembers_is_met_in_its_own_convention() -> 
     found = agreement(truth, in_order_of(truth, result_of(ABUNDANCES, SPECTRA, ("a", "b", "c"))))
     assert found.abundance_rmse > 0.05
     assert found.abundance_rmse_as_truth == pytest.approx(0, abs=1e-6)
+    drawn = in_convention_of(truth, result_of(ABUNDANCES, SPECTRA, ("a", "b", "c")))
+    np.testing.assert_allclose(drawn["abundance"].values, truth["abundance"].values, atol=1e-6)
 
 
 def test_bands_and_pixels_that_one_of_them_lacks_are_left_out() -> None:

@@ -91,8 +91,8 @@ def test_dead_and_constant_bands_are_left_out(tmp_path: Path) -> None:
     assert scene.good_band.values.tolist() == [True, True, True, False, False]
     assert valid_pixels(scene).sum() == 47
     notes = scene.attrs["reading"]
-    assert "1 bands left out: invalid in every pixel" in notes
-    assert "1 bands left out: constant over the scene" in notes
+    assert "1 band left out: invalid in every pixel" in notes
+    assert "1 band left out: constant over the scene" in notes
 
 
 def test_notes_on_imperfections(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,11 +46,15 @@ def apply(
 
     check_output(output, overwrite=overwrite)
     fitted = load(model)
+    if threads is not None and "threads" in {field.name for field in fields(fitted.method)}:
+        changed: dict[str, Any] = {"threads": threads}
+        fitted.method = replace(fitted.method, **changed)
     opened = open_scene(scene, leave_out=parse_bands(bands), scale=scale)
+    source = input_record(scene)
     with ProgressReport() as report:
         report.say_scene(opened, scene)
         result = fitted.unmix(opened, progress=report)
-        result = add_provenance(result, command=command_line(), input=input_record(scene), model=str(model.resolve()))
+        result = add_provenance(result, command=command_line(), input=source, model=str(model.resolve()))
         figures = figures_of(opened, result)
         write_result_folder(result, output, fitted=fitted, figures=figures, overwrite=overwrite)
     print_summary(result, output, screen())

@@ -48,6 +48,17 @@ def in_order_of(truth: xr.Dataset, result: xr.Dataset) -> xr.Dataset:
     return result.isel(endmember=order).assign_coords(endmember=truth["endmember"].values)
 
 
+def in_convention_of(truth: xr.Dataset, result: xr.Dataset) -> xr.Dataset:
+    """Return the result with its abundances in the truth's convention (see `to_max_normalised_convention`)."""
+    if truth.attrs.get("convention") != MAX_NORMALISED:
+        return result
+    _, spectra = _common_bands(truth, result)
+    abundance = result["abundance"]
+    n_endmembers = abundance.sizes["endmember"]
+    converted = to_max_normalised_convention(abundance.values.reshape(-1, n_endmembers), spectra)
+    return result.assign(abundance=abundance.copy(data=converted.reshape(abundance.shape)))
+
+
 def agreement(truth: xr.Dataset, result: xr.Dataset) -> Agreement:
     """Compare a result with the truth, endmembers in the same order (see `in_order_of`)."""
     true_spectra, spectra = _common_bands(truth, result)
@@ -56,7 +67,8 @@ def agreement(truth: xr.Dataset, result: xr.Dataset) -> Agreement:
     true_abundances, abundances = true_map[known], estimated_map[known]
     in_convention = None
     if truth.attrs.get("convention") == MAX_NORMALISED:
-        in_convention = abundance_rmse(true_abundances, to_max_normalised_convention(abundances, spectra))
+        converted = in_convention_of(truth, result)["abundance"].values[known]
+        in_convention = abundance_rmse(true_abundances, converted)
     provenance = provenance_of(result)
     return Agreement(
         abundance_rmse(true_abundances, abundances),

@@ -30,7 +30,7 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to make.")] = Path(
         "unmixel-demo"
     ),
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of everything random.")] = 0,
     threads: Threads = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -56,7 +56,7 @@ def demo(
         screen().print(f"$ unmixel info {shown}", soft_wrap=True)
         print_scene(opened, str(shown), screen())
         save_result(truth, folder / "truth.zarr")
-        _unmix_and_compare(opened, truth, path, shown, folder, output, seed)
+        _unmix_and_compare(opened, truth, path, shown, folder, output, seed, threads)
         write_provenance(folder, {"command": command_line(), "seed": seed, "environment": environment()})
     screen().print(f"written to {output}/", soft_wrap=True)
 
@@ -87,10 +87,11 @@ def _unmix_and_compare(
     folder: Path,
     output: Path,
     seed: int,
+    threads: int | None,
 ) -> None:
     """Unmix by every method into its own folder, and put the maps beside the truth."""
     from unmixel import plot
-    from unmixel.cli.comparison import agreement, in_order_of, print_comparison
+    from unmixel.cli.comparison import MAX_NORMALISED, agreement, in_convention_of, in_order_of, print_comparison
     from unmixel.cli.figures import figures_of
     from unmixel.cli.progress import ProgressReport
     from unmixel.cli.provenance import add_provenance, command_line, input_record
@@ -105,11 +106,15 @@ def _unmix_and_compare(
         command = f"$ unmixel unmix {shown} -p {n_endmembers} --method {name} -o {output / name}"
         screen().print(command, soft_wrap=True)
         with ProgressReport() as report:
-            fitted = make_method(name, n_endmembers=n_endmembers, seed=seed).fit(scene, progress=report)
+            more = {} if threads is None or name != "idnet" else {"threads": threads}
+            fitted = make_method(name, n_endmembers=n_endmembers, seed=seed, **more).fit(scene, progress=report)
             result = fitted.unmix(scene, progress=report)
         result = add_provenance(result, command=command_line(), input=source)
         write_result_folder(result, folder / name, fitted=fitted, figures=figures_of(scene, result))
         results[name] = in_order_of(truth, result)
-    plot.comparison(results, truth).savefig(folder / "comparison.png", dpi=150)
+    figure = plot.comparison({name: in_convention_of(truth, result) for name, result in results.items()}, truth)
+    if truth.attrs.get("convention") == MAX_NORMALISED:
+        figure.suptitle(f"abundances in the truth's convention: {MAX_NORMALISED}")
+    figure.savefig(folder / "comparison.png", dpi=150)
     rows = {name: agreement(truth, result) for name, result in results.items()}
     print_comparison(rows, f"beside the {truth.attrs['truth_kind']} truth", screen())

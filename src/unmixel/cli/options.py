@@ -33,7 +33,7 @@ OutputFolder = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to make.", show_default=False)
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that unmixel wrote before.")]
-Seed = Annotated[int | None, typer.Option(metavar="N", help="Seed of everything random. [default: 0]")]
+Seed = Annotated[int | None, typer.Option(metavar="N", min=0, help="Seed of everything random. [default: 0]")]
 Threads = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Threads for computing. [default: 1, or OMP_NUM_THREADS]"),

@@ -11,6 +11,7 @@ from typing import Any
 import xarray as xr
 
 from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_envi_header
+from unmixel.io.opening import split_variable
 from unmixel.result import provenance_of
 
 
@@ -28,7 +29,8 @@ def command_line() -> list[str]:
 def input_record(path: Path) -> dict[str, Any]:
     """Return where an input is and the SHA-256 of each of its files.
 
-    An ENVI scene and a TIFF with an ENVI header beside it are two files.
+    An ENVI scene and a TIFF with an ENVI header beside it are two files. To be called before long work: a file
+    that changes meanwhile is not what was read.
 
     Examples
     --------
@@ -38,7 +40,7 @@ def input_record(path: Path) -> dict[str, Any]:
     >>> sorted(input_record(folder / "scene.img")["sha256"])
     ['scene.hdr', 'scene.img']
     """
-    path = Path(str(path).partition("::")[0])
+    path, _ = split_variable(path)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
         names = [str(file.relative_to(path)) for file in files]

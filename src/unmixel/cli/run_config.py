@@ -28,7 +28,7 @@ class RunConfig(BaseModel):
     bundle: Path | None = None
     bands: str | None = None
     scale: float | None = None
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     epochs: int | None = None
     device: str | None = None
     threads: int | None = Field(default=None, ge=1)

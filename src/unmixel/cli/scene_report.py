@@ -25,9 +25,10 @@ def print_scene(scene: xr.DataArray, title: str, console: Console) -> None:
     table = Table(show_header=False)
     for name, text in (_geometry(scene) | _spectrum(scene) | _values(scene, pixels) | _signal(pixels)).items():
         table.add_row(name, text)
-    for line in scene.attrs.get("reading", []):
-        table.add_row("on reading", line)
     warning = looks_like_reflectance(scene)
+    for line in scene.attrs.get("reading", []):
+        if line != warning:
+            table.add_row("on reading", line)
     table.add_row("plausible", f"warning: {warning}" if warning else "yes: the values look like reflectance")
     console.print(title, soft_wrap=True)
     console.print(table)

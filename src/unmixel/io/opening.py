@@ -76,12 +76,12 @@ def open_scene(
     stored as int16
     wavelength unit not given: 0.45 to 0.65 taken as micrometres
     values divided by 10000 (as asked)
-    1 bands within 600 to 700 left out as asked
-    1 bands left out: declared bad
+    1 band within 600 to 700 left out as asked
+    1 band left out: declared bad
     """
     if scale is not None and not (np.isfinite(scale) and scale > 0):
         raise ParameterError(f"scale = {scale}", "a positive number")
-    file, variable = _split(path)
+    file, variable = split_variable(path)
     raw = _read(recognise(file), variable)
     try:
         return _scene_of(raw, leave_out, scale)
@@ -89,8 +89,15 @@ def open_scene(
         raise SceneError(f"{file}: {error.given}", error.expected, error.remedy) from error
 
 
-def _split(path: str | Path) -> tuple[Path, str | None]:
-    """Return the file and the variable of ``file.mat::NAME``."""
+def split_variable(path: str | Path) -> tuple[Path, str | None]:
+    """Return the file and the variable of ``file.mat::NAME``; a file whose own name has ``::`` stays whole.
+
+    Examples
+    --------
+    >>> file, variable = split_variable("flight::2/scenes.mat::field")
+    >>> file.as_posix(), variable
+    ('flight::2/scenes.mat', 'field')
+    """
     text = str(path)
     if "::" in text and not Path(text).exists():
         file, _, variable = text.rpartition("::")
@@ -200,8 +207,11 @@ def _calibrated(raw: RawScene, scale: float | int | None, notes: list[str]) -> N
 
 def _calibration_note(gain: float | NDArray, offset: float | NDArray, *, asked: bool) -> str:
     source = "as asked" if asked else "by the file"
-    if np.ndim(gain) == 0 and np.ndim(offset) == 0 and float(offset) == 0:
-        return f"values divided by {1 / float(gain):g} ({source})"
+    gains, offsets = np.unique(gain), np.unique(offset)
+    if len(gains) == 1 and len(offsets) == 1 and offsets[0] == 0:
+        return f"values divided by {1 / gains[0]:g} ({source})"
+    if len(gains) == 1 and len(offsets) == 1:
+        return f"values divided by {1 / gains[0]:g} and shifted by {offsets[0]:g} ({source})"
     return f"values scaled and shifted, each band by its own numbers ({source})"
 
 
@@ -225,7 +235,8 @@ def _asked_out(
         if not low <= high:
             raise ParameterError(f"a range of bands from {low:g} to {high:g}", "the smaller number first")
         inside = (where >= low) & (where <= high)
-        notes.append(f"{int(inside.sum())} bands within {low:g} to {high:g} left out as asked")
+        count = int(inside.sum())
+        notes.append(f"{count} {'band' if count == 1 else 'bands'} within {low:g} to {high:g} left out as asked")
         out |= inside
     return out
 

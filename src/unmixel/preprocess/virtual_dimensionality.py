@@ -39,8 +39,10 @@ def nwhfc(
     int
         Number of signals, at least 1.
 
-    References ---------- Chang, Du, *Estimation of number of spectrally distinct signal sources in
-    hyperspectral imagery*, IEEE TGRS 42(3), 2004. doi:10.1109/TGRS.2003.819189
+    References
+    ----------
+    Chang, Du, *Estimation of number of spectrally distinct signal sources in hyperspectral imagery*, IEEE
+    TGRS 42(3), 2004. doi:10.1109/TGRS.2003.819189
 
     Examples
     --------
