@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "FCLS": "unmixel.methods.fcls",
     "IDNet": "unmixel.methods.idnet",
+    "SCLS": "unmixel.methods.scls",
     "UnmixingError": "unmixel.errors",
+    "datasets": "unmixel.datasets",
     "errors": "unmixel.errors",
     "extract": "unmixel.extraction",
     "list_methods": "unmixel.registry",
@@ -22,20 +25,29 @@ _HOME = {
     "open_bundle": "unmixel.io",
     "open_result": "unmixel.result",
     "open_scene": "unmixel.io",
+    "metrics": "unmixel.metrics",
     "plot": "unmixel.plot",
+    "save_scene": "unmixel.io",
+    "simulate": "unmixel.simulate",
     "unmix": "unmixel.unmixing",
 }
 
 __all__ = [*sorted(_HOME), "__version__"]
 
 if TYPE_CHECKING:
+    from unmixel import datasets as datasets
     from unmixel import errors as errors
+    from unmixel import metrics as metrics
     from unmixel import plot as plot
+    from unmixel import simulate as simulate
     from unmixel.errors import UnmixingError as UnmixingError
     from unmixel.extraction import extract as extract
     from unmixel.io import open_bundle as open_bundle
     from unmixel.io import open_scene as open_scene
+    from unmixel.io import save_scene as save_scene
+    from unmixel.methods.fcls import FCLS as FCLS
     from unmixel.methods.idnet import IDNet as IDNet
+    from unmixel.methods.scls import SCLS as SCLS
     from unmixel.registry import list_methods as list_methods
     from unmixel.registry import load as load
     from unmixel.result import open_result as open_result

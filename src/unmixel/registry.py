@@ -12,10 +12,8 @@ import numpy as np
 
 import unmixel.methods
 from unmixel.errors import ModelError, ParameterError
-from unmixel.methods._protocol import Fitted, Method
+from unmixel.methods._protocol import FORMAT, Fitted, Method
 from unmixel.scene import make_scene
-
-FORMAT = 1
 
 
 def list_methods() -> list[str]:

@@ -140,11 +140,18 @@ def test_concentration_is_that_of_the_mean_and_sd_maps(either, scene):
     np.testing.assert_allclose(variance, (result["abundance_sd"].values[valid] ** 2).sum(axis=1), rtol=1e-2, atol=1e-6)
 
 
+@pytest.mark.parametrize("pixel", [(-1, 0), (41, 0), (0.5, 1.0), 3, (1, 2, 3), "a"])
+def test_a_pixel_that_is_not_there_is_refused(fitted, scene, pixel):
+    with pytest.raises(ParameterError):
+        fitted.endmembers_at(scene, pixel)
+
+
 def test_spectra_of_pixels_mix_to_the_pixels(scene):
     """At the posterior means, a linear model's spectra and abundances give the pixels back."""
     fitted = IDNet(**SHORT, mixing_gain=0.0, n_nodes=1).fit(scene, example_bundle())
     mean, sd = fitted.endmembers_at(scene)
-    for some, everywhere in zip(fitted.endmembers_at(scene, np.array([1100, 3])), (mean, sd), strict=True):
+    places = np.argwhere(valid_pixels(scene))[[1100, 3]]
+    for some, everywhere in zip(fitted.endmembers_at(scene, places), (mean, sd), strict=True):
         np.testing.assert_array_equal(some, everywhere[[1100, 3]])
     pixels, valid = pixels_of(scene), valid_pixels(scene)
     assert mean.shape == sd.shape == (len(pixels), 3, pixels.shape[1])

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, field_validator
 
 from unmixel.errors import ParameterError
 
@@ -23,13 +23,13 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: str = "idnet"
-    n_endmembers: int | None = None
+    n_endmembers: StrictInt | None = None
     endmembers: Path | None = None
     bundle: Path | None = None
     bands: str | None = None
     scale: float | None = None
     seed: int = Field(default=0, ge=0)
-    epochs: int | None = None
+    epochs: StrictInt | None = None
     device: str | None = None
     threads: int | None = Field(default=None, ge=1)
     parameters: dict[str, Any] = Field(default_factory=dict)

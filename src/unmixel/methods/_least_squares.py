@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float, Integer
+from jaxtyping import Float
 
 from unmixel.methods._protocol import QUANTILES, EndmemberSpectra, Fitted, Method, Progress
-from unmixel.scene import good_bands, pixels_of
+from unmixel.scene import good_bands
 from unmixel.solvers.active_set import ConstrainedLeastSquares
 from unmixel.solvers.constrained_least_squares import divide_by_sum
 
@@ -46,13 +46,10 @@ class FittedLeastSquares(Fitted):
             "reconstruction_rmse": np.sqrt(np.einsum("nl,nl->n", misfit, misfit) / pixels.shape[1]),
         }
 
-    def endmembers_at(
-        self, scene: xr.DataArray, pixel: Integer[np.ndarray, "pixel"] | None = None
+    def _endmembers_of(
+        self, pixels: Float[np.ndarray, "pixel band"]
     ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
-        """Return the endmember spectra at some of the valid pixels, and 0 as their standard deviation."""
-        n_pixels = len(pixels_of(self.on_my_bands(scene)))
-        chosen = np.arange(n_pixels) if pixel is None else np.arange(n_pixels)[pixel]
-        shape = (len(chosen), *self.endmembers.shape)
+        shape = (len(pixels), *self.endmembers.shape)
         return np.broadcast_to(self.endmembers, shape), np.zeros(shape, dtype=np.float32)
 
     def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:

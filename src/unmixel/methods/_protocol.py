@@ -17,8 +17,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Integer
 
-from unmixel.errors import BundleError, ModelError, ParameterError
-from unmixel.extraction import extract
+from unmixel.errors import BundleError, ModelError, ParameterError, SceneError
+from unmixel.extraction import EXTRACTORS, extract
 from unmixel.result import environment, make_result
 from unmixel.scene import ValidPixels, check_scene, good_bands, pixels_of
 from unmixel.spectra import check_bundle, endmember_names, spectra_of
@@ -29,6 +29,8 @@ Progress = Callable[[str, Mapping[str, float]], None]
 STATISTICS_SAMPLE = 2048
 """Pixels, evenly spaced over the scene, whose spectra make the endmember statistics."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+FORMAT = 1
+"""Version of the files of a saved model."""
 BLOCK = 1024
 """Pixels unmixed at a time. Every block is filled up to this size, because the last bits of a matrix product depend
 on its shape: so a pixel's result does not depend on which other pixels are unmixed with it."""
@@ -37,6 +39,24 @@ on its shape: so a pixel's result does not depend on which other pixels are unmi
 def evenly_spaced(n: int, most: int) -> Integer[np.ndarray, "chosen"]:
     """Return at most so many of the numbers below n, evenly spaced."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
+
+
+def first_other_band(wavelength: np.ndarray, other: np.ndarray) -> int | None:
+    """Return the band whose two wavelengths [nm] differ most, by over a tenth of the spacing; None if none does.
+
+    Bands whose wavelength is not known on both sides count as the same.
+
+    Examples
+    --------
+    >>> first_other_band(np.array([500.0, 510.0, 520.0]), np.array([500.2, 510.0, 523.0]))
+    2
+    """
+    known = np.isfinite(wavelength) & np.isfinite(other)
+    if not known.any():
+        return None
+    spacing = np.median(np.diff(wavelength[known])) if known.sum() > 1 else 1.0
+    distance = np.where(known, np.abs(wavelength - other), 0.0)
+    return int(np.argmax(distance)) if distance.max() > 0.1 * spacing else None
 
 
 def filled_blocks(
@@ -102,12 +122,16 @@ class Method(abc.ABC):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.n_endmembers is not None and self.n_endmembers < 2:
+        if self.n_endmembers is not None and (not isinstance(self.n_endmembers, int) or self.n_endmembers < 2):
             raise ParameterError(
-                f"n_endmembers = {self.n_endmembers}",
-                "at least 2",
+                f"n_endmembers = {self.n_endmembers!r}",
+                "a whole number, at least 2",
                 "leave it out to estimate it from the scene",
             )
+        if self.extraction not in EXTRACTORS:
+            raise ParameterError(f"extraction {self.extraction!r}", f"one of {', '.join(EXTRACTORS)}")
+        if not 0 <= self.seed < 2**63:
+            raise ParameterError(f"seed = {self.seed}", "0 to 2**63 - 1")
 
     def fit(
         self,
@@ -137,6 +161,8 @@ class Method(abc.ABC):
             If the scene or the bundle cannot be used together.
         """
         check_scene(scene)
+        if bundle is not None:
+            check_bundle(bundle)
         start = time.perf_counter()
         extracted = bundle is None
         if bundle is None:
@@ -148,10 +174,13 @@ class Method(abc.ABC):
                 "leave n_endmembers out",
             )
         endmembers = self._on_bands_of(scene, bundle)
+        pixels = pixels_of(scene)
+        if not len(pixels):
+            raise SceneError("a scene without one valid pixel", "pixels with finite values in every good band")
         extraction_s = time.perf_counter() - start
         fitted = self._fit(
             scene,
-            pixels_of(scene),
+            pixels,
             endmembers,
             progress or (lambda stage, numbers: None),
             None if checkpoint is None else Path(checkpoint),
@@ -177,13 +206,20 @@ class Method(abc.ABC):
 
     @staticmethod
     def _on_bands_of(scene: xr.DataArray, bundle: xr.DataArray) -> EndmemberSpectra:
-        check_bundle(bundle)
         if bundle.sizes["band"] != scene.sizes["band"]:
             raise BundleError(
                 f"a bundle of {bundle.sizes['band']} bands for a scene of {scene.sizes['band']}",
                 "the same bands",
                 "resample it with unmixel.spectra.resample",
             )
+        if "wavelength" in bundle.coords:
+            theirs, mine = (np.asarray(array["wavelength"].values, dtype=float) for array in (bundle, scene))
+            if (worst := first_other_band(mine, theirs)) is not None:
+                raise BundleError(
+                    f"a bundle whose band {worst + 1} is at {theirs[worst]:.1f} nm, not {mine[worst]:.1f} nm",
+                    "the wavelengths of the scene",
+                    "resample it with unmixel.spectra.resample",
+                )
         names = endmember_names(bundle)
         if len(names) < 2:
             raise BundleError(f"a bundle with the endmembers {names}", "at least 2 different labels")
@@ -259,14 +295,51 @@ class Fitted(abc.ABC):
     def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
         """Return the per-pixel variables of the result for a block of pixels; each row depends on its pixel alone."""
 
-    @abc.abstractmethod
     def endmembers_at(
-        self, scene: xr.DataArray, pixel: Integer[np.ndarray, "pixel"] | None = None
+        self, scene: xr.DataArray, pixel: Any = None
     ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
-        """Return mean and standard deviation of the endmember spectra at some valid pixels (row-major; all when None).
+        """Return mean and standard deviation of the endmember spectra in some pixels.
 
-        Reflectance over the good bands; the standard deviation is that of the posterior (0 for a fixed spectrum).
+        Parameters
+        ----------
+        scene : DataArray
+        pixel : array of int, shape (2,) or (pixel, 2), optional
+            Row and column of one pixel or of several, from 0; all valid pixels, row by row, when None.
+
+        Returns
+        -------
+        mean, sd : array, shape (pixel, endmember, band)
+            Reflectance over the good bands; the standard deviation is the posterior's (0 for a fixed spectrum).
+
+        Raises
+        ------
+        ParameterError
+            If a pixel is outside the scene or not valid.
         """
+        scene = self.on_my_bands(scene)
+        pixels = ValidPixels(scene)
+        if pixel is None:
+            return self._endmembers_of(pixels[:])
+        places = np.atleast_2d(np.asarray(pixel))
+        if places.dtype.kind not in "iu" or places.ndim != 2 or places.shape[1] != 2:
+            raise ParameterError(f"pixel = {pixel!r}", "(row, column), or an array of such pairs, whole numbers")
+        inside = ((places >= 0) & (places < scene.shape[:2])).all(axis=1)
+        place = places[:, 0] * scene.shape[1] + places[:, 1]
+        numbers = np.searchsorted(pixels.numbers, place).clip(max=len(pixels) - 1)
+        known = inside & (pixels.numbers[numbers] == place)
+        if not known.all():
+            row, column = places[~known][0]
+            raise ParameterError(
+                f"pixel ({row}, {column}) of a scene of {scene.shape[0]} x {scene.shape[1]} pixels",
+                "a valid pixel inside the scene",
+            )
+        return self._endmembers_of(pixels[numbers])
+
+    @abc.abstractmethod
+    def _endmembers_of(
+        self, pixels: Float[np.ndarray, "pixel band"]
+    ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
+        """Return mean and standard deviation of the endmember spectra of pixels."""
 
     def sample(self, scene: xr.DataArray, n_draws: int, *, seed: int = 0) -> xr.Dataset:
         """Draw from the posterior of every pixel: ``abundance`` with dims ``(draw, y, x, endmember)``.
@@ -308,10 +381,7 @@ class Fitted(abc.ABC):
         remedy = "resample the scene, or fit a model to it"
         if len(mine) != len(theirs):
             raise ModelError(f"a scene of {len(theirs)} bands for a model of {len(mine)}", "the same bands", remedy)
-        known = np.isfinite(mine) & np.isfinite(theirs)
-        width = np.nanmedian(np.diff(mine)) if np.isfinite(mine).sum() > 1 else 1.0
-        if known.any() and np.abs(mine - theirs)[known].max() > 0.1 * width:
-            worst = int(np.argmax(np.where(known, np.abs(mine - theirs), 0)))
+        if (worst := first_other_band(mine, theirs)) is not None:
             raise ModelError(
                 f"a scene whose band {worst + 1} is at {theirs[worst]:.1f} nm for a model with {mine[worst]:.1f} nm",
                 "the same wavelengths",
@@ -327,15 +397,24 @@ class Fitted(abc.ABC):
         return scene.assign_coords(good_band=("band", self.bands["good_band"]))
 
     def save(self, folder: str | Path) -> None:
-        """Write the model to a new folder: ``model.safetensors`` and ``model.json`` (nothing in them can run code)."""
-        from safetensors.numpy import save_file
+        """Write the model to a new folder: ``model.safetensors`` and ``model.json`` (nothing in them can run code).
+
+        Raises
+        ------
+        OutputError
+            If the folder exists.
+        """
+        from safetensors.numpy import save
 
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=False)
+        if folder.exists():
+            raise OutputError(f"{folder} exists", "a folder that does not", "remove it or choose another")
+        partial = folder.with_name(f".{folder.name}.partial")
+        partial.mkdir(parents=True, exist_ok=True)
         state = {name: np.ascontiguousarray(array) for name, array in self._state().items()}
-        save_file(state, folder / "model.safetensors")
+        (partial / "model.safetensors").write_bytes(save(state))
         header = {
-            "format": 1,
+            "format": FORMAT,
             "method": self.method.name,
             "parameters": asdict(self.method),
             "endmember": list(self.endmember),
@@ -345,4 +424,5 @@ class Fitted(abc.ABC):
             },
             "record": self.record,
         }
-        (folder / "model.json").write_text(json.dumps(header, indent=1, default=str) + "\n")
+        (partial / "model.json").write_text(json.dumps(header, indent=1, default=str) + "\n")
+        partial.rename(folder)

@@ -92,7 +92,7 @@ def check_contents(fitted: Fitted, scene: xr.DataArray, result: xr.Dataset) -> N
 
     chosen = np.array([5, 0, 7])
     everywhere = fitted.endmembers_at(scene)
-    for all_pixels, some in zip(everywhere, fitted.endmembers_at(scene, chosen), strict=True):
+    for all_pixels, some in zip(everywhere, fitted.endmembers_at(scene, np.argwhere(valid)[chosen]), strict=True):
         assert all_pixels.shape == (valid.sum(), n_endmembers, good.sum()), "endmembers_at of another shape"
         np.testing.assert_allclose(some, all_pixels[chosen], atol=1e-6, err_msg="endmembers_at of chosen pixels")
     assert (everywhere[1] >= 0).all(), "negative standard deviations of spectra"

@@ -109,6 +109,8 @@ def train(
     best = _copy(module)
     if checkpoint is not None and checkpoint.exists():
         best = _resume(checkpoint, identity, module, optimizer, history)
+        if len(history.epochs) < schedule.n_epochs and history.since_best < schedule.patience:
+            history.stopped = ""
     try:
         while not history.stopped:
             _one_epoch(module, parameters, optimizer, step, watch, schedule, history)

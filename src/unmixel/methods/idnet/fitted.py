@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import xarray as xr
-from jaxtyping import Float, Integer
+from jaxtyping import Float
+from scipy.linalg import hadamard
 from torch import Tensor
 
 from unmixel.errors import ParameterError
@@ -46,15 +47,28 @@ def device_of(name: str) -> torch.device:
 
 
 def quadrature_nodes(n_nodes: int, n_endmembers: int, n_latents: int) -> Float[Tensor, "node endmember latent"]:
-    """Return standard normal nodes with mean zero, the same for all pixels and in every call.
+    """Return nodes of a standard normal, the same for all pixels and in every call: a two-level orthogonal design.
 
-    Half of them are drawn, the other half are their negatives; a single node is the origin.
+    Each latent is ±1 in the nodes, with mean 0 and variance 1; latents are uncorrelated over the nodes as long as there
+    are more nodes than latents, and otherwise as many of them as there are columns, the first latents of all endmembers
+    first. A single node is the origin.
+
+    References
+    ----------
+    Plackett & Burman, The design of optimum multifactorial experiments, Biometrika, 1946, doi 10.1093/biomet/33.4.305.
+
+    Examples
+    --------
+    >>> nodes = quadrature_nodes(8, 3, 2).flatten(1)
+    >>> bool((nodes.T @ nodes / 8 == torch.eye(6)).all())
+    True
     """
     if n_nodes == 1:
         return torch.zeros(1, n_endmembers, n_latents)
-    half = np.random.default_rng(0).standard_normal(((n_nodes + 1) // 2, n_endmembers, n_latents))
-    nodes = np.concatenate([half, -half])[:n_nodes]
-    return torch.as_tensor(nodes - nodes.mean(axis=0), dtype=torch.float32)
+    columns = hadamard(n_nodes)[:, 1:]
+    latent_first = np.arange(n_endmembers * n_latents) % columns.shape[1]
+    design = columns[:, latent_first].reshape(n_nodes, n_latents, n_endmembers)
+    return torch.as_tensor(design.transpose(0, 2, 1).copy(), dtype=torch.float32)
 
 
 class FittedIDNet(Fitted):
@@ -100,16 +114,13 @@ class FittedIDNet(Fitted):
             return {name: tensor.cpu().numpy() for name, tensor in found.items()}
 
     @torch.inference_mode()
-    def endmembers_at(
-        self, scene: xr.DataArray, pixel: Integer[np.ndarray, "pixel"] | None = None
+    def _endmembers_of(
+        self, pixels: Float[np.ndarray, "pixel band"]
     ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
-        """Return posterior mean and standard deviation of the endmember spectra at some of the valid pixels."""
-        pixels = pixels_of(self.on_my_bands(scene))
-        chosen = pixels if pixel is None else pixels[pixel]
-        shape = (len(chosen), self.model.shape.n_endmembers, self.model.shape.n_bands)
+        shape = (len(pixels), self.model.shape.n_endmembers, self.model.shape.n_bands)
         mean, sd = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32)
         with threads(self.method.threads):
-            for first, n, block in filled_blocks(chosen):
+            for first, n, block in filled_blocks(pixels):
                 posterior = self.model.q.latents(torch.from_numpy(block).to(self.device))
                 decoded = self.model.p.decoder(posterior.mean + posterior.stddev * self.nodes.unsqueeze(1))[:, :n]
                 variance = decoded.var(0, correction=0) + self.model.p.endmember_sd.square().unsqueeze(-1)
@@ -140,9 +151,12 @@ class FittedIDNet(Fitted):
         y = torch.from_numpy(pixels_of(scene)).to(self.device)
         maps: dict[str, list[np.ndarray]] = {"abundance": [], "latents": []}
         with seeded(seed, self.device), threads(self.method.threads):
+            look = self.model.q.look(y)
+            posterior = self.model.q.latents_from(look)
             for _ in range(n_draws):
-                latents = self.model.q.latents(y).sample()
-                abundances = self.model.q.abundances(self.model.p.decoder(latents), y).sample()
+                latents = posterior.sample()
+                equations = self.model.p.decoder.normal_equations(latents, y)
+                abundances = self.model.q.dirichlet(self.model.q.streams_from(*equations, look.features)).sample()
                 maps["abundance"].append(to_map(abundances.cpu().numpy(), valid))
                 maps["latents"].append(to_map(latents.cpu().numpy(), valid))
         coords = {name: scene.coords[name] for name in ("y", "x", "spatial_ref") if name in scene.coords}
@@ -156,9 +170,10 @@ class FittedIDNet(Fitted):
 
     @torch.inference_mode()
     def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
-        y = torch.from_numpy(pixels).to(self.device)
-        spectra = self.model.p.decoder(self.model.q.latents(y).mean)
-        weights = self.model.q.abundances(spectra, y).mean
+        with threads(self.method.threads):
+            y = torch.from_numpy(pixels).to(self.device)
+            spectra = self.model.p.decoder(self.model.q.latents(y).mean)
+            weights = self.model.q.abundances(spectra, y).mean
         mean, sd, quantiles = weighted_statistics(spectra.cpu().numpy(), weights.cpu().numpy(), QUANTILES)
         return {"endmember_spectrum": mean, "endmember_spectrum_sd": sd, "endmember_quantile": quantiles}
 
@@ -172,12 +187,19 @@ class FittedIDNet(Fitted):
     def _from_state(cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict) -> FittedIDNet:
         numbers = dict(zip([field.name for field in fields(Shape)], state.pop("shape"), strict=True))
         kinds = {"float": float, "int": int, "bool": bool}
-        model = IDNetModel(Shape(**{f.name: kinds[str(f.type)](numbers[f.name]) for f in fields(Shape)}))
+        shape = Shape(**{f.name: kinds[str(f.type)](numbers[f.name]) for f in fields(Shape)})
+        if min(shape.n_endmembers, shape.n_latents, shape.n_bands) < 1 or shape.n_endmembers != len(endmember):
+            raise ValueError(f"a model of shape {shape}")
+        with seeded(0, torch.device("cpu")):
+            model = IDNetModel(shape)
         try:
             model.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
         except RuntimeError as error:
             raise ValueError(str(error)) from error
-        device = method.device if torch.cuda.is_available() else "cpu"
+        try:
+            device = device_of(method.device)
+        except ParameterError:  # fitted on a machine with another GPU
+            device = torch.device("cpu")
         return cls(method, scene, endmember, model.to(device))
 
 

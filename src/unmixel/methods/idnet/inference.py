@@ -14,6 +14,7 @@ the Bayesian regression of `unmixel.methods.idnet.latent_regression`: to its mea
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from typing import NamedTuple
 
 import torch
@@ -120,7 +121,7 @@ class Inference(nn.Module):
         self.latent_log_variance = EndmemberwiseDense(n_endmembers, [widths[1], 2 * h, 2 * h, h])
         self.linear = UnrolledISTA(n_ista)
         self.nonlinear = Dense(
-            [n_features, 2 * n_bands, round(n_bands / 2), round(n_bands / 4), 4 * n_endmembers, n_endmembers]
+            [n_features, 2 * n_bands, ceil(n_bands / 2), ceil(n_bands / 4), 4 * n_endmembers, n_endmembers]
         )
         self.log_precision = nn.Parameter(torch.zeros(()))
 

@@ -128,7 +128,8 @@ class InformedTraining:
             pairs = mixed_pairs(p, min(CHUNK, n_pairs - first), len(p.ones), p.noise_sd)
             equations = normal_equations(pairs.endmembers, pairs.pixels)
             chunks.append((*_flat(q.look(pairs.pixels)), *equations, pairs.abundances, pairs.latents))
-        return Labels(*(torch.cat(parts) for parts in zip(*chunks, strict=True)))
+        mixed_up = torch.randperm(n_pairs, device=self.pixels.device)
+        return Labels(*(torch.cat(parts)[mixed_up] for parts in zip(*chunks, strict=True)))
 
     def terms(self, batch: Tensor, labels: Labels) -> Terms:
         """Return the terms of the objective for some pixels of the scene, by their numbers, and some labels.
@@ -147,16 +148,13 @@ class InformedTraining:
         gram, projected = p.decoder.normal_equations(believed, pixels)
         streams = q.streams_from(torch.cat([gram, labels.gram]), torch.cat([projected, labels.projected]), features)
         dirichlet = q.dirichlet(streams)
-        concentration = dirichlet.concentration[n:]
-        terms = {
+        of_labels = Dirichlet(dirichlet.concentration[n:], validate_args=False)
+        return {
             "scene_likelihood": p.pixel(p.decoder(believed), dirichlet.mean[:n].detach()).log_prob(pixels),
-            "abundances": Dirichlet(concentration, validate_args=False).log_prob(labels.abundances),
+            "abundances": of_labels.log_prob(labels.abundances),
             "latents": latents.log_prob(torch.cat([believed, labels.latents]))[n:],
             "mixing_decay": objective.frobenius_norm(p.mixing),
         }
-        if self.weights.sparsity:
-            terms["sparsity"] = objective.quasi_norm(concentration)
-        return terms
 
 
 def _flat(look: Look) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -33,6 +34,21 @@ PUBLISHED = {
     "cuprite": {"labelled_weight": 10.0, "sparsity": 0.1, "abundance_decay": 0.05, "mixing_decay": 5.0},
 }
 """λ, τ, λ_e and λ_d as published for each scene, for a loss summed over a batch of 16."""
+HOW_LONG = ("n_epochs", "tolerance", "patience", "threads", "device", "n_nodes")
+"""Parameters that a resumed training may change."""
+POSITIVE = (
+    "n_latents",
+    "n_epochs",
+    "batch_size",
+    "learning_rate",
+    "decay",
+    "n_draws",
+    "n_nodes",
+    "threads",
+    "patience",
+)
+PUBLISHED_ONLY = ("labelled_weight", "supervision", "sparsity", "abundance_decay")
+NOT_NEGATIVE = (*PUBLISHED_ONLY, "mixing_decay", "n_ista", "mixing_gain", "abundance_gain", "tolerance")
 LOOKED_AT = 1024
 """Pixels whose residual sets the noise."""
 
@@ -62,28 +78,27 @@ class IDNet(Method):
     shared_brightness : float
         Correlation, between endmembers, of their brightness latents: 0 to below 1.
     published : bool
-        Published networks, labels and objective in place of the default's. The weights below, `sparsity` apart, have
-        no effect without it.
+        Published networks, labels and objective in place of the default's.
     labelled_weight : float
-        λ, weight of the labelled bound.
+        λ, weight of the labelled bound; published objective only.
     supervision : float
-        β; the supervised terms count 1 + β.
+        β; the supervised terms count 1 + β; published objective only.
     sparsity : float
-        τ, weight of the concentration's quasi-norm.
+        τ, weight of the concentration's quasi-norm; published objective only.
     abundance_decay, mixing_decay : float
-        λ_e and λ_d per pixel: weights of the Frobenius norms of f_a and f_y.
+        λ_e (published objective only) and λ_d per pixel: weights of the Frobenius norms of f_a and f_y.
     n_draws : int
         Draws of the latents of a labelled pixel in the published objective.
     n_epochs, batch_size : int
     steps_per_epoch : int, optional
-        One pass over the scene when None.
+        As many as make one pass over the scene when None; the pixels of each are drawn at random.
     learning_rate, decay : float
         Of Adam; the rate is multiplied by `decay` after each of the first ten epochs.
     tolerance : float
         Training stops when the watched loss improves by less than this share of it for `patience` epochs.
     patience : int
     n_nodes : int
-        Nodes over which the latents are integrated when unmixing: the same for all pixels.
+        Nodes over which the latents are integrated when unmixing, the same for all pixels: a power of two.
     device : str
         ``"cpu"`` or ``"cuda"``.
     threads : int
@@ -123,33 +138,23 @@ class IDNet(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive = (
-            "n_latents",
-            "n_epochs",
-            "batch_size",
-            "learning_rate",
-            "n_draws",
-            "n_nodes",
-            "threads",
-            "patience",
-        )
-        for name in positive:
-            if not getattr(self, name) > 0:
+        for name in POSITIVE:
+            if not 0 < getattr(self, name) < inf:
                 raise ParameterError(f"{name} = {getattr(self, name)}", "a number above 0")
-        for name in (
-            "labelled_weight",
-            "sparsity",
-            "abundance_decay",
-            "mixing_decay",
-            "supervision",
-            "n_ista",
-        ):
-            if not getattr(self, name) >= 0:
-                raise ParameterError(f"{name} = {getattr(self, name)}", "0 or above")
+        for name in NOT_NEGATIVE:
+            if not 0 <= getattr(self, name) < inf:
+                raise ParameterError(f"{name} = {getattr(self, name)}", "a number from 0")
         if not 0 <= self.shared_brightness < 1:
             raise ParameterError(f"shared_brightness = {self.shared_brightness}", "0 to below 1")
         if self.steps_per_epoch is not None and self.steps_per_epoch < 1:
             raise ParameterError(f"steps_per_epoch = {self.steps_per_epoch}", "at least 1, or None")
+        if self.n_nodes & (self.n_nodes - 1):
+            raise ParameterError(f"n_nodes = {self.n_nodes}", "a power of two")
+        idle = [name for name in PUBLISHED_ONLY if not self.published and getattr(self, name)]
+        if idle:
+            raise ParameterError(
+                f"{', '.join(idle)} in the default ID-Net", "them with published=True only", "leave them out"
+            )
 
     @classmethod
     def paper(cls, scene: str, **changes: Any) -> IDNet:
@@ -220,6 +225,8 @@ class IDNet(Method):
         checkpoint: Path | None,
     ) -> FittedIDNet:
         device = device_of(self.device)
+        if self.n_latents > pixels.shape[1]:
+            raise ParameterError(f"n_latents = {self.n_latents}", f"at most the {pixels.shape[1]} bands of the scene")
         rng = np.random.default_rng(self.seed)
         chosen = rng.permutation(len(pixels))[:LARGEST_SAMPLE]
         sample = pixels[chosen]
@@ -289,7 +296,8 @@ class IDNet(Method):
 
 def _identity(method: IDNet, sample: np.ndarray, spectra: tuple[np.ndarray, ...]) -> str:
     """Return a digest of what is trained on what."""
-    digest = hashlib.sha256(json.dumps(asdict(method), sort_keys=True).encode())
+    decisive = {name: value for name, value in asdict(method).items() if name not in HOW_LONG}
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode())
     for array in (sample, *spectra):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
