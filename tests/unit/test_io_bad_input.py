@@ -187,3 +187,16 @@ def test_a_no_data_value_left_in_is_suspected() -> None:
     array[:5] = -9999
     array[0, 0] = -9998
     assert "no-data" in str(looks_like_reflectance(make_scene(array)))
+
+
+def test_an_array_without_pixels_is_refused(tmp_path):
+    np.save(tmp_path / "empty.npy", np.zeros((0, 0, 40)))
+    with pytest.raises(SceneError, match="at least one pixel"):
+        open_scene(tmp_path / "empty.npy")
+
+
+@pytest.mark.parametrize("leave_out", [(1350, 1450), "1350-1450", [(1, 2, 3)]])
+def test_ranges_that_are_no_pairs_are_refused(tmp_path, leave_out):
+    np.save(tmp_path / "scene.npy", np.random.default_rng(0).random((3, 4, 10)))
+    with pytest.raises(ParameterError, match="pairs of numbers"):
+        open_scene(tmp_path / "scene.npy", leave_out=leave_out)

@@ -14,6 +14,7 @@ from rasterio.crs import CRS
 
 from unmixel.errors import SceneError
 from unmixel.io import open_scene
+from unmixel.io.cog import write_cog
 from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
 
 SHAPE = (4, 6, 5)
@@ -118,3 +119,10 @@ def test_a_truncated_file_is_an_error(tmp_path: Path, kept: float) -> None:
     path.write_bytes(whole[: int(kept * len(whole)) if 0 < kept < 1 else int(kept)])
     with pytest.raises(SceneError, match=r"s\.tif"):
         open_scene(path)
+
+
+def test_a_map_of_a_result_is_no_scene(tmp_path):
+    maps = np.full((4, 6, 3), 1 / 3, dtype=np.float32)
+    write_cog(maps, tmp_path / "abundance.tif", bands=["a", "b", "c"], unit="1", tags={"quantity": "abundance"})
+    with pytest.raises(SceneError, match="a map that unmixel made"):
+        open_scene(tmp_path / "abundance.tif")

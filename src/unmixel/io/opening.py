@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -28,7 +29,7 @@ _VALUES_AT_ONCE = 16_000_000
 def open_scene(
     path: str | Path,
     *,
-    leave_out: Sequence[tuple[float | int, float | int]] = (),
+    leave_out: Sequence[Any] = (),
     scale: float | int | None = None,
 ) -> xr.DataArray:
     """Open a scene file: ENVI, TIFF, MATLAB, NumPy, or NetCDF and Zarr written by unmixel.
@@ -185,6 +186,8 @@ def _calibrated(raw: RawScene, scale: float | int | None, notes: list[str]) -> N
         notes.append(_calibration_note(gain, offset, asked=scale is not None))
     fills = [value for value in raw.fill if _representable(value, raw.dtype)]
     rows, columns, n_bands = raw.shape
+    if 0 in raw.shape:
+        raise SceneError(f"an array of shape {raw.shape}", "at least one pixel and one band")
     step = max(1, _VALUES_AT_ONCE // (columns * n_bands))
     values = np.empty(raw.shape, dtype=np.float32)
     filled = empty = 0
@@ -225,13 +228,13 @@ def _representable(value: float, dtype: np.dtype) -> bool:
 def _asked_out(
     wavelength: NDArray[np.float64] | None,
     n_bands: int,
-    ranges: Sequence[tuple[float | int, float | int]],
+    ranges: Sequence[Any],
     notes: list[str],
 ) -> NDArray[np.bool_]:
     """Return which bands lie in the ranges that the user left out."""
     where = np.arange(1, n_bands + 1) if wavelength is None else wavelength
     out = np.zeros(n_bands, dtype=bool)
-    for low, high in ranges:
+    for low, high in _pairs(ranges):
         if not low <= high:
             raise ParameterError(f"a range of bands from {low:g} to {high:g}", "the smaller number first")
         inside = (where >= low) & (where <= high)
@@ -239,6 +242,14 @@ def _asked_out(
         notes.append(f"{count} {'band' if count == 1 else 'bands'} within {low:g} to {high:g} left out as asked")
         out |= inside
     return out
+
+
+def _pairs(ranges: Any) -> list[tuple[float, float]]:
+    """Return ranges given as pairs of numbers."""
+    try:
+        return [(float(low), float(high)) for low, high in ranges]
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"leave_out = {ranges!r}", "pairs of numbers, as in [(1350, 1450)]") from error
 
 
 def _remarks(scene: xr.DataArray) -> list[str]:

@@ -35,6 +35,8 @@ def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path, driver="GTiff") as file:
+                if file.tags().get("TIFFTAG_SOFTWARE", "").startswith("unmixel") and "quantity" in file.tags():
+                    raise SceneError(f"{path}, a map that unmixel made", "a scene", "open its folder with open_result")
                 said = _described_by_tags(file)
                 shape = (file.height, file.width, file.count)
                 if header_path is not None:
