@@ -123,6 +123,7 @@ def test_a_truncated_file_is_an_error(tmp_path: Path, kept: float) -> None:
 
 def test_a_map_of_a_result_is_no_scene(tmp_path):
     maps = np.full((4, 6, 3), 1 / 3, dtype=np.float32)
-    write_cog(maps, tmp_path / "abundance.tif", bands=["a", "b", "c"], unit="1", tags={"quantity": "abundance"})
+    tags = {"quantity": "abundance", "TIFFTAG_SOFTWARE": "unmixel 0.1.0"}
+    write_cog(maps, tmp_path / "abundance.tif", bands=["a", "b", "c"], unit="1", tags=tags)
     with pytest.raises(SceneError, match="a map that unmixel made"):
         open_scene(tmp_path / "abundance.tif")

@@ -126,9 +126,7 @@ def _read(found: Recognised, variable: str | None) -> RawScene:
             return read_netcdf(found.path)
 
 
-def _scene_of(
-    raw: RawScene, leave_out: Sequence[tuple[float | int, float | int]], scale: float | int | None
-) -> xr.DataArray:
+def _scene_of(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None) -> xr.DataArray:
     _check_spectral(raw)
     notes = [*raw.notes, f"stored as {raw.dtype.name}"]
     wavelength, fwhm = _in_nanometres(raw, notes)
