@@ -79,7 +79,7 @@ class Posterior(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """What each term of the objective counts, per pixel. A term that counts nothing is not computed.
+    """What each term of the objective counts, per pixel.
 
     Attributes
     ----------
