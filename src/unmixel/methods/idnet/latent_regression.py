@@ -9,8 +9,8 @@ so that with the prior :math:`Z \sim \mathcal N(0, \Lambda^{-1})` and :math:`J_{
 
 .. math:: \Sigma = (\Lambda + J J^\top / s^2)^{-1}, \qquad \mu = \Sigma\, J (y - \bar M^\top a) / s^2.
 
-The abundances come from unrolled non-negative least squares with the mean spectra, divided by their sum. What is nonlinear, and
-what the abundances' own uncertainty does to the latents, is left to the networks of q.
+The abundances come from unrolled non-negative least squares with the mean spectra, divided by their sum. What is
+nonlinear, and what the abundances' own uncertainty does to the latents, is left to the networks of q.
 """
 
 from __future__ import annotations
