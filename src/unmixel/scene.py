@@ -77,64 +77,102 @@ def make_scene(
     >>> scene.good_band.values.tolist()       # the band at 600 nm is constant; the one at 700 has one value
     [True, False, False]
     """
-    given = np.asarray(values)
-    if given.dtype.kind not in "fiub":
-        raise SceneError(f"values of type {given.dtype}", "real numbers", "open a file with unmixel.open_scene")
-    cube = np.array(given, dtype=np.float32)
-    if cube.ndim == 2:
-        cube = cube[:, None, :]
-    if cube.ndim != 3 or 0 in cube.shape:
-        raise SceneError(f"an array of shape {np.shape(values)}", "a non-empty (y, x, band) or (pixel, band)")
-    n_bands = cube.shape[2]
+    reflectance = _as_rows_and_columns(values)
+    n_bands = reflectance.shape[2]
     centres = _per_band(wavelength, n_bands, "wavelengths", np.nan)
     widths = _per_band(fwhm, n_bands, "fwhm values", np.nan)
     declared = _per_band(good_band, n_bands, "good_band flags", 1.0) > 0
     notes = list(reading)
+    order = _ascending(centres)
+    if (order != np.arange(n_bands)).any():
+        reflectance, centres, widths, declared = (
+            reflectance[:, :, order],
+            centres[order],
+            widths[order],
+            declared[order],
+        )
+        notes.append("bands sorted by wavelength")
+    good, lines = _mask(reflectance, declared)
+    return xr.DataArray(
+        reflectance,
+        dims=DIMS,
+        name="reflectance",
+        coords={
+            **_place(reflectance.shape[0], reflectance.shape[1], crs_wkt, transform),
+            "wavelength": ("band", centres, {"units": "nm"}),
+            "fwhm": ("band", widths, {"units": "nm"}),
+            "good_band": ("band", good),
+        },
+        attrs={"reading": notes + lines, "units": "1"},
+    )
 
-    if np.isfinite(centres).all():
-        if centres.min() < SHORTEST_WAVELENGTH:
-            raise SceneError(
-                f"a wavelength of {centres.min():g} nm",
-                f"at least {SHORTEST_WAVELENGTH:g} nm",
-                "convert it to nanometres",
-            )
-        order = np.argsort(centres, kind="stable")
-        if (order != np.arange(n_bands)).any():
-            cube, centres, widths, declared = cube[:, :, order], centres[order], widths[order], declared[order]
-            notes.append("bands sorted by wavelength")
-    elif np.isfinite(centres).any():
+
+def _as_rows_and_columns(values: ArrayLike) -> Float[np.ndarray, "y x band"]:
+    """Return a copy as float32, a table of pixels as one column."""
+    given = np.asarray(values)
+    if given.dtype.kind not in "fiub":
+        raise SceneError(f"values of type {given.dtype}", "real numbers", "open a file with unmixel.open_scene")
+    copy = np.array(given, dtype=np.float32)
+    if copy.ndim == 2:
+        copy = copy[:, None, :]
+    if copy.ndim != 3 or 0 in copy.shape:
+        raise SceneError(f"an array of shape {given.shape}", "a non-empty (y, x, band) or (pixel, band)")
+    return copy
+
+
+def _ascending(wavelength: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the order of the bands by wavelength; as they are if no wavelength is known."""
+    known = np.isfinite(wavelength)
+    if not known.any():
+        return np.arange(len(wavelength))
+    if not known.all():
         raise SceneError(
-            f"wavelengths, {int(np.isnan(centres).sum())} of {n_bands} of them NaN",
+            f"wavelengths, {int((~known).sum())} of {len(known)} of them NaN",
             "a number for every band",
             "give all of them or none",
         )
+    if wavelength.min() < SHORTEST_WAVELENGTH:
+        raise SceneError(
+            f"a wavelength of {wavelength.min():g} nm",
+            f"at least {SHORTEST_WAVELENGTH:g} nm",
+            "convert it to nanometres",
+        )
+    return np.argsort(wavelength, kind="stable")
 
-    cube[~np.isfinite(cube)] = np.nan
-    if np.isnan(cube).all():
+
+def _mask(
+    reflectance: Float[np.ndarray, "y x band"], declared: Bool[np.ndarray, "band"]
+) -> tuple[Bool[np.ndarray, "band"], list[str]]:
+    """Make invalid pixels NaN in every band, in place; return which bands can be used, and what was masked."""
+    reflectance[~np.isfinite(reflectance)] = np.nan
+    if np.isnan(reflectance).all():
         raise SceneError(
             "a scene without one valid pixel", "pixels with finite values", "check the no-data value and the scale"
         )
-    good, lines = _usable_bands(cube, declared)
-    notes.extend(lines)
+    good, lines = _usable_bands(reflectance, declared)
+    rows, columns, n_bands = reflectance.shape
     if not good.any():
         raise SceneError(
-            f"a scene of {cube.shape[0]}x{cube.shape[1]} pixels and {n_bands} bands without one usable band",
+            f"a scene of {rows}x{columns} pixels and {n_bands} bands without one usable band",
             "bands with more than one value over the scene",
             "check the no-data value, the scale and the bad-band list",
         )
-    invalid = np.isnan(cube[:, :, good]).any(axis=2)
+    invalid = np.isnan(reflectance[:, :, good]).any(axis=2)
     if invalid.all():
         raise SceneError(
             "a scene without one valid pixel",
             "pixels with a finite value in every good band",
             "check the no-data value and leave out bands that are invalid in places (--bands)",
         )
-    partly = invalid & ~np.isnan(cube).all(axis=2)
+    partly = invalid & ~np.isnan(reflectance).all(axis=2)
     if partly.any():
-        notes.append(f"{int(partly.sum())} pixels masked because some good band is invalid there")
-    cube[invalid] = np.nan
+        lines.append(f"{int(partly.sum())} pixels masked because some good band is invalid there")
+    reflectance[invalid] = np.nan
+    return good, lines
 
-    rows, columns = cube.shape[:2]
+
+def _place(rows: int, columns: int, crs_wkt: str | None, transform: Affine | None) -> dict[str, object]:
+    """Return the coordinates that say where the pixels are."""
     spatial_ref = xr.DataArray(np.int32(0))
     if crs_wkt:
         spatial_ref.attrs["crs_wkt"] = crs_wkt
@@ -143,20 +181,7 @@ def make_scene(
         spatial_ref.attrs["GeoTransform"] = " ".join(repr(float(v)) for v in transform.to_gdal())
         if _is_north_up(transform):
             y, x = transform.f + y * transform.e, transform.c + x * transform.a
-    return xr.DataArray(
-        cube,
-        dims=DIMS,
-        name="reflectance",
-        coords={
-            "y": y,
-            "x": x,
-            "wavelength": ("band", centres, {"units": "nm"}),
-            "fwhm": ("band", widths, {"units": "nm"}),
-            "good_band": ("band", good),
-            "spatial_ref": spatial_ref,
-        },
-        attrs={"reading": notes, "units": "1"},
-    )
+    return {"y": y, "x": x, "spatial_ref": spatial_ref}
 
 
 def check_scene(scene: xr.DataArray) -> None:
@@ -307,15 +332,15 @@ def _per_band(given: ArrayLike | None, n_bands: int, what: str, default: float) 
 
 
 def _usable_bands(
-    cube: Float[np.ndarray, "y x band"], declared: Bool[np.ndarray, "band"]
+    reflectance: Float[np.ndarray, "y x band"], declared: Bool[np.ndarray, "band"]
 ) -> tuple[Bool[np.ndarray, "band"], list[str]]:
     """Return which bands can be used, and a line on each group of bands that can't."""
-    finite = np.isfinite(cube)
+    finite = np.isfinite(reflectance)
     invalid = ~finite.any(axis=(0, 1))
-    lowest = np.where(finite, cube, np.inf).min(axis=(0, 1))
-    highest = np.where(finite, cube, -np.inf).max(axis=(0, 1))
+    lowest = np.where(finite, reflectance, np.inf).min(axis=(0, 1))
+    highest = np.where(finite, reflectance, -np.inf).max(axis=(0, 1))
     constant = ~invalid & (lowest == highest)
-    if cube.shape[0] * cube.shape[1] == 1:
+    if reflectance.shape[0] * reflectance.shape[1] == 1:
         constant[:] = False
     groups = {
         "declared bad": ~declared,
