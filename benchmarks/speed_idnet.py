@@ -22,8 +22,8 @@ from unmixel import IDNet
 from unmixel.train.loop import History, train
 
 BATCH = 256
-STEPS = 20
-REPEATS = 9
+STEPS = 40
+REPEATS = 7
 N_PIXELS = 50_000
 UNMIX_REPEATS = 3
 SHOWN = 4
@@ -56,9 +56,10 @@ def operations(product: Product) -> int:
 
 
 def one_training(method: IDNet, scene: xr.DataArray) -> tuple[list[Product], list[float], list[float]]:
-    """Return the matrix products of a step, seconds of a step, and seconds of nothing but its products.
+    """Return the matrix products of an epoch, seconds of a step, and seconds of nothing but its products.
 
-    The method's own `fit` sets everything up; where it would train, the loop is timed instead.
+    The method's own `fit` sets everything up; where it would train, the loop is timed instead. The first step of an
+    epoch makes what all its steps need; the others have the products of the second.
     """
     products: list[Product] = []
     steps: list[float] = []
@@ -70,13 +71,17 @@ def one_training(method: IDNet, scene: xr.DataArray) -> tuple[list[Product], lis
             train(module, step, lambda loss: loss, short, progress=lambda numbers: None)
 
         take(STEPS)
-        with RecordedProducts() as recorded:
+        with RecordedProducts() as first:
             take(1)
-        products.extend(recorded.products)
-        results = [left @ right for left, right in products]
+        with RecordedProducts() as second:
+            take(1)
+        take(STEPS - 2)
+        products.extend([*first.products, *second.products * (STEPS - 1)])
+        results = [left @ right for left, right in [*first.products, *second.products]]
+        results.extend(results[len(first.products) :] * (STEPS - 2))
         for _repeat in range(REPEATS):
             steps.append(seconds(lambda: take(STEPS)) / STEPS)
-            bare.append(seconds(lambda: [multiply(products, results) for _ in range(STEPS)]) / STEPS)
+            bare.append(seconds(lambda: multiply(products, results)) / STEPS)
         return History()
 
     with mock.patch("unmixel.methods.idnet.method.train", measure):
@@ -86,7 +91,7 @@ def one_training(method: IDNet, scene: xr.DataArray) -> tuple[list[Product], lis
 
 @torch.no_grad()
 def multiply(products: Sequence[Product], results: Sequence[Tensor]) -> None:
-    """Repeat the matrix products of a step, in their order, into memory that is there already."""
+    """Repeat matrix products, in their order, into memory that is there already."""
     for (left, right), result in zip(products, results, strict=True):
         torch.matmul(left, right, out=result)
 
@@ -100,13 +105,13 @@ def seconds(call: Callable[[], object]) -> float:
 def print_training(name: str, method: IDNet, scene: xr.DataArray) -> None:
     """Print count, rates and their ratio for one set of hyper-parameters."""
     products, steps, bare = one_training(method, scene)
-    count = sum(operations(product) for product in products)
+    count = sum(operations(product) for product in products) / STEPS
     step, alone = median(steps), median(bare)
     ratio = median(b / s for s, b in zip(steps, bare, strict=True))
     print(f"ID-Net training step, {name}: batch {BATCH}, {scene.sizes['band']} bands, {N_ENDMEMBERS} endmembers")
-    print(f"  operations of its {len(products)} matrix products {count / 1e6:10.1f} million, of which")
+    print(f"  operations of its {len(products) / STEPS:.0f} matrix products {count / 1e6:10.1f} million, of which")
     for shapes, (n, own) in largest(products):
-        print(f"    {n:3d} of {shapes:34s} {own / 1e6:10.1f}")
+        print(f"    {n / STEPS:3.0f} of {shapes:34s} {own / STEPS / 1e6:10.1f}")
     print(f"  a step                              {step * 1e3:9.2f} ms   {count / step / 1e9:6.1f} GFLOP/s")
     print(f"  its matrix products alone           {alone * 1e3:9.2f} ms   {count / alone / 1e9:6.1f} GFLOP/s")
     print(f"  rate of the step / rate of these    {ratio:9.2f}      target: at least 0.5")

@@ -14,6 +14,7 @@ from torch.distributions import Independent, Normal
 
 from unmixel.nn.dense import Dense, EndmemberwiseDense
 from unmixel.nn.isotropic_normal import IsotropicNormal
+from unmixel.nn.small_systems import invert_positive_definite
 from unmixel.nn.two_stream import TwoStream
 from unmixel.nn.unrolled_ista import UnrolledISTA
 from unmixel.solvers import nnls
@@ -166,3 +167,30 @@ def test_equal_endmembers_and_black_pixels_stay_finite():
     np.testing.assert_allclose(found[0, :2].sum(), 1, atol=1e-3)
     assert torch.equal(found[1], torch.zeros(3))
     assert bool(torch.isfinite(black).all())
+
+
+def test_the_gradient_of_all_steps_is_that_of_each():
+    generator = torch.Generator().manual_seed(0)
+    endmembers = torch.rand(5, 3, 8, generator=generator, dtype=torch.float64, requires_grad=True)
+    pixels = torch.rand(5, 8, generator=generator, dtype=torch.float64, requires_grad=True)
+    network = UnrolledISTA(4).double()
+    with torch.no_grad():
+        network.log_steps.copy_(torch.tensor([0.3, -0.2, 0.1, 0.0]))
+        network.thresholds.copy_(torch.tensor([0.01, -0.02, 0.0, 0.03]))
+    found = network(endmembers, pixels).detach()
+    assert bool((found == 0).any()) and bool((found > 0).any())
+
+    def unmixed(endmembers, pixels, log_steps, thresholds):
+        return torch.func.functional_call(
+            network, {"log_steps": log_steps, "thresholds": thresholds}, (endmembers, pixels)
+        )
+
+    assert torch.autograd.gradcheck(unmixed, (endmembers, pixels, network.log_steps, network.thresholds))
+
+
+def test_many_small_inverses_are_those_of_lapack():
+    rng = np.random.default_rng(2)
+    factors = rng.normal(size=(7, 6, 6))
+    matrices = factors @ factors.transpose(0, 2, 1) + 0.1 * np.eye(6)
+    found = invert_positive_definite(torch.as_tensor(matrices).permute(1, 2, 0)).permute(2, 0, 1)
+    np.testing.assert_allclose(found, np.linalg.inv(matrices), rtol=1e-9, atol=1e-9)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from unmixel.nn.small_systems import invert_positive_definite
 
 DAMPING = 1e-5
 """Added to the diagonal for the start, relative to ρ: it keeps the start finite for collinear endmembers."""
@@ -53,13 +58,57 @@ class UnrolledISTA(nn.Module):
         g = gram.reshape(-1, n, n).permute(1, 2, 0).contiguous()
         target = projected.reshape(-1, n).T.contiguous()
         bound = g.abs().sum(1).amax(0).clamp_min(torch.finfo(g.dtype).tiny)
-        g, target = g / bound, target / bound
-        damping = DAMPING * torch.eye(n, dtype=g.dtype, device=g.device).unsqueeze(-1)
-        abundances = torch.relu(solve_positive_definite(g + damping, target))
-        for step, threshold in zip(self.log_steps.exp().unbind(), self.thresholds.unbind(), strict=True):
-            gradient = (g * abundances).sum(1) - target
-            abundances = torch.relu(torch.addcmul(abundances - threshold, gradient, -step))
+        abundances = _Unrolled.apply(g / bound, target / bound, self.log_steps.exp(), self.thresholds)
         return abundances.T.reshape(projected.shape)
+
+
+class _Unrolled(torch.autograd.Function):
+    """Start and steps, whose gradient is taken for all of them at once and not along a graph."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        gram: Float[Tensor, "endmember endmember pixel"],
+        target: Float[Tensor, "endmember pixel"],
+        steps: Float[Tensor, "step"],
+        thresholds: Float[Tensor, "step"],
+    ) -> Float[Tensor, "endmember pixel"]:
+        n_kept = len(steps) if any(ctx.needs_input_grad) else 1
+        gradients = target.new_empty(n_kept, *target.shape)
+        iterates = target.new_empty(n_kept + 1, *target.shape)
+        damped = gram.clone()
+        damped.diagonal().add_(DAMPING)
+        inverse = invert_positive_definite(damped)
+        start = (inverse * target).sum(1)
+        rows, last = gram.unbind(), torch.clamp(start, min=0, out=iterates[0])
+        for i, (step, threshold) in enumerate(zip(steps.tolist(), thresholds.tolist(), strict=True)):
+            gradient = torch.neg(target, out=gradients[i % n_kept])
+            for row, abundance in zip(rows, last, strict=True):
+                gradient.addcmul_(row, abundance)
+            last = torch.sub(last, gradient, alpha=step, out=iterates[(i + 1) % (n_kept + 1)])
+            last.sub_(threshold).relu_()
+        ctx.save_for_backward(gram, inverse, start, steps, gradients, iterates)
+        return last.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, by_output: Tensor) -> tuple[Tensor | None, ...]:
+        gram, inverse, start, steps, gradients, iterates = ctx.saved_tensors
+        by_target = by_gram = None
+        before_relu = torch.empty_like(gradients)
+        columns, back = gram.unbind(1), by_output
+        for i, step in reversed(list(enumerate(steps.tolist()))):
+            torch.mul(back, iterates[i + 1] > 0, out=before_relu[i])
+            back = before_relu[i].clone()
+            for column, value in zip(columns, before_relu[i], strict=True):
+                back.addcmul_(column, value, value=-step)
+        if any(ctx.needs_input_grad[:2]):
+            by_steps_target = before_relu * steps.view(-1, 1, 1)
+            by_start_target = (inverse * (back * (start > 0))).sum(1)
+            by_target = by_steps_target.sum(0) + by_start_target
+            by_gram = -(iterates[:-1].unsqueeze(2) * by_steps_target.unsqueeze(1)).sum(0)
+            by_gram -= start.unsqueeze(1) * by_start_target
+        return by_gram, by_target, -(before_relu * gradients).sum((1, 2)), -before_relu.sum((1, 2))
 
 
 def normal_equations(
@@ -69,23 +118,3 @@ def normal_equations(
     projected = (endmembers @ pixels.unsqueeze(-1)).squeeze(-1)
     gram = endmembers @ endmembers.mT
     return gram.expand(*projected.shape, gram.shape[-1]), projected
-
-
-def solve_positive_definite(
-    matrices: Float[Tensor, "n n batch"], targets: Float[Tensor, "n batch"]
-) -> Float[Tensor, "n batch"]:
-    """Solve many small positive definite systems by Gauss-Jordan elimination, which needs no pivots for them.
-
-    Examples
-    --------
-    >>> matrix, target = torch.tensor([[2.0, 1.0], [1.0, 3.0]]), torch.tensor([4.0, 7.0])
-    >>> solve_positive_definite(matrix.unsqueeze(-1), target.unsqueeze(-1)).squeeze(-1)
-    tensor([1., 2.])
-    """
-    n = len(targets)
-    rows = torch.cat([matrices, targets.unsqueeze(1)], dim=1)
-    unit = torch.eye(n, dtype=rows.dtype, device=rows.device).unsqueeze(-1)
-    for k in range(n):
-        pivot = rows[k] / rows[k, k]
-        rows = rows - (rows[:, k] - unit[k]).unsqueeze(1) * pivot
-    return rows[:, n]

@@ -32,21 +32,46 @@ class BundleDecoder(nn.Module):
         spectra = torch.baddbmm(self.means.unsqueeze(1), per_endmember, self.axes).transpose(0, 1)
         return spectra.reshape(*batch, *spectra.shape[1:])
 
+    @property
+    def basis(self) -> Float[Tensor, "endmember term band"]:
+        """B, of each endmember: its mean spectrum, then its axes."""
+        return torch.cat([self.means.unsqueeze(1), self.axes], dim=1)
+
+    def mix(
+        self,
+        latents: Float[Tensor, "pixel endmember latent"],
+        abundances: Float[Tensor, "pixel endmember"],
+        layer: nn.Linear,
+    ) -> tuple[Float[Tensor, "pixel band"], Float[Tensor, "pixel hidden"]]:
+        """Return Mᵀa and layer(M, a) for the spectra M that the latents give, without making the spectra."""
+        basis, coordinates = self.basis, with_one(latents)
+        shares = (coordinates * abundances.unsqueeze(-1)).flatten(-2)
+        of_spectra, of_abundances = layer.weight.split([self.means.numel(), len(self.means)], dim=-1)
+        folded = torch.bmm(basis, of_spectra.unflatten(-1, self.means.shape).permute(1, 2, 0)).flatten(0, 1)
+        hidden = torch.addmm(layer.bias, coordinates.flatten(-2), folded).addmm(abundances, of_abundances.T)
+        return shares @ basis.flatten(0, 1), hidden
+
     def normal_equations(
         self, latents: Float[Tensor, "*#batch endmember latent"], pixels: Float[Tensor, "*#batch band"]
     ) -> tuple[Float[Tensor, "*batch endmember endmember"], Float[Tensor, "*batch endmember"]]:
         r"""Return M Mᵀ and M y for the spectra M that the latents give, without making the spectra.
 
         With :math:`m_k = c_k^\top B_k`, :math:`c_k = (1, z_k)` and :math:`B_k = (\bar m_k, W_k)`, their products are
-        :math:`c_j^\top (B_j B_k^\top) c_k` and :math:`c_k^\top (B_k y)`.
+        :math:`c_j^\top (B_j B_k^\top) c_k` and :math:`c_k^\top (B_k y)`. Both lie in memory with pixels along it.
         """
-        n_endmembers, n_terms = self.axes.shape[0], self.axes.shape[1] + 1
-        basis = torch.cat([self.means.unsqueeze(1), self.axes], dim=1).flatten(0, 1)
-        inner = (basis @ basis.T).view(n_endmembers, n_terms, -1)
-        coordinates = torch.cat([torch.ones_like(latents[..., :1]), latents], dim=-1)
-        batch = coordinates.shape[:-2]
-        left = torch.bmm(coordinates.reshape(-1, n_endmembers, n_terms).transpose(0, 1), inner).transpose(0, 1)
-        left = left.reshape(*batch, n_endmembers, n_endmembers, n_terms)
-        gram = (left * coordinates.unsqueeze(-3)).sum(-1)
-        projected = ((pixels @ basis.T).unflatten(-1, (n_endmembers, n_terms)) * coordinates).sum(-1)
-        return gram.expand(*projected.shape, n_endmembers), projected
+        basis = self.basis
+        n_endmembers, n_terms, _ = basis.shape
+        basis = basis.flatten(0, 1)
+        batch = torch.broadcast_shapes(latents.shape[:-2], pixels.shape[:-1])
+        coordinates = with_one(latents).expand(*batch, -1, -1).movedim((-2, -1), (0, 1)).contiguous()
+        inner = (basis @ basis.T).view(n_endmembers, n_terms, -1).mT
+        left = torch.bmm(inner, coordinates.flatten(2)).view(n_endmembers, *coordinates.shape)
+        gram = (left * coordinates).sum(2)
+        on_pixels = (pixels @ basis.T).expand(*batch, -1).movedim(-1, 0).unflatten(0, (n_endmembers, n_terms))
+        projected = (coordinates * on_pixels).sum(1)
+        return gram.movedim((0, 1), (-2, -1)), projected.movedim(0, -1)
+
+
+def with_one(latents: Float[Tensor, "*batch endmember latent"]) -> Float[Tensor, "*batch endmember term"]:
+    """Return c = (1, z): what B is multiplied by."""
+    return torch.cat([torch.ones_like(latents[..., :1]), latents], dim=-1)

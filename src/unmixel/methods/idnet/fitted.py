@@ -96,8 +96,7 @@ class FittedIDNet(Fitted):
             mean = given_latents.mean.mean(0)
             variance = given_latents.variance.mean(0) + given_latents.mean.var(0, correction=0)
 
-            endmembers = p.decoder(latent_mean)
-            mixing = p.mix(endmembers, mean)
+            mixing = p.mix_at(latent_mean, mean)
             residual = torch.relu(mixing.output) - y
             abundance_streams = q.streams_from(*p.decoder.normal_equations(latent_mean, y), look.features)
             found = {

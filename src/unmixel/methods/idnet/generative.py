@@ -53,6 +53,16 @@ class NetworkDecoder(nn.Module):
     def forward(self, latents: Float[Tensor, "*batch endmember latent"]) -> Float[Tensor, "*batch endmember band"]:
         return torch.sigmoid(self.networks(latents))
 
+    def mix(
+        self,
+        latents: Float[Tensor, "pixel endmember latent"],
+        abundances: Float[Tensor, "pixel endmember"],
+        layer: nn.Linear,
+    ) -> tuple[Float[Tensor, "pixel band"], Float[Tensor, "pixel hidden"]]:
+        """Return Mᵀa and layer(M, a) for the mean spectra M that the latents give."""
+        endmembers = self(latents)
+        return linear_mixture(endmembers, abundances), layer(torch.cat([endmembers.flatten(-2), abundances], dim=-1))
+
     def normal_equations(
         self, latents: Float[Tensor, "*#batch endmember latent"], pixels: Float[Tensor, "*#batch band"]
     ) -> tuple[Float[Tensor, "*batch endmember endmember"], Float[Tensor, "*batch endmember"]]:
@@ -135,9 +145,19 @@ class Generative(nn.Module):
         abundances: Float[Tensor, "*batch endmember"],
     ) -> TwoStream:
         """Return the linear mixture Mᵀa and the nonlinear part g_y f_y(M, a)."""
-        linear = (endmembers * abundances.unsqueeze(-1)).sum(-2)
         nonlinear = self.mixing(torch.cat([endmembers.flatten(-2), abundances], dim=-1))
-        return TwoStream(linear, self.mixing_gain * nonlinear)
+        return TwoStream(linear_mixture(endmembers, abundances), self.mixing_gain * nonlinear)
+
+    def mix_at(
+        self, latents: Float[Tensor, "pixel endmember latent"], abundances: Float[Tensor, "pixel endmember"]
+    ) -> TwoStream:
+        """Return the same for the mean spectra that the latents give."""
+        first, *rest = self.mixing
+        assert isinstance(first, nn.Linear)
+        linear, hidden = self.decoder.mix(latents, abundances, first)
+        for layer in rest:
+            hidden = layer(hidden)
+        return TwoStream(linear, self.mixing_gain * hidden)
 
     def pixel(
         self,
@@ -146,3 +166,10 @@ class Generative(nn.Module):
     ) -> IsotropicNormal:
         """p(y | M, a)."""
         return IsotropicNormal(torch.relu(self.mix(endmembers, abundances).output), self.noise_sd)
+
+
+def linear_mixture(
+    endmembers: Float[Tensor, "*batch endmember band"], abundances: Float[Tensor, "*batch endmember"]
+) -> Float[Tensor, "*batch band"]:
+    """Return Mᵀa."""
+    return (endmembers * abundances.unsqueeze(-1)).sum(-2)

@@ -1,17 +1,18 @@
 """Training of the default: labels that p makes teach q, and the scene, seen through q, teaches p.
 
-What the networks see of a pixel does not change while they are trained, so an epoch's labels are made, and looked at,
-all at once.
+What an epoch needs is made all at once: its labels and what the networks see of them, which does not change while they
+are trained, and what q, as it is when the epoch begins, believes of the scene.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Dirichlet
 
 from unmixel.methods.idnet import objective
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
@@ -64,6 +65,26 @@ class Labels(NamedTuple):
         return Look(self.features, Regressed(self.found, self.mean, self.variance))
 
 
+class Beliefs(NamedTuple):
+    """Pixels of the scene, and what q believes of them.
+
+    The scene is seen at the posterior means and not at draws: q's latents are independent given the pixel, and a draw
+    of them misses the pixel by far more than the posterior, whose latents make up for one another, would.
+
+    Attributes
+    ----------
+    pixels : tensor, shape (pixel, band)
+    latents : tensor, shape (pixel, endmember, latent)
+        E[Z | y].
+    abundances : tensor, shape (pixel, endmember)
+        E[a | M, y], M given by those latents.
+    """
+
+    pixels: Tensor
+    latents: Tensor
+    abundances: Tensor
+
+
 class InformedTraining:
     """What one step of training is made of.
 
@@ -95,29 +116,50 @@ class InformedTraining:
         self.batch_size, self.steps_per_epoch = batch_size, steps_per_epoch
         model.p.log_endmember_sd.requires_grad_(False)
         model.p.log_noise_sd.requires_grad_(False)
-        looks = [model.q.look(chunk) for chunk in pixels.split(CHUNK)]
-        self.scene = tuple(torch.cat(parts) for parts in zip(*(_flat(look) for look in looks), strict=True))
+        looks = [_flat(model.q.look(chunk)) for chunk in pixels.split(CHUNK)]
+        self.scene = tuple(torch.cat(parts) for parts in zip(*looks, strict=True))
         with seeded(seed, pixels.device):
             self.watched = self.labels(N_WATCHED)
-        self.epoch_labels: Labels | None = None
-        self.used = 0
+        self.batches: Iterator[tuple[Beliefs, Labels]] = iter(())
 
     def step(self) -> tuple[Tensor, dict[str, float]]:
         """Return the loss of a fresh batch and its terms."""
-        if self.epoch_labels is None or self.used == len(self.epoch_labels.features):
-            self.epoch_labels, self.used = self.labels(self.batch_size * self.steps_per_epoch), 0
-        labels = Labels(*(part[self.used : self.used + self.batch_size] for part in self.epoch_labels))
-        self.used += self.batch_size
-        terms = self.terms(torch.randint(len(self.pixels), (self.batch_size,), device=self.pixels.device), labels)
-        return -objective.total(terms, self.weights), {name: float(t.detach().mean()) for name, t in terms.items()}
+        batch = next(self.batches, None)
+        if batch is None:
+            self.batches = self.epoch()
+            batch = next(self.batches)
+        terms = self.terms(*batch)
+        numbers = torch.stack([values.detach().mean() for values in terms.values()]).tolist()
+        return -objective.total(terms, self.weights), dict(zip(terms, numbers, strict=True))
 
     @torch.no_grad()
     def watch(self, training_loss: float) -> float:
         """Return minus the log score of abundances and latents of the watched labels."""
-        labels, q = self.watched, self.model.q
-        dirichlet = q.dirichlet(q.streams_from(labels.gram, labels.projected, labels.features))
-        latents = q.latents_from(labels.look).log_prob(labels.latents)
-        return -float((dirichlet.log_prob(labels.abundances) + latents).mean())
+        terms = self.taught(self.watched)
+        return -float((terms["abundances"] + terms["latents"]).mean())
+
+    def epoch(self) -> Iterator[tuple[Beliefs, Labels]]:
+        """Return the batches of an epoch."""
+        n = self.batch_size * self.steps_per_epoch
+        beliefs, labels = self.beliefs(n), self.labels(n)
+        of_scene = zip(*(part.split(self.batch_size) for part in beliefs), strict=True)
+        of_labels = zip(*(part.split(self.batch_size) for part in labels), strict=True)
+        return zip(itertools.starmap(Beliefs, of_scene), itertools.starmap(Labels, of_labels), strict=True)
+
+    @torch.no_grad()
+    def beliefs(self, n_pixels: int) -> Beliefs:
+        """Draw pixels of the scene, and ask q."""
+        p, q = self.model.p, self.model.q
+        assert isinstance(p.decoder, BundleDecoder)
+        chosen = torch.randint(len(self.pixels), (n_pixels,), device=self.pixels.device)
+        pixels = self.pixels[chosen]
+        chunks = []
+        for chunk in chosen.split(CHUNK):
+            features, *found = (part[chunk] for part in self.scene)
+            latents = q.latents_from(Look(features, Regressed(*found))).mean
+            streams = q.streams_from(*p.decoder.normal_equations(latents, self.pixels[chunk]), features)
+            chunks.append((latents, q.dirichlet(streams).mean))
+        return Beliefs(pixels, *(torch.cat(parts) for parts in zip(*chunks, strict=True)))
 
     @torch.no_grad()
     def labels(self, n_pairs: int) -> Labels:
@@ -125,35 +167,29 @@ class InformedTraining:
         p, q = self.model.p, self.model.q
         chunks = []
         for first in range(0, n_pairs, CHUNK):
-            pairs = mixed_pairs(p, min(CHUNK, n_pairs - first), len(p.ones), p.noise_sd)
+            pairs = mixed_pairs(p, min(CHUNK, n_pairs - first), len(p.ones))
             equations = normal_equations(pairs.endmembers, pairs.pixels)
             chunks.append((*_flat(q.look(pairs.pixels)), *equations, pairs.abundances, pairs.latents))
         mixed_up = torch.randperm(n_pairs, device=self.pixels.device)
         return Labels(*(torch.cat(parts)[mixed_up] for parts in zip(*chunks, strict=True)))
 
-    def terms(self, batch: Tensor, labels: Labels) -> Terms:
-        """Return the terms of the objective for some pixels of the scene, by their numbers, and some labels.
-
-        The scene is seen at the posterior means and not at draws: q's latents are independent given the pixel, and a
-        draw of them misses the pixel by far more than the posterior, whose latents make up for one another, would.
-        """
-        p, q, n = self.model.p, self.model.q, len(batch)
-        assert isinstance(p.decoder, BundleDecoder)
-        pixels = self.pixels[batch]
-        features, found, mean, variance = (
-            torch.cat([of_scene[batch], of_labels]) for of_scene, of_labels in zip(self.scene, labels[:4], strict=True)
-        )
-        latents = q.latents_from(Look(features, Regressed(found, mean, variance)))
-        believed = latents.mean[:n].detach()
-        gram, projected = p.decoder.normal_equations(believed, pixels)
-        streams = q.streams_from(torch.cat([gram, labels.gram]), torch.cat([projected, labels.projected]), features)
-        dirichlet = q.dirichlet(streams)
-        of_labels = Dirichlet(dirichlet.concentration[n:], validate_args=False)
+    def terms(self, beliefs: Beliefs, labels: Labels) -> Terms:
+        """Return the terms of the objective for some pixels of the scene and some labels."""
+        p = self.model.p
+        pixels, latents, abundances = beliefs
         return {
-            "scene_likelihood": p.pixel(p.decoder(believed), dirichlet.mean[:n].detach()).log_prob(pixels),
-            "abundances": of_labels.log_prob(labels.abundances),
-            "latents": latents.log_prob(torch.cat([believed, labels.latents]))[n:],
+            "scene_likelihood": p.pixel(p.decoder(latents), abundances).log_prob(pixels),
+            **self.taught(labels),
             "mixing_decay": objective.frobenius_norm(p.mixing),
+        }
+
+    def taught(self, labels: Labels) -> Terms:
+        """Return S_a and S_z of labels: what they teach q."""
+        q = self.model.q
+        dirichlet = q.dirichlet(q.streams_from(labels.gram, labels.projected, labels.features))
+        return {
+            "abundances": dirichlet.log_prob(labels.abundances),
+            "latents": q.latents_from(labels.look).log_prob(labels.latents),
         }
 
 

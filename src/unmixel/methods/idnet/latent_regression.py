@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
+from unmixel.nn.small_systems import invert_positive_definite
 from unmixel.nn.unrolled_ista import UnrolledISTA
 
 N_ISTA = 10
@@ -73,19 +74,18 @@ class LatentRegression(nn.Module):
         batch, pixels = pixels.shape[:-1], pixels.reshape(-1, pixels.shape[-1])
         axes = decoder.axes.flatten(0, 1)
         gram, on_means, projected = axes @ axes.T, axes @ decoder.means.T, pixels @ axes.T
-        abundances = self.least_squares(decoder.means, pixels)
+        on_pixels = pixels @ decoder.means.T
+        between_means = (decoder.means @ decoder.means.T).expand(*on_pixels.shape, on_pixels.shape[-1])
+        abundances = self.least_squares.solve(between_means, on_pixels)
         abundances = abundances / abundances.sum(-1, keepdim=True).clamp_min(1e-6)
         spread = abundances.repeat_interleave(decoder.axes.shape[1], dim=-1)
         variance = self.noise_variance + abundances.square() @ self.endmember_variance
-        scaled = spread / variance.sqrt().unsqueeze(-1)
-        precision = self.precision + scaled.unsqueeze(-1) * scaled.unsqueeze(-2) * gram
+        scaled = (spread / variance.sqrt().unsqueeze(-1)).T
         target = spread * (projected - abundances @ on_means.T) / variance.unsqueeze(-1)
-        factor = torch.linalg.cholesky_ex(precision)[0]
-        latents = torch.cholesky_solve(target.unsqueeze(-1), factor).view(-1, *decoder.axes.shape[:2])
-        # Σ = L⁻ᵀ L⁻¹, so its diagonal is the sum of squares down the columns of L⁻¹
-        unit = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
-        inverse = torch.linalg.solve_triangular(factor, unit, upper=False)
-        marginal_variance = inverse.square().sum(-2)
+        precision = scaled.unsqueeze(1) * scaled * gram.unsqueeze(-1) + self.precision.unsqueeze(-1)
+        covariance = invert_positive_definite(precision)
+        latents = (covariance * target.T).sum(1).T.reshape(-1, *decoder.axes.shape[:2])
+        marginal_variance = covariance.diagonal()
         return Regressed(
             abundances.reshape(*batch, abundances.shape[-1]),
             latents.reshape(*batch, *latents.shape[1:]),

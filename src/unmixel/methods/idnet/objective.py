@@ -155,8 +155,8 @@ def quasi_norm(concentration: Float[Tensor, "pixel endmember"]) -> Float[Tensor,
 
 def frobenius_norm(network: nn.Module) -> Float[Tensor, ""]:
     """Return the Frobenius norm of all weight matrices of a network together; biases are free."""
-    norms = [torch.linalg.vector_norm(w) for w in network.parameters() if w.ndim > 1]
-    return torch.linalg.vector_norm(torch.stack(norms))
+    weights = [w.flatten() for w in network.parameters() if w.ndim > 1]
+    return torch.stack([w.dot(w) for w in weights]).sum().sqrt()
 
 
 def importance_weights(log_likelihood: Float[Tensor, "draw pair"]) -> Float[Tensor, "draw pair"]:

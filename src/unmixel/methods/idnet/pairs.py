@@ -3,7 +3,7 @@ r"""Labels that ID-Net makes for itself: pixels whose endmembers and abundances 
 Two kinds:
 
 - *pure* (published): M is made of one spectrum of each bundle, a is one of the unit vectors, y = Mᵀa + noise;
-- *mixed*: the generative model is asked for endmembers, Z ~ p(Z), M ~ p(M | Z), abundances are drawn over the whole
+- *mixed*: the generative model is asked for endmembers, Z ~ p(Z), M = μ(Z), abundances are drawn over the whole
   simplex, its faces and its corners, and mixing is anything between linear and bilinear. The latents are known too.
 
 References
@@ -17,23 +17,17 @@ IEEE TGRS, 2011, doi 10.1109/TGRS.2010.2098414.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Dirichlet, Distribution
+from torch.distributions import Dirichlet
+
+from unmixel.methods.idnet.generative import Generative
 
 SHRINK = 1e-3
 """How far a label on the simplex boundary is moved inside: the Dirichlet has no finite density there."""
-
-
-@runtime_checkable
-class LatentModel(Protocol):
-    """What the labels ask of p."""
-
-    def latents(self) -> Distribution: ...
-    def endmembers(self, latents: Tensor) -> Distribution: ...
 
 
 class Pairs(NamedTuple):
@@ -104,17 +98,21 @@ def bilinear_part(
 
 
 @torch.no_grad()
-def mixed_pairs(p: LatentModel, n_pairs: int, n_endmembers: int, noise_sd: Tensor) -> Pairs:
-    """Draw labels: latents and endmembers from p, abundances over the whole simplex, mixing from none to bilinear.
+def mixed_pairs(p: Generative, n_pairs: int, n_endmembers: int) -> Pairs:
+    """Draw labels: latents from p, abundances over the whole simplex, mixing from none to bilinear.
 
     Each pixel has its own bilinear share, 0 in three of ten and uniform in 0 to 1 in the others (the generalised
-    bilinear model): what q learns from it holds for linear scenes and for bilinear ones.
+    bilinear model): what q learns from it holds for linear scenes and for bilinear ones. The endmembers are the mean
+    spectra μ(Z), which q is given when it unmixes, too; their noise goes to the pixel, where its variance is
+    :math:`s_y^2 + \\sum_k a_k^2 s_k^2`.
     """
     latents = p.latents().sample((n_pairs,)).unflatten(-1, (n_endmembers, -1))
-    endmembers = p.endmembers(latents).sample()
+    endmembers = p.decoder(latents)
     device = endmembers.device
     abundances = label_abundances(n_pairs, n_endmembers, device)
     linear = (endmembers * abundances.unsqueeze(-1)).sum(-2)
     share = torch.rand(n_pairs, 1, device=device) * (torch.rand(n_pairs, 1, device=device) < 0.7)
     mixed = torch.relu(linear + share * bilinear_part(endmembers, abundances))
-    return Pairs(mixed + noise_sd * torch.randn_like(mixed), endmembers, abundances, latents)
+    variance = p.noise_sd.square() + abundances.square() @ p.endmember_sd.square()
+    noise = variance.sqrt().unsqueeze(-1) * torch.randn_like(mixed)
+    return Pairs(mixed + noise, endmembers, abundances, latents)

@@ -1,0 +1,33 @@
+"""Many small positive definite systems at once, pixels along memory."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@torch.no_grad()
+def invert_positive_definite(matrices: Float[Tensor, "n n batch"]) -> Float[Tensor, "n n batch"]:
+    """Invert symmetric positive definite matrices by Gauss-Jordan elimination, which needs no pivots for them.
+
+    Every operation runs along the batch: for the few rows that endmembers make it is about twice as fast as a
+    factorisation of one matrix after the other. It carries no gradient.
+
+    Examples
+    --------
+    >>> matrix = torch.tensor([[2.0, 1.0], [1.0, 3.0]])
+    >>> (invert_positive_definite(matrix.unsqueeze(-1)).squeeze(-1) @ matrix).round(decimals=6)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    inverse = matrices.clone()
+    for k in range(len(inverse)):
+        pivot = inverse[k, k].reciprocal()
+        row, column = inverse[k] * pivot, inverse[:, k].clone()
+        column[k] = 0
+        inverse.addcmul_(column.unsqueeze(1), row.unsqueeze(0), value=-1)
+        torch.mul(column, -pivot, out=inverse[:, k])
+        inverse[k] = row
+        inverse[k, k] = pivot
+    return inverse
