@@ -114,16 +114,18 @@ def log_pixel(model, y, m, a):
 
 def concentration(model, y, m):
     """ε + K max(0, l + g f) of one pixel, for one and the same y alone."""
+    seen = y
+    if not model.shape.published:  # the regression has an oracle of its own
+        seen = np.clip(model.q.features.axes.numpy() @ (y - model.q.features.offset.numpy()), -5, 5)
+        found = [part.numpy().ravel() for part in model.q.regression(torch.as_tensor(y)[None])]
+        abundances, latents, _, share, bilinear = found
+        seen = np.concatenate([seen, abundances, share, np.clip(latents, -5, 5)])
+        y = y - bilinear
     gram, projected = m @ m.T, m @ y
     bound = np.abs(gram).sum(axis=1).max()
     linear = np.maximum(np.linalg.solve(gram + 1e-5 * bound * np.eye(P), projected), 0)
     for log_step, threshold in zip(model.q.linear.log_steps.tolist(), model.q.linear.thresholds.tolist(), strict=True):
         linear = np.maximum(linear - np.exp(log_step) * (gram @ linear - projected) / bound - threshold, 0)
-    seen = (
-        y
-        if model.shape.published
-        else np.clip(model.q.features.axes.numpy() @ (y - model.q.features.offset.numpy()), -5, 5)
-    )
     streams = linear + model.shape.abundance_gain * dense(model.q.nonlinear, seen)
     return 1e-3 + (10 + 100 * np.exp(model.q.log_precision.item())) * np.maximum(streams, 0)
 

@@ -12,7 +12,6 @@ from torch.distributions import Dirichlet
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
 from unmixel.methods.idnet.fitted import concentration_of, quadrature_nodes
 from unmixel.methods.idnet.generative import NOISE_FLOOR, Generative, NetworkDecoder, decoder_sizes
-from unmixel.methods.idnet.latent_regression import LatentRegression
 from unmixel.methods.idnet.pairs import (
     SHRINK,
     bilinear_part,
@@ -105,71 +104,6 @@ def test_brightness_latents_are_correlated_and_the_others_are_not():
 def test_pixels_are_not_negative():
     p = generative(bundle_decoder()).double()
     assert bool((p.pixel(-torch.ones(4, P, L).double(), torch.full((4, P), 1 / 3).double()).mean >= 0).all())
-
-
-# the regression of the latents
-
-
-class Given(torch.nn.Module):
-    """Least squares that know the abundances."""
-
-    def __init__(self, abundances: torch.Tensor) -> None:
-        super().__init__()
-        self.abundances = abundances
-
-    def solve(self, gram, projected):
-        return self.abundances
-
-
-def test_latents_are_those_of_the_linear_gaussian_posterior():
-    decoder = bundle_decoder()
-    regression = LatentRegression(decoder).double()
-    rng = np.random.default_rng(5)
-    abundances = rng.dirichlet(np.ones(P), size=6)
-    pixels = rng.uniform(0.2, 0.8, size=(6, L))
-    prior = generative(decoder, 0.6).latents().covariance_matrix.numpy().astype(float)
-    regression.precision.copy_(torch.as_tensor(np.linalg.inv(prior)))
-    regression.noise_variance.fill_(0.05**2)
-    regression.endmember_variance.copy_(torch.tensor([0.02, 0.05, 0.1]) ** 2)
-    regression.least_squares = Given(torch.as_tensor(abundances))
-    found = regression(torch.as_tensor(pixels))
-    for y, a, mean, variance in zip(pixels, abundances, found.mean.numpy(), found.variance.numpy(), strict=True):
-        design = (a[:, None, None] * decoder.axes.numpy()).reshape(P * H, L)
-        noise = (0.05**2 + (a**2 * regression.endmember_variance.numpy()).sum()) * np.eye(L)
-        # by conditioning the joint normal of latents and pixel, without any precision matrix
-        gain = prior @ design @ np.linalg.inv(design.T @ prior @ design + noise)
-        covariance = prior - gain @ design.T @ prior
-        np.testing.assert_allclose(mean.ravel(), gain @ (y - a @ decoder.means.numpy()), atol=1e-9)
-        np.testing.assert_allclose(variance.ravel(), np.diag(covariance), rtol=1e-8)
-
-
-def test_an_absent_endmember_keeps_its_prior():
-    regression = LatentRegression(bundle_decoder()).double()
-    regression.noise_variance.fill_(0.01**2)
-    regression.least_squares = Given(torch.tensor([[0.4, 0.0, 0.6]]).double())
-    found = regression(torch.rand(1, L).double())
-    np.testing.assert_allclose(found.mean[0, 1], 0, atol=1e-12)
-    np.testing.assert_allclose(found.variance[0, 1], 1, atol=1e-12)
-    assert bool((found.variance[0, [0, 2]] < 1).all())
-
-
-def test_regression_finds_abundances_and_latents():
-    """Almost without noise, and with variability along axes that no abundance can imitate."""
-    rng = np.random.default_rng(7)
-    n_bands = 60
-    orthogonal = np.linalg.qr(rng.normal(size=(n_bands, P * (H + 1))))[0].T.reshape(P, H + 1, n_bands)
-    decoder = BundleDecoder(P, H, n_bands).double()
-    decoder.means.copy_(torch.as_tensor(orthogonal[:, 0]))
-    decoder.axes.copy_(torch.as_tensor(0.2 * orthogonal[:, 1:]))
-    abundances = rng.dirichlet(np.full(P, 3.0), size=20)
-    latents = rng.normal(size=(20, P, H))
-    pixels = np.einsum("nk,nkl->nl", abundances, decoder(torch.as_tensor(latents)).numpy())
-    regression = LatentRegression(decoder).double()
-    regression.noise_variance.fill_(1e-10)
-    regression.endmember_variance.fill_(1e-12)
-    found = regression(torch.as_tensor(pixels))
-    np.testing.assert_allclose(found.abundances, abundances, atol=0.03)
-    np.testing.assert_allclose(found.mean, latents, atol=0.2)
 
 
 # starting values

@@ -14,7 +14,7 @@ from torch.distributions import Independent, Normal
 
 from unmixel.nn.dense import Dense, EndmemberwiseDense
 from unmixel.nn.isotropic_normal import IsotropicNormal
-from unmixel.nn.small_systems import invert_positive_definite
+from unmixel.nn.small_systems import invert_positive_definite, solve_positive_definite
 from unmixel.nn.two_stream import TwoStream
 from unmixel.nn.unrolled_ista import UnrolledISTA
 from unmixel.solvers import nnls
@@ -188,9 +188,12 @@ def test_the_gradient_of_all_steps_is_that_of_each():
     assert torch.autograd.gradcheck(unmixed, (endmembers, pixels, network.log_steps, network.thresholds))
 
 
-def test_many_small_inverses_are_those_of_lapack():
+def test_many_small_systems_are_solved_as_by_lapack():
     rng = np.random.default_rng(2)
     factors = rng.normal(size=(7, 6, 6))
     matrices = factors @ factors.transpose(0, 2, 1) + 0.1 * np.eye(6)
     found = invert_positive_definite(torch.as_tensor(matrices).permute(1, 2, 0)).permute(2, 0, 1)
     np.testing.assert_allclose(found, np.linalg.inv(matrices), rtol=1e-9, atol=1e-9)
+    targets = rng.normal(size=(7, 6))
+    solved = solve_positive_definite(torch.as_tensor(matrices).permute(1, 2, 0), torch.as_tensor(targets.T)).T
+    np.testing.assert_allclose(solved, np.linalg.solve(matrices, targets[:, :, None])[:, :, 0], rtol=1e-9, atol=1e-9)

@@ -92,13 +92,13 @@ class FittedIDNet(Fitted):
             posterior = q.latents_from(look)
             latent_mean, latent_sd = posterior.mean, posterior.stddev
             latents = latent_mean + latent_sd * self.nodes.unsqueeze(1)
-            given_latents = q.dirichlet(q.streams_from(*p.decoder.normal_equations(latents, y), look.features))
+            given_latents = q.dirichlet(q.streams_from(*p.decoder.normal_equations(latents, look.linear), look.seen))
             mean = given_latents.mean.mean(0)
             variance = given_latents.variance.mean(0) + given_latents.mean.var(0, correction=0)
 
             mixing = p.mix_at(latent_mean, mean)
             residual = torch.relu(mixing.output) - y
-            abundance_streams = q.streams_from(*p.decoder.normal_equations(latent_mean, y), look.features)
+            abundance_streams = q.streams_from(*p.decoder.normal_equations(latent_mean, look.linear), look.seen)
             found = {
                 "abundance": mean,
                 "abundance_sd": variance.clamp_min(0).sqrt(),
@@ -154,8 +154,8 @@ class FittedIDNet(Fitted):
             posterior = self.model.q.latents_from(look)
             for _ in range(n_draws):
                 latents = posterior.sample()
-                equations = self.model.p.decoder.normal_equations(latents, y)
-                abundances = self.model.q.dirichlet(self.model.q.streams_from(*equations, look.features)).sample()
+                equations = self.model.p.decoder.normal_equations(latents, look.linear)
+                abundances = self.model.q.dirichlet(self.model.q.streams_from(*equations, look.seen)).sample()
                 maps["abundance"].append(to_map(abundances.cpu().numpy(), valid))
                 maps["latents"].append(to_map(latents.cpu().numpy(), valid))
         coords = {name: scene.coords[name] for name in ("y", "x", "spatial_ref") if name in scene.coords}

@@ -8,7 +8,7 @@ r"""The inference model q: what ID-Net believes of a pixel once it has seen it.
 
 with l the unrolled non-negative least squares of `unmixel.nn.unrolled_ista`. As published, networks that see the bands
 give the latents. By default they see whitened principal components, and their output is added to a linear stream,
-the Bayesian regression of `unmixel.methods.idnet.latent_regression`: to its means and its log-variances.
+the Bayesian regression of `unmixel.methods.idnet.regression`: to its means and its log-variances.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Dirichlet, Independent, Normal
 
-from unmixel.methods.idnet.latent_regression import LatentRegression, Regressed
+from unmixel.methods.idnet.regression import Regression
 from unmixel.nn.dense import Dense, EndmemberwiseDense
 from unmixel.nn.isotropic_normal import IsotropicNormal
 from unmixel.nn.two_stream import TwoStream
@@ -58,17 +58,22 @@ class WhitenedComponents(nn.Module):
 
 
 class Look(NamedTuple):
-    """What the networks of q see of pixels.
+    """What q sees of pixels before any of its networks.
 
     Attributes
     ----------
-    features : tensor, shape (pixel, feature)
-    regressed : Regressed, optional
-        What the linear stream of the latents found.
+    seen : tensor, shape (pixel, seen)
+        What the networks see.
+    linear : tensor, shape (pixel, band)
+        The pixels without the bilinear light that the regression found in them; as published, the pixels.
+    latent_mean, latent_variance : tensor, shape (pixel, endmember, latent), optional
+        What the regression found of the latents.
     """
 
-    features: Tensor
-    regressed: Regressed | None
+    seen: Tensor
+    linear: Tensor
+    latent_mean: Tensor | None = None
+    latent_variance: Tensor | None = None
 
 
 class Inference(nn.Module):
@@ -80,7 +85,7 @@ class Inference(nn.Module):
         From pixels to what the networks see.
     n_features : int
         Their number.
-    regression : LatentRegression, optional
+    regression : Regression, optional
         The linear stream of the latents; the networks see what it finds, too.
     n_endmembers, n_latents, n_bands : int
         P, H and L.
@@ -99,7 +104,7 @@ class Inference(nn.Module):
         features: nn.Module,
         *,
         n_features: int,
-        regression: LatentRegression | None,
+        regression: Regression | None,
         n_endmembers: int,
         n_latents: int,
         n_bands: int,
@@ -115,19 +120,25 @@ class Inference(nn.Module):
         self.endmembers = endmembers
         self.abundance_gain = abundance_gain
         self.n_endmembers = n_endmembers
-        n_found = 0 if regression is None else n_endmembers * (1 + h)
-        self.latent_trunk = EndmemberwiseDense(n_endmembers, [n_features + n_found, *widths])
+        n_seen = n_features + (0 if regression is None else n_endmembers * (1 + h) + 1)
+        self.latent_trunk = EndmemberwiseDense(n_endmembers, [n_seen, *widths])
         self.latent_mean = EndmemberwiseDense(n_endmembers, [widths[1], h])
         self.latent_log_variance = EndmemberwiseDense(n_endmembers, [widths[1], 2 * h, 2 * h, h])
         self.linear = UnrolledISTA(n_ista)
         self.nonlinear = Dense(
-            [n_features, 2 * n_bands, ceil(n_bands / 2), ceil(n_bands / 4), 4 * n_endmembers, n_endmembers]
+            [n_seen, 2 * n_bands, ceil(n_bands / 2), ceil(n_bands / 4), 4 * n_endmembers, n_endmembers]
         )
         self.log_precision = nn.Parameter(torch.zeros(()))
 
     def look(self, pixels: Float[Tensor, "*batch band"]) -> Look:
         """Return what the networks see of pixels: nothing in it depends on what is trained."""
-        return Look(self.features(pixels), None if self.regression is None else self.regression(pixels))
+        features = self.features(pixels)
+        if self.regression is None:
+            return Look(features, pixels)
+        found = self.regression(pixels)
+        latents = found.mean.clamp(-FARTHEST, FARTHEST).flatten(-2)
+        seen = torch.cat([features, found.abundances, found.bilinear_share, latents], dim=-1)
+        return Look(seen, pixels - found.bilinear, found.mean, found.variance)
 
     def latents(self, pixels: Float[Tensor, "*batch band"]) -> Independent:
         """q(Z | y), a normal with event shape (endmember, latent)."""
@@ -135,16 +146,13 @@ class Inference(nn.Module):
 
     def latents_from(self, look: Look) -> Independent:
         """Return the same, given a look at the pixels."""
-        inputs, linear = look
-        if linear is not None:
-            latents = linear.mean.clamp(-FARTHEST, FARTHEST).flatten(-2)
-            inputs = torch.cat([inputs, linear.abundances, latents], dim=-1)
-        inputs = inputs.unsqueeze(-2).expand(*inputs.shape[:-1], self.n_endmembers, inputs.shape[-1])
+        seen, _, regressed_mean, regressed_variance = look
+        inputs = seen.unsqueeze(-2).expand(*seen.shape[:-1], self.n_endmembers, seen.shape[-1])
         trunk = torch.relu(self.latent_trunk(inputs))
         mean, log_variance = self.latent_mean(trunk), self.latent_log_variance(trunk)
-        if linear is not None:
-            mean = linear.mean + LARGEST_CORRECTION * torch.tanh(mean / LARGEST_CORRECTION)
-            log_variance = linear.variance.log() + log_variance
+        if regressed_mean is not None and regressed_variance is not None:
+            mean = regressed_mean + LARGEST_CORRECTION * torch.tanh(mean / LARGEST_CORRECTION)
+            log_variance = regressed_variance.log() + log_variance
         sd = (0.5 * log_variance.clamp(*LOG_VARIANCE_RANGE)).exp()
         return Independent(Normal(mean, sd, validate_args=False), 2, validate_args=False)
 
@@ -152,17 +160,18 @@ class Inference(nn.Module):
         self, endmembers: Float[Tensor, "*batch endmember band"], pixels: Float[Tensor, "*#batch band"]
     ) -> TwoStream:
         """Return l(M, y) and g_a f_a(y); their sum, made non-negative, is proportional to the abundances."""
-        return self.streams_from(*normal_equations(endmembers, pixels), self.features(pixels))
+        look = self.look(pixels)
+        return self.streams_from(*normal_equations(endmembers, look.linear), look.seen)
 
     def streams_from(
         self,
         gram: Float[Tensor, "*batch endmember endmember"],
         projected: Float[Tensor, "*batch endmember"],
-        features: Float[Tensor, "*#batch feature"],
+        seen: Float[Tensor, "*#batch seen"],
     ) -> TwoStream:
-        """Return the same, given M Mᵀ, M y and the features of y."""
+        """Return the same, given M Mᵀ, M y (y without its bilinear light) and what the networks see of y."""
         linear = self.linear.solve(gram, projected)
-        nonlinear = self.abundance_gain * self.nonlinear(features)
+        nonlinear = self.abundance_gain * self.nonlinear(seen)
         return TwoStream(linear, nonlinear.expand_as(linear))
 
     def abundances(

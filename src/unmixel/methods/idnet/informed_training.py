@@ -17,7 +17,6 @@ from torch import Tensor
 from unmixel.methods.idnet import objective
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
 from unmixel.methods.idnet.inference import Look
-from unmixel.methods.idnet.latent_regression import Regressed
 from unmixel.methods.idnet.model import IDNetModel
 from unmixel.methods.idnet.objective import Terms, Weights
 from unmixel.methods.idnet.pairs import mixed_pairs
@@ -31,29 +30,26 @@ CHUNK = 2048
 
 
 class Labels(NamedTuple):
-    """Labelled pixels as the networks see them, and what they should find.
+    """Labelled pixels as q sees them, and what it should find.
 
     Attributes
     ----------
-    features : tensor, shape (pair, feature)
-    found : tensor, shape (pair, endmember)
-        Abundances by the regression.
-    mean, variance : tensor, shape (pair, endmember, latent)
-        Latents by the regression.
+    seen, linear, latent_mean, latent_variance
+        The look at them, see `Look`.
     gram : tensor, shape (pair, endmember, endmember)
         M Mᵀ.
     projected : tensor, shape (pair, endmember)
-        M y.
+        M y, y without the bilinear light that the regression found.
     abundances : tensor, shape (pair, endmember)
         The label.
     latents : tensor, shape (pair, endmember, latent)
         The label.
     """
 
-    features: Tensor
-    found: Tensor
-    mean: Tensor
-    variance: Tensor
+    seen: Tensor
+    linear: Tensor
+    latent_mean: Tensor
+    latent_variance: Tensor
     gram: Tensor
     projected: Tensor
     abundances: Tensor
@@ -61,8 +57,8 @@ class Labels(NamedTuple):
 
     @property
     def look(self) -> Look:
-        """What the networks of q see."""
-        return Look(self.features, Regressed(self.found, self.mean, self.variance))
+        """What q sees."""
+        return Look(*self[:4])
 
 
 class Beliefs(NamedTuple):
@@ -116,8 +112,8 @@ class InformedTraining:
         self.batch_size, self.steps_per_epoch = batch_size, steps_per_epoch
         model.p.log_endmember_sd.requires_grad_(False)
         model.p.log_noise_sd.requires_grad_(False)
-        looks = [_flat(model.q.look(chunk)) for chunk in pixels.split(CHUNK)]
-        self.scene = tuple(torch.cat(parts) for parts in zip(*looks, strict=True))
+        looks = [model.q.look(chunk) for chunk in pixels.split(CHUNK)]
+        self.scene = [torch.cat(parts) for parts in zip(*looks, strict=True)]
         with seeded(seed, pixels.device):
             self.watched = self.labels(N_WATCHED)
         self.batches: Iterator[tuple[Beliefs, Labels]] = iter(())
@@ -155,9 +151,9 @@ class InformedTraining:
         pixels = self.pixels[chosen]
         chunks = []
         for chunk in chosen.split(CHUNK):
-            features, *found = (part[chunk] for part in self.scene)
-            latents = q.latents_from(Look(features, Regressed(*found))).mean
-            streams = q.streams_from(*p.decoder.normal_equations(latents, self.pixels[chunk]), features)
+            look = Look(*(part[chunk] for part in self.scene))
+            latents = q.latents_from(look).mean
+            streams = q.streams_from(*p.decoder.normal_equations(latents, look.linear), look.seen)
             chunks.append((latents, q.dirichlet(streams).mean))
         return Beliefs(pixels, *(torch.cat(parts) for parts in zip(*chunks, strict=True)))
 
@@ -168,8 +164,9 @@ class InformedTraining:
         chunks = []
         for first in range(0, n_pairs, CHUNK):
             pairs = mixed_pairs(p, min(CHUNK, n_pairs - first), len(p.ones))
-            equations = normal_equations(pairs.endmembers, pairs.pixels)
-            chunks.append((*_flat(q.look(pairs.pixels)), *equations, pairs.abundances, pairs.latents))
+            look = q.look(pairs.pixels)
+            equations = normal_equations(pairs.endmembers, look.linear)
+            chunks.append((*look, *equations, pairs.abundances, pairs.latents))
         mixed_up = torch.randperm(n_pairs, device=self.pixels.device)
         return Labels(*(torch.cat(parts)[mixed_up] for parts in zip(*chunks, strict=True)))
 
@@ -186,13 +183,8 @@ class InformedTraining:
     def taught(self, labels: Labels) -> Terms:
         """Return S_a and S_z of labels: what they teach q."""
         q = self.model.q
-        dirichlet = q.dirichlet(q.streams_from(labels.gram, labels.projected, labels.features))
+        dirichlet = q.dirichlet(q.streams_from(labels.gram, labels.projected, labels.seen))
         return {
             "abundances": dirichlet.log_prob(labels.abundances),
             "latents": q.latents_from(labels.look).log_prob(labels.latents),
         }
-
-
-def _flat(look: Look) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    assert look.regressed is not None
-    return look.features, *look.regressed

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
-from unmixel.methods.idnet.generative import Generative, NetworkDecoder
+from unmixel.methods.idnet.generative import Generative, NetworkDecoder, linear_mixture
 from unmixel.methods.idnet.inference import Inference, WhitenedComponents
-from unmixel.methods.idnet.latent_regression import LatentRegression
+from unmixel.methods.idnet.regression import Regression, alike_neighbours
 from unmixel.methods.idnet.start import Start
 
 INFORMED_WIDTHS = (32, 32)
@@ -69,7 +69,9 @@ class IDNetModel(nn.Module):
             nn.Identity() if published else WhitenedComponents(shape.n_features, shape.n_bands),
             **sizes,
             n_features=shape.n_bands if published else shape.n_features,
-            regression=LatentRegression(decoder) if isinstance(decoder, BundleDecoder) else None,
+            regression=Regression(decoder, bilinear=shape.mixing_gain > 0)
+            if isinstance(decoder, BundleDecoder)
+            else None,
             widths=(5 * shape.n_latents, 2 * shape.n_latents) if published else INFORMED_WIDTHS,
             endmembers=self.p.endmembers,
             abundance_gain=shape.abundance_gain,
@@ -95,6 +97,7 @@ class IDNetModel(nn.Module):
         assert regression is not None
         decoder.means.copy_(told["means"])
         decoder.axes.copy_(told["axes"])
+        regression.average.copy_(alike_neighbours(decoder.basis.flatten(0, 1), len(regression.average)))
         regression.precision.copy_(torch.cholesky_inverse(self.p.latent_scale))
         regression.noise_variance.copy_(told["noise_sd"].square())
         regression.endmember_variance.copy_(told["endmember_sd"].square())
@@ -102,7 +105,7 @@ class IDNetModel(nn.Module):
         features.axes.copy_(told["features"])
         for _ in range(N_NOISE_ROUNDS):
             found = regression(pixels)
-            left = pixels - (decoder(found.mean) * found.abundances.unsqueeze(-1)).sum(-2)
+            left = pixels - found.bilinear - linear_mixture(decoder(found.mean), found.abundances)
             left_over = left.square().mean(-1).median().clamp_min(told["noise_sd"].square())
             variance = left_over + (MODEL_ERROR * pixels.mean()).square()
             regression.noise_variance.copy_(variance)

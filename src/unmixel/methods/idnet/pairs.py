@@ -112,6 +112,7 @@ def mixed_pairs(p: Generative, n_pairs: int, n_endmembers: int) -> Pairs:
     abundances = label_abundances(n_pairs, n_endmembers, device)
     linear = (endmembers * abundances.unsqueeze(-1)).sum(-2)
     share = torch.rand(n_pairs, 1, device=device) * (torch.rand(n_pairs, 1, device=device) < 0.7)
+    share = share * (p.mixing_gain > 0)
     mixed = torch.relu(linear + share * bilinear_part(endmembers, abundances))
     variance = p.noise_sd.square() + abundances.square() @ p.endmember_sd.square()
     noise = variance.sqrt().unsqueeze(-1) * torch.randn_like(mixed)

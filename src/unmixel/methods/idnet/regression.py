@@ -1,0 +1,313 @@
+r"""The regression stream of q: the most probable abundances, latents and bilinear share of a pixel.
+
+With decoders :math:`m_k = \bar m_k + W_k^\top z_k` and abundances :math:`a = \mathrm{softmax}(\eta)`, a pixel is
+
+.. math:: y = f(\eta, z, \gamma) + n, \quad f = M^\top a + \gamma \sum_{j<k} a_j a_k\, m_j \odot m_k, \quad
+          n \sim \mathcal N(0, s^2 I), \quad s^2 = s_y^2 + \sum_k a_k^2 s_k^2,
+
+and with :math:`Z \sim \mathcal N(0, \Lambda^{-1})`, a uniform on the simplex (in the coordinates η: density ∝ Π_k a_k)
+and :math:`\gamma \sim \mathcal N(\gamma_0, \sigma_\gamma^2)` the regression minimises
+
+.. math:: \frac{\lVert y - f \rVert^2}{2 s^2} + \tfrac12 z^\top \Lambda z - \sum_k \log a_k
+          + \frac{(\gamma - \gamma_0)^2}{2 \sigma_\gamma^2}
+
+by Gauss-Newton steps. Neighbouring bands in which all :math:`\bar m_k` and :math:`W_k` are most alike are averaged
+first, down to 32: f is nearly the same in them. The curvature of −Σ_k log a_k, which is P (diag a − a aᵀ) ≤ P/2 · I, is
+replaced by that bound: steps from near a corner of the simplex would overshoot otherwise. The inverse of the last
+Hessian is the covariance.
+
+References
+----------
+Böhning, Multinomial logistic regression algorithm, Annals of the Institute of Statistical Mathematics, 1992,
+doi 10.1007/BF00048682 (the bound).
+MacKay, Choice of basis for Laplace approximation, Machine Learning, 1998, doi 10.1023/A:1007558615313 (why η).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from unmixel.methods.idnet.bundle_decoder import BundleDecoder
+from unmixel.nn.small_systems import invert_positive_definite, solve_positive_definite
+from unmixel.nn.unrolled_ista import UnrolledISTA
+
+N_STEPS = 3
+N_ISTA = 10
+N_BINS = 32
+"""Averages of neighbouring bands that the steps look at."""
+LARGEST_STEP = 2.0
+"""Of η and of latents."""
+FARTHEST_LOGIT = 12.0
+START_MIXED = 0.1
+"""Share of equal abundances in the start: away from the boundary, where η would be infinite."""
+SHARE_MEAN, SHARE_SD = 0.35, 0.4
+"""γ₀ and σ_γ: about those of the labels."""
+
+
+class Regressed(NamedTuple):
+    """What the regression finds in every pixel.
+
+    Attributes
+    ----------
+    abundances : tensor, shape (pixel, endmember)
+    mean : tensor, shape (pixel, endmember, latent)
+        The latents.
+    variance : tensor, shape (pixel, endmember, latent)
+        Their marginal variances.
+    bilinear_share : tensor, shape (pixel, 1)
+        γ, 0 (linear mixing) to 1 (that of Fan et al. 2009).
+    bilinear : tensor, shape (pixel, band)
+        γ Σ_{j<k} a_j a_k m_j ⊙ m_k, the light that met two materials [reflectance].
+    """
+
+    abundances: Tensor
+    mean: Tensor
+    variance: Tensor
+    bilinear_share: Tensor
+    bilinear: Tensor
+
+
+class State(NamedTuple):
+    """Where the regression stands; pixels are the last axis, of spectra the last but one.
+
+    Attributes
+    ----------
+    logits : tensor, shape (endmember, pixel)
+        η.
+    latents : tensor, shape (endmember, latent, pixel)
+    share : tensor, shape (pixel,)
+        γ.
+    """
+
+    logits: Tensor
+    latents: Tensor
+    share: Tensor
+
+
+class Mixed(NamedTuple):
+    """A state seen in the bands.
+
+    Attributes
+    ----------
+    abundances : tensor, shape (endmember, pixel)
+    coordinates : tensor, shape (endmember, term, pixel)
+        c = (1, z).
+    shares : tensor, shape (endmember, pixel, band)
+        a_k m_k.
+    linear : tensor, shape (pixel, band)
+        Mᵀa.
+    products : tensor, shape (pixel, band)
+        Σ_{j<k} a_j a_k m_j ⊙ m_k.
+    """
+
+    abundances: Tensor
+    coordinates: Tensor
+    shares: Tensor
+    linear: Tensor
+    products: Tensor
+
+
+class Binned(NamedTuple):
+    """Pixels in averages of neighbouring bands.
+
+    Attributes
+    ----------
+    pixels : tensor, shape (pixel, bin)
+    basis : tensor, shape (endmember, term, bin)
+        B.
+    counts : tensor, shape (bin,)
+        How many bands each is the average of.
+    """
+
+    pixels: Tensor
+    basis: Tensor
+    counts: Tensor
+
+
+class Regression(nn.Module):
+    """Gauss-Newton steps from non-negative least squares. Nothing here is trained.
+
+    Parameters
+    ----------
+    decoder : BundleDecoder
+        That of p; it stays a part of p.
+    bilinear : bool
+        Whether there may be bilinear light at all.
+    """
+
+    average: Tensor
+    precision: Tensor
+    noise_variance: Tensor
+    endmember_variance: Tensor
+
+    def __init__(self, decoder: BundleDecoder, *, bilinear: bool) -> None:
+        super().__init__()
+        n_endmembers, n_latents, n_bands = decoder.axes.shape
+        self._decoder = (decoder,)  # a tuple hides it from the state of this module
+        self.bilinear = bilinear
+        self.register_buffer("average", torch.eye(min(n_bands, N_BINS), n_bands))
+        self.register_buffer("precision", torch.eye(n_endmembers * n_latents))
+        self.register_buffer("noise_variance", torch.ones(()))
+        self.register_buffer("endmember_variance", torch.ones(n_endmembers))
+        self.least_squares = UnrolledISTA(N_ISTA).requires_grad_(False)
+
+    @torch.no_grad()
+    def forward(self, pixels: Float[Tensor, "*batch band"]) -> Regressed:
+        """Return what is most probable in each pixel."""
+        (decoder,) = self._decoder
+        batch, pixels = pixels.shape[:-1], pixels.reshape(-1, pixels.shape[-1])
+        scene = Binned(pixels @ self.average.T, decoder.basis @ self.average.T, 1 / self.average.square().sum(1))
+        state = self.start(pixels)
+        for _ in range(N_STEPS - 1):
+            hessian, downhill = self.equations(state, scene)
+            state = self.move(state, solve_positive_definite(hessian, downhill))
+        hessian, downhill = self.equations(state, scene)
+        covariance = invert_positive_definite(hessian)
+        state = self.move(state, (covariance * downhill).sum(1))
+        mixed = self.mix(state, decoder.basis)
+        n_endmembers, n_latents, _ = decoder.axes.shape
+        variance = covariance.diagonal()[:, n_endmembers:-1].reshape(*batch, n_endmembers, n_latents)
+        return Regressed(
+            mixed.abundances.T.reshape(*batch, -1),
+            state.latents.permute(2, 0, 1).reshape(*batch, n_endmembers, n_latents),
+            variance,
+            state.share.reshape(*batch, 1),
+            (state.share.unsqueeze(-1) * mixed.products).reshape(*batch, -1),
+        )
+
+    def start(self, pixels: Float[Tensor, "pixel band"]) -> State:
+        """Return abundances by non-negative least squares with the mean spectra, and everything else at its prior."""
+        (decoder,) = self._decoder
+        n_endmembers, n_latents, _ = decoder.axes.shape
+        projected = pixels @ decoder.means.T
+        gram = (decoder.means @ decoder.means.T).expand(*projected.shape, n_endmembers)
+        abundances = self.least_squares.solve(gram, projected).T
+        abundances = abundances / abundances.sum(0).clamp_min(1e-6)
+        logits = ((1 - START_MIXED) * abundances + START_MIXED / n_endmembers).log()
+        share = pixels.new_full((len(pixels),), SHARE_MEAN if self.bilinear else 0.0)
+        return State(logits, pixels.new_zeros(n_endmembers, n_latents, len(pixels)), share)
+
+    def move(self, state: State, step: Float[Tensor, "unknown pixel"]) -> State:
+        """Take a step in (η, z, γ), of limited size."""
+        n_endmembers = len(state.logits)
+        by_logits, by_latents, by_share = step.split([n_endmembers, len(step) - n_endmembers - 1, 1])
+        logits = state.logits + by_logits.clamp(-LARGEST_STEP, LARGEST_STEP)
+        latents = state.latents + by_latents.clamp(-LARGEST_STEP, LARGEST_STEP).view(state.latents.shape)
+        share = (state.share + by_share[0]).clamp(0, 1) if self.bilinear else state.share
+        return State((logits - logits.mean(0)).clamp(-FARTHEST_LOGIT, FARTHEST_LOGIT), latents, share)
+
+    def equations(
+        self, state: State, scene: Binned
+    ) -> tuple[Float[Tensor, "unknown unknown pixel"], Float[Tensor, "unknown pixel"]]:
+        r"""Return the Gauss-Newton Hessian and the negative gradient.
+
+        In the coordinates :math:`a_k c_{kt}` the Jacobian is :math:`B_{kt} \odot w_k`, with
+        :math:`w_k = 1 + \gamma \sum_{j \ne k} a_j m_j`; the chain rule makes it one in (η, z, γ).
+        """
+        pixels, basis, counts = scene
+        mixed = self.mix(state, basis)
+        n_endmembers, n_terms, n_pixels = mixed.coordinates.shape
+        share, a, c = state.share.unsqueeze(-1), mixed.abundances, mixed.coordinates
+        left = counts * (pixels - mixed.linear - share * mixed.products)
+        products = counts * mixed.products
+        weight = (1 + share * mixed.linear) - share * mixed.shares
+        gram = pixels.new_empty(n_endmembers, n_terms, n_endmembers, n_terms, n_pixels)
+        for j in range(n_endmembers):
+            for k in range(j, n_endmembers):
+                inner = (basis[j].unsqueeze(1) * basis[k] * counts).flatten(0, 1)
+                block = (inner @ (weight[j] * weight[k]).T).view(n_terms, n_terms, n_pixels)
+                gram[j, :, k] = block
+                gram[k, :, j] = block.transpose(0, 1)
+        along_left = torch.bmm(basis, (weight * left).mT)
+        along_products = torch.bmm(basis, (weight * products).mT)
+
+        on_a = (gram * c).sum(3)
+        between_a = (c.unsqueeze(2) * on_a).sum(1)
+        between_z_and_a = (a.unsqueeze(1).unsqueeze(1) * on_a[:, 1:]).flatten(0, 1)
+        between_z = (a.view(-1, 1, 1, 1, n_pixels) * a.view(-1, 1, n_pixels) * gram[:, 1:, :, 1:]).flatten(2, 3)
+        downhill = torch.cat(
+            [to_logits((c * along_left).sum(1), a), (a.unsqueeze(1) * along_left[:, 1:]).flatten(0, 1)]
+        )
+        of_share = torch.cat(
+            [to_logits((c * along_products).sum(1), a), (a.unsqueeze(1) * along_products[:, 1:]).flatten(0, 1)]
+        )
+
+        n = len(downhill)
+        hessian = pixels.new_empty(n + 1, n + 1, n_pixels)
+        hessian[:n_endmembers, :n_endmembers] = to_logits(to_logits(between_a, a), a, dim=1)
+        hessian[n_endmembers:-1, :n_endmembers] = to_logits(between_z_and_a, a, dim=1)
+        hessian[:n_endmembers, n_endmembers:-1] = hessian[n_endmembers:-1, :n_endmembers].transpose(0, 1)
+        hessian[n_endmembers:-1, n_endmembers:-1] = between_z.flatten(0, 1)
+        hessian[-1, :-1] = of_share
+        hessian[:-1, -1] = of_share
+        hessian[-1, -1] = (products * mixed.products).sum(-1)
+        downhill = torch.cat([downhill, (mixed.products * left).sum(-1).unsqueeze(0)])
+
+        variance = self.noise_variance + self.endmember_variance @ a.square()
+        hessian /= variance
+        downhill /= variance
+        hessian[:n_endmembers, :n_endmembers].diagonal().add_(n_endmembers / 2)
+        downhill[:n_endmembers] += 1 - n_endmembers * a
+        hessian[n_endmembers:-1, n_endmembers:-1] += self.precision.unsqueeze(-1)
+        downhill[n_endmembers:-1] -= self.precision @ state.latents.flatten(0, 1)
+        hessian[-1, -1] += SHARE_SD**-2
+        downhill[-1] -= (state.share - SHARE_MEAN) / SHARE_SD**2
+        return hessian, downhill
+
+    def mix(self, state: State, basis: Float[Tensor, "endmember term band"]) -> Mixed:
+        """See a state in the bands."""
+        abundances = state.logits.softmax(0)
+        coordinates = torch.cat([torch.ones_like(state.latents[:, :1]), state.latents], dim=1)
+        shares = torch.bmm((coordinates * abundances.unsqueeze(1)).mT, basis)
+        linear = shares.sum(0)
+        products = torch.zeros_like(linear)
+        if self.bilinear:
+            products = linear.square()
+            for own in shares:
+                products.addcmul_(own, own, value=-1)
+            products *= 0.5
+        return Mixed(abundances, coordinates, shares, linear, products)
+
+
+def to_logits(
+    by_abundances: Float[Tensor, "*rows endmember *columns pixel"],
+    abundances: Float[Tensor, "endmember pixel"],
+    dim: int = 0,
+) -> Tensor:
+    """Turn derivatives by a into derivatives by η, of which a is the softmax, along a dimension."""
+    shape = [1] * by_abundances.ndim
+    shape[dim], shape[-1] = abundances.shape
+    a = abundances.view(shape)
+    return a * (by_abundances - (a * by_abundances).sum(dim, keepdim=True))
+
+
+def alike_neighbours(spectra: Float[Tensor, "spectrum band"], n_bins: int) -> Float[Tensor, "bin band"]:
+    """Return the averages over neighbouring bands that lose least of some spectra, as a matrix.
+
+    The two neighbours are merged whose merging adds least to the squared deviations from the averages (Ward's rule),
+    until so many are left.
+
+    Examples
+    --------
+    >>> alike_neighbours(torch.tensor([[0.1, 0.1, 0.5, 0.6]]), 2)
+    tensor([[0.5000, 0.5000, 0.0000, 0.0000],
+            [0.0000, 0.0000, 0.5000, 0.5000]])
+    """
+    bins = list(torch.eye(spectra.shape[1], dtype=spectra.dtype).unbind())
+    means = list(spectra.T.double().cpu().unbind())
+    counts = [1] * len(bins)
+    while len(bins) > n_bins:
+        added = [
+            n * m / (n + m) * float((left - right).square().sum())
+            for n, m, left, right in zip(counts, counts[1:], means, means[1:], strict=False)
+        ]
+        i = min(range(len(added)), key=added.__getitem__)
+        n, m = counts[i], counts[i + 1]
+        for parts in (bins, means):
+            parts[i : i + 2] = [(n * parts[i] + m * parts[i + 1]) / (n + m)]
+        counts[i : i + 2] = [n + m]
+    return torch.stack(bins).to(spectra.device)
