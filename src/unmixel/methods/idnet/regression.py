@@ -169,14 +169,14 @@ class Regression(nn.Module):
         covariance = invert_positive_definite(hessian)
         state = self.move(state, (covariance * downhill).sum(1))
         mixed = self.mix(state, decoder.basis)
-        n_endmembers, n_latents, _ = decoder.axes.shape
+        n_endmembers, n_latents, n_bands = decoder.axes.shape
         variance = covariance.diagonal()[:, n_endmembers:-1].reshape(*batch, n_endmembers, n_latents)
         return Regressed(
-            mixed.abundances.T.reshape(*batch, -1),
+            mixed.abundances.T.reshape(*batch, n_endmembers),
             state.latents.permute(2, 0, 1).reshape(*batch, n_endmembers, n_latents),
             variance,
             state.share.reshape(*batch, 1),
-            (state.share.unsqueeze(-1) * mixed.products).reshape(*batch, -1),
+            (state.share.unsqueeze(-1) * mixed.products).reshape(*batch, n_bands),
         )
 
     def start(self, pixels: Float[Tensor, "pixel band"]) -> State:
@@ -228,7 +228,7 @@ class Regression(nn.Module):
         on_a = (gram * c).sum(3)
         between_a = (c.unsqueeze(2) * on_a).sum(1)
         between_z_and_a = (a.unsqueeze(1).unsqueeze(1) * on_a[:, 1:]).flatten(0, 1)
-        between_z = (a.view(-1, 1, 1, 1, n_pixels) * a.view(-1, 1, n_pixels) * gram[:, 1:, :, 1:]).flatten(2, 3)
+        between_z = (a[:, None, None, None] * a.unsqueeze(1) * gram[:, 1:, :, 1:]).flatten(2, 3)
         downhill = torch.cat(
             [to_logits((c * along_left).sum(1), a), (a.unsqueeze(1) * along_left[:, 1:]).flatten(0, 1)]
         )
