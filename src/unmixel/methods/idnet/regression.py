@@ -203,50 +203,10 @@ class Regression(nn.Module):
     def equations(
         self, state: State, scene: Binned
     ) -> tuple[Float[Tensor, "unknown unknown pixel"], Float[Tensor, "unknown pixel"]]:
-        r"""Return the Gauss-Newton Hessian and the negative gradient.
-
-        In the coordinates :math:`a_k c_{kt}` the Jacobian is :math:`B_{kt} \odot w_k`, with
-        :math:`w_k = 1 + \gamma \sum_{j \ne k} a_j m_j`; the chain rule makes it one in (η, z, γ).
-        """
-        pixels, basis, counts = scene
-        mixed = self.mix(state, basis)
-        n_endmembers, n_terms, n_pixels = mixed.coordinates.shape
-        share, a, c = state.share.unsqueeze(-1), mixed.abundances, mixed.coordinates
-        left = counts * (pixels - mixed.linear - share * mixed.products)
-        products = counts * mixed.products
-        weight = (1 + share * mixed.linear) - share * mixed.shares
-        gram = pixels.new_empty(n_endmembers, n_terms, n_endmembers, n_terms, n_pixels)
-        for j in range(n_endmembers):
-            for k in range(j, n_endmembers):
-                inner = (basis[j].unsqueeze(1) * basis[k] * counts).flatten(0, 1)
-                block = (inner @ (weight[j] * weight[k]).T).view(n_terms, n_terms, n_pixels)
-                gram[j, :, k] = block
-                gram[k, :, j] = block.transpose(0, 1)
-        along_left = torch.bmm(basis, (weight * left).mT)
-        along_products = torch.bmm(basis, (weight * products).mT)
-
-        on_a = (gram * c).sum(3)
-        between_a = (c.unsqueeze(2) * on_a).sum(1)
-        between_z_and_a = (a.unsqueeze(1).unsqueeze(1) * on_a[:, 1:]).flatten(0, 1)
-        between_z = (a[:, None, None, None] * a.unsqueeze(1) * gram[:, 1:, :, 1:]).flatten(2, 3)
-        downhill = torch.cat(
-            [to_logits((c * along_left).sum(1), a), (a.unsqueeze(1) * along_left[:, 1:]).flatten(0, 1)]
-        )
-        of_share = torch.cat(
-            [to_logits((c * along_products).sum(1), a), (a.unsqueeze(1) * along_products[:, 1:]).flatten(0, 1)]
-        )
-
-        n = len(downhill)
-        hessian = pixels.new_empty(n + 1, n + 1, n_pixels)
-        hessian[:n_endmembers, :n_endmembers] = to_logits(to_logits(between_a, a), a, dim=1)
-        hessian[n_endmembers:-1, :n_endmembers] = to_logits(between_z_and_a, a, dim=1)
-        hessian[:n_endmembers, n_endmembers:-1] = hessian[n_endmembers:-1, :n_endmembers].transpose(0, 1)
-        hessian[n_endmembers:-1, n_endmembers:-1] = between_z.flatten(0, 1)
-        hessian[-1, :-1] = of_share
-        hessian[:-1, -1] = of_share
-        hessian[-1, -1] = (products * mixed.products).sum(-1)
-        downhill = torch.cat([downhill, (mixed.products * left).sum(-1).unsqueeze(0)])
-
+        """Return the Gauss-Newton Hessian and the negative gradient by (η, z, γ)."""
+        mixed = self.mix(state, scene.basis)
+        n_endmembers, a = len(state.logits), mixed.abundances
+        hessian, downhill = to_unknowns(mixed, misfit(state.share, mixed, scene))
         variance = self.noise_variance + self.endmember_variance @ a.square()
         hessian /= variance
         downhill /= variance
@@ -271,6 +231,77 @@ class Regression(nn.Module):
                 products.addcmul_(own, own, value=-1)
             products *= 0.5
         return Mixed(abundances, coordinates, shares, linear, products)
+
+
+class Misfit(NamedTuple):
+    r"""½‖y − f‖² to second order in the shares :math:`a_k c_{kt}` and γ.
+
+    Attributes
+    ----------
+    by_shares : tensor, shape (endmember, term, endmember, term, pixel)
+        JᵀJ.
+    by_shares_and_bilinear : tensor, shape (endmember, term, pixel)
+        Jᵀ∂f/∂γ.
+    by_bilinear : tensor, shape (pixel,)
+        ‖∂f/∂γ‖².
+    down_shares : tensor, shape (endmember, term, pixel)
+        Jᵀ(y − f).
+    down_bilinear : tensor, shape (pixel,)
+        (∂f/∂γ)ᵀ(y − f).
+    """
+
+    by_shares: Tensor
+    by_shares_and_bilinear: Tensor
+    by_bilinear: Tensor
+    down_shares: Tensor
+    down_bilinear: Tensor
+
+
+def misfit(share: Float[Tensor, "pixel"], mixed: Mixed, scene: Binned) -> Misfit:
+    r"""See how the misfit changes: J is :math:`B_{kt} \odot w_k`, :math:`w_k = 1 + \gamma \sum_{j \ne k} a_j m_j`."""
+    pixels, basis, counts = scene
+    n_endmembers, n_terms, n_pixels = mixed.coordinates.shape
+    share = share.unsqueeze(-1)
+    left = counts * (pixels - mixed.linear - share * mixed.products)
+    products = counts * mixed.products
+    weight = (1 + share * mixed.linear) - share * mixed.shares
+    gram = pixels.new_empty(n_endmembers, n_terms, n_endmembers, n_terms, n_pixels)
+    for j in range(n_endmembers):
+        for k in range(j, n_endmembers):
+            inner = (basis[j].unsqueeze(1) * basis[k] * counts).flatten(0, 1)
+            block = (inner @ (weight[j] * weight[k]).T).view(n_terms, n_terms, n_pixels)
+            gram[j, :, k] = block
+            gram[k, :, j] = block.transpose(0, 1)
+    return Misfit(
+        gram,
+        torch.bmm(basis, (weight * products).mT),
+        (products * mixed.products).sum(-1),
+        torch.bmm(basis, (weight * left).mT),
+        (mixed.products * left).sum(-1),
+    )
+
+
+def to_unknowns(mixed: Mixed, by: Misfit) -> tuple[Tensor, Tensor]:
+    """Turn derivatives by shares into derivatives by (η, z), with those by γ in the last row and column."""
+    a, c = mixed.abundances, mixed.coordinates
+    on_a = (by.by_shares * c).sum(3)
+    between_a = (c.unsqueeze(2) * on_a).sum(1)
+    between_z_and_a = (a.unsqueeze(1).unsqueeze(1) * on_a[:, 1:]).flatten(0, 1)
+    between_z = (a[:, None, None, None] * a.unsqueeze(1) * by.by_shares[:, 1:, :, 1:]).flatten(2, 3)
+    downhill, with_bilinear = (
+        torch.cat([to_logits((c * part).sum(1), a), (a.unsqueeze(1) * part[:, 1:]).flatten(0, 1)])
+        for part in (by.down_shares, by.by_shares_and_bilinear)
+    )
+    n, n_endmembers, n_pixels = len(downhill), *a.shape
+    hessian = a.new_empty(n + 1, n + 1, n_pixels)
+    hessian[:n_endmembers, :n_endmembers] = to_logits(to_logits(between_a, a), a, dim=1)
+    hessian[n_endmembers:-1, :n_endmembers] = to_logits(between_z_and_a, a, dim=1)
+    hessian[:n_endmembers, n_endmembers:-1] = hessian[n_endmembers:-1, :n_endmembers].transpose(0, 1)
+    hessian[n_endmembers:-1, n_endmembers:-1] = between_z.flatten(0, 1)
+    hessian[-1, :-1] = with_bilinear
+    hessian[:-1, -1] = with_bilinear
+    hessian[-1, -1] = by.by_bilinear
+    return hessian, torch.cat([downhill, by.down_bilinear.unsqueeze(0)])
 
 
 def to_logits(
