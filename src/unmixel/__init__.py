@@ -15,7 +15,9 @@ _HOME = {
     "IDNet": "unmixel.methods.idnet",
     "SCLS": "unmixel.methods.scls",
     "UnmixingError": "unmixel.errors",
+    "abundance_interval": "unmixel.intervals",
     "datasets": "unmixel.datasets",
+    "endmember_interval": "unmixel.intervals",
     "errors": "unmixel.errors",
     "extract": "unmixel.extraction",
     "list_methods": "unmixel.registry",
@@ -26,6 +28,7 @@ _HOME = {
     "open_result": "unmixel.result",
     "open_scene": "unmixel.io",
     "metrics": "unmixel.metrics",
+    "normal_interval": "unmixel.intervals",
     "plot": "unmixel.plot",
     "save_scene": "unmixel.io",
     "simulate": "unmixel.simulate",
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
     from unmixel import simulate as simulate
     from unmixel.errors import UnmixingError as UnmixingError
     from unmixel.extraction import extract as extract
+    from unmixel.intervals import abundance_interval as abundance_interval
+    from unmixel.intervals import endmember_interval as endmember_interval
+    from unmixel.intervals import normal_interval as normal_interval
     from unmixel.io import open_bundle as open_bundle
     from unmixel.io import open_scene as open_scene
     from unmixel.io import save_scene as save_scene
