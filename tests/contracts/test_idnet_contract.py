@@ -12,6 +12,7 @@ import xarray as xr
 from unmixel.errors import ModelError, ParameterError, TrainingError
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.idnet import IDNet
+from unmixel.metrics import abundance_rmse
 from unmixel.result import provenance_of
 from unmixel.scene import make_scene, pixels_of, valid_pixels
 from unmixel.spectra import make_bundle
@@ -298,3 +299,30 @@ def test_no_draws_are_refused_and_so_are_draws_of_point_estimates(fitted, scene)
         fitted.sample(scene, 0)
     with pytest.raises(ParameterError, match="point estimates only"):
         FCLS().fit(scene, example_bundle()).sample(scene, 1)
+
+
+def test_simulated_pixels_have_the_bands_of_the_model_and_the_same_seed_gives_the_same(fitted, scene):
+    drawn, truth = fitted.simulate(1100, seed=3)
+    assert drawn.shape == (1100, 1, scene.sizes["band"])
+    for name in ("wavelength", "fwhm", "good_band"):
+        np.testing.assert_array_equal(drawn[name], scene[name])
+    assert truth["endmember"].values.tolist() == list(fitted.endmember)
+    np.testing.assert_allclose(truth["abundance"].sum("endmember"), 1, atol=1e-5)
+    found = fitted.unmix(drawn)
+    assert abundance_rmse(truth["abundance"].values[:, 0], found["abundance"].values[:, 0]) < 0.15
+    random_state = torch.random.get_rng_state()
+    again, _ = fitted.simulate(1100, seed=3)
+    other, _ = fitted.simulate(1100, seed=4)
+    assert (torch.random.get_rng_state() == random_state).all()
+    assert again.identical(drawn)
+    assert not (pixels_of(other) == pixels_of(drawn)).any()
+
+
+def test_what_cannot_simulate_says_so(fitted, scene):
+    with pytest.raises(ParameterError, match="n_pixels = 1"):
+        fitted.simulate(1)
+    published_one = IDNet.paper("dc1", **PUBLISHED).fit(scene, example_bundle())
+    with pytest.raises(ParameterError, match="published"):
+        published_one.simulate(10)
+    with pytest.raises(ParameterError, match="'fcls', which has no generative model"):
+        FCLS().fit(scene, example_bundle()).simulate(10)

@@ -355,6 +355,22 @@ class Fitted(abc.ABC):
             "use method='idnet'",
         )
 
+    def simulate(self, n_pixels: int, *, seed: int = 0) -> tuple[xr.DataArray, xr.Dataset]:
+        """Draw pixels from the fitted model: a scene of one column, and the truth in the schema of a result.
+
+        Unmixing them shows whether the model's uncertainty means what it says where the model is right.
+
+        Raises
+        ------
+        ParameterError
+            If the method has no generative model to draw pixels from.
+        """
+        raise ParameterError(
+            f"pixels drawn from method {self.method.name!r}, which has no generative model",
+            "a method that can simulate from itself",
+            "use method='idnet'",
+        )
+
     @abc.abstractmethod
     def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
         """Return ``endmember_spectrum``, ``endmember_spectrum_sd`` and ``endmember_quantile`` over these pixels."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,9 +14,11 @@ from scipy.linalg import hadamard
 from torch import Tensor
 
 from unmixel.errors import ParameterError
-from unmixel.methods._protocol import QUANTILES, Fitted, filled_blocks
+from unmixel.methods._protocol import BLOCK, QUANTILES, Fitted, filled_blocks
 from unmixel.methods.idnet.model import IDNetModel, Shape
-from unmixel.scene import pixels_of, to_map, valid_pixels
+from unmixel.methods.idnet.pairs import mixed_pairs
+from unmixel.result import make_result
+from unmixel.scene import make_scene, pixels_of, to_map, valid_pixels
 from unmixel.train.seeding import seeded, threads
 
 if TYPE_CHECKING:
@@ -166,6 +168,56 @@ class FittedIDNet(Fitted):
             },
             coords={**coords, "endmember": list(self.endmember)},
         )
+
+    @torch.inference_mode()
+    def simulate(self, n_pixels: int, *, seed: int = 0) -> tuple[xr.DataArray, xr.Dataset]:
+        """Draw pixels as the labels of training are drawn (`unmixel.methods.idnet.pairs`), but other ones.
+
+        Parameters
+        ----------
+        n_pixels : int
+            At least 2.
+        seed : int
+
+        Returns
+        -------
+        scene : DataArray, shape (n_pixels, 1, band)
+            On the bands of the model, NaN in left-out bands.
+        truth : Dataset
+            Its ``abundance``.
+
+        Raises
+        ------
+        ParameterError
+            If `n_pixels` is below 2, or the model is a published one: its labels are pure pixels of the bundles, which
+            a fitted model does not keep.
+        """
+        if self.method.published:
+            raise ParameterError(
+                "pixels drawn from a published ID-Net", "the default one", "fit one with published=False"
+            )
+        if n_pixels < 2:
+            raise ParameterError(f"n_pixels = {n_pixels}", "at least 2")
+        bands: dict[str, Any] = self.bands
+        good = bands["good_band"]
+        values = np.full((n_pixels, len(good)), np.nan, dtype=np.float32)
+        abundances = np.empty((n_pixels, len(self.endmember)), dtype=np.float32)
+        other_than_training = int(np.random.SeedSequence([self.method.seed, seed]).generate_state(1)[0])
+        with seeded(other_than_training, self.device), threads(self.method.threads):
+            for first in range(0, n_pixels, BLOCK):
+                block = slice(first, min(first + BLOCK, n_pixels))
+                drawn = mixed_pairs(self.model.p, block.stop - first, len(self.endmember))
+                values[block, good] = drawn.pixels.cpu().numpy()
+                abundances[block] = drawn.abundances.cpu().numpy()
+        scene = make_scene(values, **bands, reading=(f"drawn from a fitted {self.method.name} with seed {seed}",))
+        truth = make_result(
+            scene,
+            endmember=self.endmember,
+            maps={"abundance": abundances[:, None]},
+            spectra={},
+            provenance={"method": "simulation", "model": self.method.name, "seed": seed},
+        )
+        return scene, truth.assign_attrs(truth_kind="exact", convention="physical")
 
     @torch.inference_mode()
     def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
