@@ -126,6 +126,56 @@ MATERIALS = {
             Absorption("cellulose, wing of the fundamental", 2700.0, 200.0, 0.9),
         ),
     ),
+    "gypsum": Material(
+        0.78,
+        -0.02,
+        (
+            Absorption("iron, charge transfer", 300.0, 100.0, 0.25),
+            Absorption("water", 995.0, 25.0, 0.04),
+            Absorption("water", 1205.0, 30.0, 0.09),
+            Absorption("water", 1449.0, 20.0, 0.45),
+            Absorption("water", 1490.0, 25.0, 0.35),
+            Absorption("water", 1538.0, 18.0, 0.25),
+            Absorption("water", 1750.0, 25.0, 0.28),
+            Absorption("water", 1942.0, 30.0, 0.80),
+            Absorption("water and sulphate", 2215.0, 35.0, 0.20),
+            Absorption("water, wing of the fundamental", 2700.0, 200.0, 1.4),
+        ),
+    ),
+    "kaolinite": Material(
+        0.68,
+        0.10,
+        (
+            Absorption("iron, charge transfer", 320.0, 110.0, 0.6),
+            Absorption("hydroxyl", 1396.0, 14.0, 0.28),
+            Absorption("hydroxyl", 1414.0, 12.0, 0.35),
+            Absorption("water", 1915.0, 30.0, 0.08),
+            Absorption("hydroxyl with aluminium", 2163.0, 18.0, 0.35),
+            Absorption("hydroxyl with aluminium", 2207.0, 16.0, 0.60),
+            Absorption("hydroxyl with aluminium", 2318.0, 20.0, 0.12),
+            Absorption("hydroxyl, wing of the fundamental", 2750.0, 230.0, 0.9),
+        ),
+    ),
+    "hematite": Material(
+        0.30,
+        0.30,
+        (
+            Absorption("iron, charge transfer", 430.0, 90.0, 2.2),
+            Absorption("ferric iron", 535.0, 35.0, 0.9),
+            Absorption("ferric iron", 660.0, 40.0, 0.12),
+            Absorption("ferric iron", 860.0, 65.0, 0.55),
+            Absorption("water and hydroxyl", 1930.0, 50.0, 0.06),
+        ),
+    ),
+    "basalt": Material(
+        0.075,
+        -0.10,
+        (
+            Absorption("iron, charge transfer", 330.0, 120.0, 0.5),
+            Absorption("ferrous iron in pyroxene", 1010.0, 110.0, 0.25),
+            Absorption("ferrous iron in pyroxene", 2100.0, 220.0, 0.18),
+        ),
+    ),
 }
 
 
