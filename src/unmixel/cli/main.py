@@ -11,6 +11,7 @@ import typer.core
 
 from unmixel import __version__
 from unmixel.cli.apply import apply
+from unmixel.cli.calibrate import calibrate
 from unmixel.cli.cite import cite
 from unmixel.cli.datasets import datasets
 from unmixel.cli.demo import demo
@@ -62,7 +63,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (info, endmembers, unmix, apply, demo, methods, datasets, cite):
+for _command in (info, endmembers, unmix, apply, calibrate, demo, methods, datasets, cite):
     app.command()(_command)
 
 
