@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from unmixel.errors import BundleError, ModelError, UnmixingError
+from unmixel.errors import BundleError, ModelError, ParameterError, UnmixingError
 from unmixel.methods._protocol import QUANTILES, Fitted, Method
 from unmixel.registry import load
 from unmixel.result import check_result, provenance_of
@@ -62,6 +62,7 @@ def check_method(kind: type[Method], *, permutation_atol: float = 1e-5, **hyperp
     check_table_of_pixels(fitted, scene, result)
     check_saved_model(fitted, scene, result)
     check_refusals(method, fitted, scene, bundle)
+    check_simulation(fitted)
     check_permutation(method, scene, bundle, result, permutation_atol)
     one_each = bundle.isel(spectrum=[0, 1, 2])
     check_contents(fitted_once := method.fit(scene, one_each), scene, fitted_once.unmix(scene))
@@ -143,6 +144,23 @@ def check_refusals(method: Method, fitted: Fitted, scene: xr.DataArray, bundle: 
         _assert_refuses(ModelError, lambda other=other: fitted.unmix(other), "a scene of other bands")
     _assert_refuses(BundleError, lambda: method.fit(scene, bundle.isel(band=slice(1, BANDS))), "other bands")
     _assert_refuses(UnmixingError, lambda: method.fit(scene, bundle.isel(spectrum=[1])), "a single endmember")
+
+
+def check_simulation(fitted: Fitted) -> None:
+    """Check that a method that can simulate draws pixels it can unmix, the same for the same seed, with their truth."""
+    try:
+        scene, truth = fitted.simulate(50, seed=1)
+    except ParameterError:  # has no generative model, and says so
+        return
+    check_result(truth)
+    assert truth["endmember"].values.tolist() == list(fitted.endmember), "a truth with other endmembers"
+    abundance = truth["abundance"].values
+    assert abundance.shape == (50, 1, len(fitted.endmember)), "a truth of another size"
+    np.testing.assert_allclose(abundance.sum(axis=2), 1, atol=1e-5, err_msg="true abundances that don't sum to 1")
+    assert np.isfinite(fitted.unmix(scene)["abundance"].values).all(), "drawn pixels that are not unmixed"
+    again, other = fitted.simulate(50, seed=1)[0], fitted.simulate(50, seed=2)[0]
+    assert again.equals(scene), "another simulation with the same seed"
+    assert not other.equals(scene), "the same simulation with another seed"
 
 
 def check_permutation(
