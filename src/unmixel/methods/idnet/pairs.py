@@ -17,17 +17,28 @@ IEEE TGRS, 2011, doi 10.1109/TGRS.2010.2098414.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Dirichlet
-
-from unmixel.methods.idnet.generative import Generative
+from torch.distributions import Dirichlet, Distribution
 
 SHRINK = 1e-3
 """How far a label on the simplex boundary is moved inside: the Dirichlet has no finite density there."""
+
+
+class LabelModel(Protocol):
+    """What the labels ask of p."""
+
+    mixing_gain: float
+
+    @property
+    def noise_sd(self) -> Tensor: ...
+    @property
+    def endmember_sd(self) -> Tensor: ...
+    def latents(self) -> Distribution: ...
+    def endmembers(self, latents: Tensor) -> Distribution: ...
 
 
 class Pairs(NamedTuple):
@@ -98,7 +109,7 @@ def bilinear_part(
 
 
 @torch.no_grad()
-def mixed_pairs(p: Generative, n_pairs: int, n_endmembers: int) -> Pairs:
+def mixed_pairs(p: LabelModel, n_pairs: int, n_endmembers: int) -> Pairs:
     """Draw labels: latents from p, abundances over the whole simplex, mixing from none to bilinear.
 
     Each pixel has its own bilinear share, 0 in three of ten and uniform in 0 to 1 in the others (the generalised
@@ -107,7 +118,7 @@ def mixed_pairs(p: Generative, n_pairs: int, n_endmembers: int) -> Pairs:
     :math:`s_y^2 + \\sum_k a_k^2 s_k^2`.
     """
     latents = p.latents().sample((n_pairs,)).unflatten(-1, (n_endmembers, -1))
-    endmembers = p.decoder(latents)
+    endmembers = p.endmembers(latents).mean
     device = endmembers.device
     abundances = label_abundances(n_pairs, n_endmembers, device)
     linear = (endmembers * abundances.unsqueeze(-1)).sum(-2)
