@@ -187,7 +187,7 @@ def surface_transmittance(
     >>> surface_transmittance(np.array([1.5]), 0.01).round(3), surface_transmittance(np.array([1.5]), 90.0).round(3)
     (array([0.96]), array([0.908]))
     """
-    nodes, weights = np.polynomial.legendre.leggauss(200)
+    nodes, weights = np.polynomial.legendre.leggauss(40)
     cosine_low = np.cos(np.deg2rad(largest_angle_deg))
     cosine = cosine_low + (1 - cosine_low) * (nodes + 1) / 2
     index = refractive_index[:, None]
