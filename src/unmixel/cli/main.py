@@ -18,6 +18,7 @@ from unmixel.cli.demo import demo
 from unmixel.cli.endmembers import endmembers
 from unmixel.cli.info import info
 from unmixel.cli.methods import methods
+from unmixel.cli.simulate import simulate
 from unmixel.cli.unmix import unmix
 from unmixel.errors import UnmixingError
 
@@ -63,7 +64,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (info, endmembers, unmix, apply, calibrate, demo, methods, datasets, cite):
+for _command in (info, endmembers, unmix, apply, calibrate, demo, simulate, methods, datasets, cite):
     app.command()(_command)
 
 
