@@ -17,7 +17,7 @@ IEEE TGRS, 2011, doi 10.1109/TGRS.2010.2098414.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -28,6 +28,7 @@ SHRINK = 1e-3
 """How far a label on the simplex boundary is moved inside: the Dirichlet has no finite density there."""
 
 
+@runtime_checkable
 class LabelModel(Protocol):
     """What the labels ask of p."""
 
