@@ -159,8 +159,8 @@ def _dc2(sensor: Sensor, rows: int, columns: int, rng: np.random.Generator) -> t
     leaves, source = leaf_library(sensor)
     ground = Ground(
         endmembers=("vegetation", "soil", "water"),
-        abundances=dirichlet_fields(rows, columns, np.ones(3), 1.5, rng),
-        abundance_law=_dirichlet(1.0, 3),
+        abundances=dirichlet_fields(rows, columns, np.full(3, 0.5), 2.0, rng),
+        abundance_law=_dirichlet(0.5, 3),
         spectra=LibrarySpectra.drawn([leaves, soil_library(sensor), water_library(sensor)], rows * columns, rng),
     )
     return ground, {"leaf_optics": source}
