@@ -84,7 +84,7 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("info", "endmembers", "unmix", "apply", "demo", "methods", "datasets", "cite"):
+    for command in ("info", "endmembers", "unmix", "apply", "demo", "simulate", "methods", "datasets", "cite"):
         assert command in done.stdout
 
 
