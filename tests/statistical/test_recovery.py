@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -67,7 +66,9 @@ def test_recovery_improves_as_noise_falls():
         result = unmix(scene, bundle=bundle)
         difference = (result["abundance"].values - truth["abundance"].values)[valid_pixels(scene)]
         errors.append(float(np.sqrt(np.mean(difference**2))))
-    assert all(later < 0.9 * earlier for earlier, later in itertools.pairwise(errors)), errors
+    loud, middle, quiet = errors
+    assert middle < 0.8 * loud, errors
+    assert quiet < 0.9 * middle, errors
 
 
 def test_uncertainty_is_larger_where_the_error_is(case):
