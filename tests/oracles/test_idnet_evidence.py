@@ -9,6 +9,8 @@ import pytest
 import torch
 from scipy.special import logsumexp
 
+from unmixel.methods.idnet.bundle_decoder import n_hidden_axes
+from unmixel.methods.idnet.inference import START_LOG_PRECISION
 from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.methods.idnet.objective import draw, scene_terms
 from unmixel.methods.idnet.start import Start
@@ -18,6 +20,7 @@ NOISE_SD = 0.06
 PIXEL = np.array([0.37, 0.52, 0.45, 0.61, 0.41])
 MEANS = np.array([[0.20, 0.35, 0.50, 0.70, 0.30], [0.60, 0.65, 0.40, 0.35, 0.55]])
 AXES = 0.15 * MEANS[:, None, :] + np.array([[[0.0, 0.02, 0.0, -0.02, 0.01]], [[0.01, 0.0, -0.03, 0.0, 0.02]]])
+HIDDEN_AXES = np.zeros((P, n_hidden_axes(P), L))
 LEVEL = -6.0
 """log κ of a proposal wider than the posterior, as importance sampling wants it."""
 
@@ -45,12 +48,14 @@ def model_of(published: bool, shared_brightness: float, endmember_sd: tuple[floa
         published=published,
     )
     model = IDNetModel(shape)
-    start = Start(MEANS, AXES, np.array(endmember_sd), NOISE_SD, MEANS.mean(axis=0), np.zeros((3, L)))
+    start = Start(MEANS, AXES, HIDDEN_AXES, np.array(endmember_sd), NOISE_SD, MEANS.mean(axis=0), np.zeros((3, L)))
     model.begin(start, torch.as_tensor(PIXEL[None], dtype=torch.float32))
     with torch.no_grad():
         model.p.log_noise_sd.fill_(np.log(NOISE_SD))
-        model.q.log_precision.fill_(LEVEL)
-        if not published:
+        if published:
+            model.q.log_precision.fill_(LEVEL)
+        else:
+            model.q.log_precision[-1].bias.fill_(np.log(10 + 100 * np.exp(LEVEL)) - START_LOG_PRECISION)
             model.q.latent_log_variance.biases[-1].fill_(0.7)
     return model.double()
 

@@ -9,6 +9,7 @@ from scipy import stats
 from scipy.special import softmax
 
 from unmixel.methods.idnet import IDNet, objective
+from unmixel.methods.idnet.bundle_decoder import n_hidden_axes
 from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.methods.idnet.objective import Draw, Posterior, Weights
 from unmixel.methods.idnet.pairs import Pairs, inside
@@ -35,6 +36,7 @@ def model_of(published: bool) -> IDNetModel:
     start = Start(
         means=rng.uniform(0.2, 0.7, size=(P, L)),
         axes=rng.normal(scale=0.1, size=(P, H, L)),
+        hidden_axes=np.zeros((P, n_hidden_axes(P), L)),
         endmember_sd=np.array([0.03, 0.06, 0.1]),
         noise_sd=0.05,
         offset=rng.uniform(0.2, 0.7, size=L),
@@ -42,12 +44,15 @@ def model_of(published: bool) -> IDNetModel:
     )
     model.begin(start, torch.as_tensor(start.means, dtype=torch.float32))
     with torch.no_grad():
-        for part in (model.p.mixing, model.q.nonlinear, model.q.latent_mean, model.q.latent_log_variance):
-            for parameter in part.parameters():
+        q = model.q
+        networks = [model.p.mixing, q.nonlinear, q.latent_mean, q.latent_log_variance]
+        for network in networks if published else [*networks, q.log_precision]:
+            for parameter in network.parameters():
                 parameter.normal_(0, 0.3)
-        model.q.linear.log_steps.normal_(0, 0.2)
-        model.q.linear.thresholds.uniform_(0, 0.02)
-        model.q.log_precision.fill_(-0.7)
+        q.linear.log_steps.normal_(0, 0.2)
+        q.linear.thresholds.uniform_(0, 0.02)
+        if published:
+            q.log_precision.fill_(-0.7)
     return model.double()
 
 
@@ -118,8 +123,8 @@ def concentration(model, y, m):
     if not model.shape.published:  # the regression has an oracle of its own
         seen = np.clip(model.q.features.axes.numpy() @ (y - model.q.features.offset.numpy()), -5, 5)
         found = [part.numpy().ravel() for part in model.q.regression(torch.as_tensor(y)[None])]
-        abundances, latents, _, share, bilinear = found
-        seen = np.concatenate([seen, abundances, share, np.clip(latents, -5, 5)])
+        abundances, logit_variance, latents, _, share, bilinear = found
+        seen = np.concatenate([seen, abundances, np.log(logit_variance) / 2, share, np.clip(latents, -5, 5)])
         y = y - bilinear
     gram, projected = m @ m.T, m @ y
     bound = np.abs(gram).sum(axis=1).max()
@@ -127,7 +132,11 @@ def concentration(model, y, m):
     for log_step, threshold in zip(model.q.linear.log_steps.tolist(), model.q.linear.thresholds.tolist(), strict=True):
         linear = np.maximum(linear - np.exp(log_step) * (gram @ linear - projected) / bound - threshold, 0)
     streams = linear + model.shape.abundance_gain * dense(model.q.nonlinear, seen)
-    return 1e-3 + (10 + 100 * np.exp(model.q.log_precision.item())) * np.maximum(streams, 0)
+    if model.shape.published:
+        precision = 10 + 100 * np.exp(model.q.log_precision.item())
+    else:
+        precision = np.exp(np.clip(4.7 + dense(model.q.log_precision, seen), 0, 9))
+    return 1e-3 + precision * np.maximum(streams, 0)
 
 
 def log_posterior(model, y, z):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from unmixel.methods.idnet.bundle_decoder import n_hidden_axes
 from unmixel.methods.idnet.inference import EPSILON
 from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.methods.idnet.start import Start
@@ -41,6 +42,7 @@ def abundances_of(endmembers: np.ndarray, pixels: np.ndarray, n_ista: int) -> np
     start = Start(
         means=endmembers,
         axes=np.zeros((len(endmembers), 1, L)),
+        hidden_axes=np.zeros((len(endmembers), n_hidden_axes(len(endmembers)), L)),
         endmember_sd=np.full(len(endmembers), 1e-3),
         noise_sd=0.03,
         offset=pixels.mean(axis=0),

@@ -6,11 +6,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+N_LEFT_OVER = 6
+"""Hidden axes along which spectra are seen to vary."""
+
+
+def n_hidden_axes(n_endmembers: int) -> int:
+    """Return how many axes of variability no latent holds: some seen, and one towards each other endmember."""
+    return N_LEFT_OVER + n_endmembers - 1
+
 
 class BundleDecoder(nn.Module):
     r"""Linear decoders around the mean of each bundle: :math:`\mu_k(z) = \bar m_k + W_k^\top z`.
 
-    Their values are set from data and not trained.
+    Their values are set from data and not trained. Materials also vary along `hidden_axes`, which no latent holds: what
+    can't be told from a pixel is not asked of it, but it is in the labels, and so in the uncertainty.
 
     Parameters
     ----------
@@ -20,17 +29,25 @@ class BundleDecoder(nn.Module):
 
     means: Tensor
     axes: Tensor
+    hidden_axes: Tensor
 
     def __init__(self, n_endmembers: int, n_latents: int, n_bands: int) -> None:
         super().__init__()
         self.register_buffer("means", torch.zeros(n_endmembers, n_bands))
         self.register_buffer("axes", torch.zeros(n_endmembers, n_latents, n_bands))
+        self.register_buffer("hidden_axes", torch.zeros(n_endmembers, n_hidden_axes(n_endmembers), n_bands))
 
     def forward(self, latents: Float[Tensor, "*batch endmember latent"]) -> Float[Tensor, "*batch endmember band"]:
         batch, shape = latents.shape[:-2], latents.shape[-2:]
         per_endmember = latents.reshape(-1, *shape).transpose(0, 1)
         spectra = torch.baddbmm(self.means.unsqueeze(1), per_endmember, self.axes).transpose(0, 1)
         return spectra.reshape(*batch, *spectra.shape[1:])
+
+    def vary(self, endmembers: Float[Tensor, "pixel endmember band"]) -> Float[Tensor, "pixel endmember band"]:
+        """Add a random variation along the hidden axes, standard normal along each."""
+        n_pixels, n_endmembers, _ = endmembers.shape
+        amounts = torch.randn(n_endmembers, n_pixels, self.hidden_axes.shape[1], device=endmembers.device)
+        return endmembers + torch.bmm(amounts, self.hidden_axes).transpose(0, 1)
 
     @property
     def basis(self) -> Float[Tensor, "endmember term band"]:

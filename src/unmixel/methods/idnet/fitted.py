@@ -94,7 +94,7 @@ class FittedIDNet(Fitted):
             posterior = q.latents_from(look)
             latent_mean, latent_sd = posterior.mean, posterior.stddev
             latents = latent_mean + latent_sd * self.nodes.unsqueeze(1)
-            given_latents = q.dirichlet(q.streams_from(*p.decoder.normal_equations(latents, look.linear), look.seen))
+            given_latents = q.abundances_from(*p.decoder.normal_equations(latents, look.linear), look.seen)
             mean = given_latents.mean.mean(0)
             variance = given_latents.variance.mean(0) + given_latents.mean.var(0, correction=0)
 
@@ -157,7 +157,7 @@ class FittedIDNet(Fitted):
             for _ in range(n_draws):
                 latents = posterior.sample()
                 equations = self.model.p.decoder.normal_equations(latents, look.linear)
-                abundances = self.model.q.dirichlet(self.model.q.streams_from(*equations, look.seen)).sample()
+                abundances = self.model.q.abundances_from(*equations, look.seen).sample()
                 maps["abundance"].append(to_map(abundances.cpu().numpy(), valid))
                 maps["latents"].append(to_map(latents.cpu().numpy(), valid))
         coords = {name: scene.coords[name] for name in ("y", "x", "spatial_ref") if name in scene.coords}

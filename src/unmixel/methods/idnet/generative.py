@@ -135,6 +135,10 @@ class Generative(nn.Module):
         """p(M | Z), independent over the endmembers."""
         return IsotropicNormal(self.decoder(latents), self.endmember_sd)
 
+    def vary(self, endmembers: Float[Tensor, "pixel endmember band"]) -> Float[Tensor, "pixel endmember band"]:
+        """Add what no latent holds of the endmembers' variability."""
+        return self.decoder.vary(endmembers) if isinstance(self.decoder, BundleDecoder) else endmembers
+
     def abundances(self) -> Dirichlet:
         """p(a)."""
         return Dirichlet(self.ones, validate_args=False)

@@ -4,11 +4,12 @@ r"""The inference model q: what ID-Net believes of a pixel once it has seen it.
 
     q(z_k \mid y) &= \mathcal N(\mu_k^z(y), \mathrm{diag}\, \sigma_k^z(y)^2) \\
     q(m_k \mid z_k) &= p(m_k \mid z_k) \\
-    q(a \mid M, y) &= \mathrm{Dirichlet}(\epsilon + K \max(0, l(M, y) + g_a f_a(y))), \quad K = 10 + 100 e^\kappa
+    q(a \mid M, y) &= \mathrm{Dirichlet}(\epsilon + K \max(0, l(M, y) + g_a f_a(y)))
 
 with l the unrolled non-negative least squares of `unmixel.nn.unrolled_ista`. As published, networks that see the bands
-give the latents. By default they see whitened principal components, and their output is added to a linear stream,
-the Bayesian regression of `unmixel.methods.idnet.regression`: to its means and its log-variances.
+give the latents, and :math:`K = 10 + 100 e^\kappa`. By default :math:`K = e^{\kappa(y)}`: a network says how sure each
+pixel makes. The networks then see whitened principal components and what `unmixel.methods.idnet.regression` finds, and
+their output is added to its means and log-variances of the latents.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from unmixel.nn.isotropic_normal import IsotropicNormal
 from unmixel.nn.two_stream import TwoStream
 from unmixel.nn.unrolled_ista import UnrolledISTA, normal_equations
 
+PRECISION_WIDTH = 32
+START_LOG_PRECISION, LOG_PRECISION_RANGE = 4.7, (0.0, 9.0)
 EPSILON = 1e-3
 """ε, the least concentration: small against K, large enough for finite log-densities."""
 LOG_VARIANCE_RANGE = (-12.0, 6.0)
@@ -120,7 +123,7 @@ class Inference(nn.Module):
         self.endmembers = endmembers
         self.abundance_gain = abundance_gain
         self.n_endmembers = n_endmembers
-        n_seen = n_features + (0 if regression is None else n_endmembers * (1 + h) + 1)
+        n_seen = n_features + (0 if regression is None else n_endmembers * (2 + h) + 1)
         self.latent_trunk = EndmemberwiseDense(n_endmembers, [n_seen, *widths])
         self.latent_mean = EndmemberwiseDense(n_endmembers, [widths[1], h])
         self.latent_log_variance = EndmemberwiseDense(n_endmembers, [widths[1], 2 * h, 2 * h, h])
@@ -128,7 +131,11 @@ class Inference(nn.Module):
         self.nonlinear = Dense(
             [n_seen, 2 * n_bands, ceil(n_bands / 2), ceil(n_bands / 4), 4 * n_endmembers, n_endmembers]
         )
-        self.log_precision = nn.Parameter(torch.zeros(()))
+        self.log_precision: nn.Parameter | Dense
+        if regression is None:
+            self.log_precision = nn.Parameter(torch.zeros(()))
+        else:
+            self.log_precision = Dense([n_seen, PRECISION_WIDTH, PRECISION_WIDTH, 1])
 
     def look(self, pixels: Float[Tensor, "*batch band"]) -> Look:
         """Return what the networks see of pixels: nothing in it depends on what is trained."""
@@ -137,7 +144,8 @@ class Inference(nn.Module):
             return Look(features, pixels)
         found = self.regression(pixels)
         latents = found.mean.clamp(-FARTHEST, FARTHEST).flatten(-2)
-        seen = torch.cat([features, found.abundances, found.bilinear_share, latents], dim=-1)
+        sure = 0.5 * found.logit_variance.log()
+        seen = torch.cat([features, found.abundances, sure, found.bilinear_share, latents], dim=-1)
         return Look(seen, pixels - found.bilinear, found.mean, found.variance)
 
     def latents(self, pixels: Float[Tensor, "*batch band"]) -> Independent:
@@ -178,9 +186,21 @@ class Inference(nn.Module):
         self, endmembers: Float[Tensor, "*batch endmember band"], pixels: Float[Tensor, "*#batch band"]
     ) -> Dirichlet:
         """q(a | M, y)."""
-        return self.dirichlet(self.streams(endmembers, pixels))
+        look = self.look(pixels)
+        return self.abundances_from(*normal_equations(endmembers, look.linear), look.seen)
 
-    def dirichlet(self, streams: TwoStream) -> Dirichlet:
-        """Return Dirichlet(ε + K max(0, l + g_a f_a))."""
-        precision = 10 + 100 * self.log_precision.exp()
-        return Dirichlet(EPSILON + precision * torch.relu(streams.output), validate_args=False)
+    def abundances_from(
+        self,
+        gram: Float[Tensor, "*batch endmember endmember"],
+        projected: Float[Tensor, "*batch endmember"],
+        seen: Float[Tensor, "*#batch seen"],
+    ) -> Dirichlet:
+        """Return the same, given what `streams_from` is given."""
+        output = torch.relu(self.streams_from(gram, projected, seen).output)
+        return Dirichlet(EPSILON + self.precision(seen) * output, validate_args=False)
+
+    def precision(self, seen: Float[Tensor, "*batch seen"]) -> Tensor:
+        """K, one for all pixels as published, and one for each by default."""
+        if isinstance(self.log_precision, Dense):
+            return (START_LOG_PRECISION + self.log_precision(seen)).clamp(*LOG_PRECISION_RANGE).exp()
+        return 10 + 100 * self.log_precision.exp()

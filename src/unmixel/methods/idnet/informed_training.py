@@ -153,8 +153,8 @@ class InformedTraining:
         for chunk in chosen.split(CHUNK):
             look = Look(*(part[chunk] for part in self.scene))
             latents = q.latents_from(look).mean
-            streams = q.streams_from(*p.decoder.normal_equations(latents, look.linear), look.seen)
-            chunks.append((latents, q.dirichlet(streams).mean))
+            dirichlet = q.abundances_from(*p.decoder.normal_equations(latents, look.linear), look.seen)
+            chunks.append((latents, dirichlet.mean))
         return Beliefs(pixels, *(torch.cat(parts) for parts in zip(*chunks, strict=True)))
 
     @torch.no_grad()
@@ -183,7 +183,7 @@ class InformedTraining:
     def taught(self, labels: Labels) -> Terms:
         """Return S_a and S_z of labels: what they teach q."""
         q = self.model.q
-        dirichlet = q.dirichlet(q.streams_from(labels.gram, labels.projected, labels.seen))
+        dirichlet = q.abundances_from(labels.gram, labels.projected, labels.seen)
         return {
             "abundances": dirichlet.log_prob(labels.abundances),
             "latents": q.latents_from(labels.look).log_prob(labels.latents),

@@ -12,6 +12,7 @@ from unmixel.methods.idnet.generative import Generative, NetworkDecoder, linear_
 from unmixel.methods.idnet.inference import Inference, WhitenedComponents
 from unmixel.methods.idnet.regression import Regression, alike_neighbours
 from unmixel.methods.idnet.start import Start
+from unmixel.nn.dense import Dense
 
 INFORMED_WIDTHS = (32, 32)
 N_NOISE_ROUNDS = 3
@@ -97,6 +98,7 @@ class IDNetModel(nn.Module):
         assert regression is not None
         decoder.means.copy_(told["means"])
         decoder.axes.copy_(told["axes"])
+        decoder.hidden_axes.copy_(told["hidden_axes"])
         regression.average.copy_(alike_neighbours(decoder.basis.flatten(0, 1), len(regression.average)))
         regression.precision.copy_(torch.cholesky_inverse(self.p.latent_scale))
         regression.noise_variance.copy_(told["noise_sd"].square())
@@ -112,5 +114,7 @@ class IDNetModel(nn.Module):
         self.p.log_noise_sd.copy_(0.5 * regression.noise_variance.log())
         self.p.mixing.zero_last_layer()
         self.q.nonlinear.zero_last_layer()
+        assert isinstance(self.q.log_precision, Dense)
+        self.q.log_precision.zero_last_layer()
         self.q.latent_mean.zero_last_layer()
         self.q.latent_log_variance.zero_last_layer()

@@ -40,6 +40,7 @@ class LabelModel(Protocol):
     def endmember_sd(self) -> Tensor: ...
     def latents(self) -> Distribution: ...
     def endmembers(self, latents: Tensor) -> Distribution: ...
+    def vary(self, endmembers: Tensor) -> Tensor: ...
 
 
 class Pairs(NamedTuple):
@@ -122,10 +123,11 @@ def mixed_pairs(p: LabelModel, n_pairs: int, n_endmembers: int) -> Pairs:
     endmembers = p.endmembers(latents).mean
     device = endmembers.device
     abundances = label_abundances(n_pairs, n_endmembers, device)
-    linear = (endmembers * abundances.unsqueeze(-1)).sum(-2)
+    varied = p.vary(endmembers)
+    linear = (varied * abundances.unsqueeze(-1)).sum(-2)
     share = torch.rand(n_pairs, 1, device=device) * (torch.rand(n_pairs, 1, device=device) < 0.7)
     share = share * (p.mixing_gain > 0)
-    mixed = torch.relu(linear + share * bilinear_part(endmembers, abundances))
+    mixed = torch.relu(linear + share * bilinear_part(varied, abundances))
     variance = p.noise_sd.square() + abundances.square() @ p.endmember_sd.square()
     noise = variance.sqrt().unsqueeze(-1) * torch.randn_like(mixed)
     return Pairs(mixed + noise, endmembers, abundances, latents)

@@ -54,6 +54,8 @@ class Regressed(NamedTuple):
     Attributes
     ----------
     abundances : tensor, shape (pixel, endmember)
+    logit_variance : tensor, shape (pixel, endmember)
+        Marginal variances of η.
     mean : tensor, shape (pixel, endmember, latent)
         The latents.
     variance : tensor, shape (pixel, endmember, latent)
@@ -65,6 +67,7 @@ class Regressed(NamedTuple):
     """
 
     abundances: Tensor
+    logit_variance: Tensor
     mean: Tensor
     variance: Tensor
     bilinear_share: Tensor
@@ -170,11 +173,12 @@ class Regression(nn.Module):
         state = self.move(state, (covariance * downhill).sum(1))
         mixed = self.mix(state, decoder.basis)
         n_endmembers, n_latents, n_bands = decoder.axes.shape
-        variance = covariance.diagonal()[:, n_endmembers:-1].reshape(*batch, n_endmembers, n_latents)
+        of_logits, of_latents, _ = covariance.diagonal().split([n_endmembers, n_endmembers * n_latents, 1], dim=-1)
         return Regressed(
             mixed.abundances.T.reshape(*batch, n_endmembers),
+            of_logits.reshape(*batch, n_endmembers),
             state.latents.permute(2, 0, 1).reshape(*batch, n_endmembers, n_latents),
-            variance,
+            of_latents.reshape(*batch, n_endmembers, n_latents),
             state.share.reshape(*batch, 1),
             (state.share.unsqueeze(-1) * mixed.products).reshape(*batch, n_bands),
         )
