@@ -9,9 +9,11 @@ from unmixel.simulate.fields import abundance_fields, gaussian_field
 from unmixel.simulate.leaves import Leaf, LeafOptics, leaf_optics, prospect_d
 from unmixel.simulate.noise import Noise, add_noise, noise_sd_for
 from unmixel.simulate.pixel_spectra import FixedSpectra, LibrarySpectra, PixelSpectra, SmoothSpectra
+from unmixel.simulate.posterior import exact_posterior
 from unmixel.simulate.presets import PRESETS, Preset, simulate_preset
 from unmixel.simulate.scene import Landscape, Sensor, simulate
 from unmixel.simulate.soil import soil_over_angles
+from unmixel.simulate.true_bundles import true_bundle
 from unmixel.simulate.variability import brightness_field, varied_endmembers
 from unmixel.simulate.water import water_over_illumination
 
@@ -39,6 +41,7 @@ __all__ = [
     "compose",
     "demo_sensor",
     "dirichlet_fields",
+    "exact_posterior",
     "gaussian_field",
     "laws_of",
     "leaf_library",
@@ -52,6 +55,7 @@ __all__ = [
     "soil_library",
     "soil_over_angles",
     "sparse",
+    "true_bundle",
     "varied_endmembers",
     "water_library",
     "water_over_illumination",

@@ -34,8 +34,10 @@ class Mixing:
     equation : str
         The law, in the words of the truth's variables.
     function : callable
-        Of abundances (pixel, endmember), spectra (pixel, endmember, band) and the parameters by name; gives the
-        mixture (pixel, band).
+        Of abundances (pixel, endmember), spectra (pixel, endmember, band), and the constants and parameters by name;
+        gives the mixture (pixel, band).
+    constants : mapping of str to float
+        Numbers that are the same in every pixel.
     parameters : mapping of str to array, shape (pixel, ...)
         Parameters of every pixel [1].
     prior : str
@@ -45,6 +47,7 @@ class Mixing:
     name: str
     equation: str
     function: Callable[..., Float[np.ndarray, "pixel band"]]
+    constants: Mapping[str, float] = field(default_factory=dict)
     parameters: Mapping[str, np.ndarray] = field(default_factory=dict)
     prior: str = "none"
 
@@ -164,7 +167,12 @@ def compose(
     laws = {
         "abundance": dict(ground.abundance_law),
         "variability": ground.spectra.law(),
-        "mixing": {k: getattr(ground.mixing, k) for k in ("equation", "prior")} | {"law": ground.mixing.name},
+        "mixing": {
+            "law": ground.mixing.name,
+            "equation": ground.mixing.equation,
+            "constants": dict(ground.mixing.constants),
+            "prior": ground.mixing.prior,
+        },
         "brightness": dict(ground.brightness_law),
         "noise": {"law": "normal, independent in pixels and bands, sd noise_sd", **asdict(noise)},
         "scene": "brightness times the mixture, plus noise",
@@ -209,7 +217,8 @@ def _mix(ground: Ground, pixels: Float[np.ndarray, "pixel band"], good: Bool[np.
     for first, last in _chunks(len(pixels)):
         spectra, shares = ground.spectra.at(first, last), abundances[first:last]
         parameters = {name: value[first:last] for name, value in ground.mixing.parameters.items()}
-        mixed, single = ground.mixing.function(shares, spectra, **parameters), linear(shares, spectra)
+        mixed = ground.mixing.function(shares, spectra, **ground.mixing.constants, **parameters)
+        single = linear(shares, spectra)
         excess = np.linalg.norm((mixed - single)[:, good], axis=1)
         nonlinearity[first:last] = excess / (excess + np.linalg.norm(single[:, good], axis=1))
         if ground.brightness is not None:

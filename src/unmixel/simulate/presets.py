@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -168,7 +167,6 @@ def _dc2(sensor: Sensor, rows: int, columns: int, rng: np.random.Generator) -> t
 
 def _intimate(sensor: Sensor, rows: int, columns: int, rng: np.random.Generator) -> tuple[Ground, dict[str, Any]]:
     names = ("basalt", "gypsum", "hematite")
-    incidence_deg, viewing_deg = 30.0, 0.0
     ground = Ground(
         endmembers=names,
         abundances=dirichlet_fields(rows, columns, np.ones(3), 1.5, rng),
@@ -176,9 +174,10 @@ def _intimate(sensor: Sensor, rows: int, columns: int, rng: np.random.Generator)
         spectra=FixedSpectra(_materials(names, sensor)),
         mixing=Mixing(
             name="intimate (Hapke)",
-            equation="y = rho(sum_k a_k rho^-1(m_k)), rho(w) = w / ((1 + 2 g cos incidence) (1 + 2 g cos viewing)), "
-            f"g = sqrt(1 - w), incidence {incidence_deg:g}, viewing {viewing_deg:g} degrees",
-            function=partial(intimate, incidence_deg=incidence_deg, viewing_deg=viewing_deg),
+            equation="y = rho(sum_k a_k rho^-1(m_k)), "
+            "rho(w) = w / ((1 + 2 g cos incidence_deg) (1 + 2 g cos viewing_deg)), g = sqrt(1 - w)",
+            function=intimate,
+            constants={"incidence_deg": 30.0, "viewing_deg": 0.0},
         ),
     )
     return ground, {}
