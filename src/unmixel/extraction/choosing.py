@@ -6,24 +6,33 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
+from scipy.optimize import linear_sum_assignment
 
 from unmixel.extraction.candidates import candidates
 from unmixel.extraction.evidence import Hypothesis, SubspacePixels, log_density, posterior
 from unmixel.extraction.kmeans import kmeans
 from unmixel.extraction.refinement import fit_noise, refine
 from unmixel.extraction.variability import fit_concentration, fit_variability, log_concentrated
+from unmixel.metrics.spectral_angle import pairwise_spectral_angle
+from unmixel.preprocess.noise import estimate_noise
 
 FEWEST_PIXELS = 200
 """In a smaller scene nothing can be held out."""
 MORE_AXES = 5
 """Axes of the scene beyond the number of endmembers in which evidence is measured."""
 RANK_TOLERANCE = 1e-6
-FITTED, HELD_OUT = 400, 800
+FITTED, HELD_OUT = 400, 1600
 """Pixels that hypotheses are fitted to, and on which they are judged."""
 BALANCED_OVER = 14
 """Clusters over which these pixels are balanced, so that a small material counts as much as a large one."""
 WITH_VARIABILITY = 8
 """Candidates whose variability is looked at: those of the greatest evidence without."""
+AS_GOOD = 0.1
+"""Differences of evidence below it [nat per pixel] are those of the models, not of the endmembers."""
+UP_TO_NOISE = 1.4
+"""A model that leaves no more than this many times the noise explains the scene."""
+HOPELESS = 2.0
+"""A linear model that leaves more than this many times the noise isn't saved by a bilinear one."""
 FIRST_BRIGHTNESS_SD = 0.05
 FIRST_BILINEAR = 0.7
 
@@ -42,12 +51,15 @@ class Judged:
         What else was assumed, in the subspace of the scene.
     log_evidence : float
         Mean log-density of a held-out pixel in the subspace [nat].
+    is_refined : bool
+        Whether the spectra were moved to the greatest evidence.
     """
 
     name: str
     spectra: Float[np.ndarray, "endmember band"]
     hypothesis: Hypothesis
     log_evidence: float
+    is_refined: bool = False
 
     def as_record(self) -> dict[str, str | float]:
         """Return all but the arrays, rounded."""
@@ -62,9 +74,10 @@ class Judged:
 def choose_by_evidence(
     pixels: Float[np.ndarray, "pixel band"], n_endmembers: int, *, seed: int | np.random.Generator = 0
 ) -> list[Judged]:
-    r"""Find endmembers by their evidence, the best first.
+    r"""Find endmembers by their evidence, the chosen first.
 
-    .. math:: \hat M = \arg\max_{M \in \mathcal C} \frac{1}{|H|} \sum_{n \in H} \log p(y_n | M, \theta_M)
+    .. math:: e(M) = \frac{1}{|H|} \sum_{n \in H} \log p(y_n | M, \theta_M), \qquad
+              \hat M = \arg\min_{M \in \mathcal C} \sum_{M' \in \mathcal C} \exp(e(M') / \tau) \, \angle(M, M')
 
     where :math:`\mathcal C` are the candidates and :math:`\theta_M` what else each hypothesis says, fitted to
     other pixels than the held-out ones :math:`H`:
@@ -72,10 +85,13 @@ def choose_by_evidence(
     - candidates found in the scene (see :func:`unmixel.extraction.candidates.candidates`), each material with a
       covariance of its spectra and abundances by a Dirichlet law;
     - candidates refined to the greatest evidence (see :func:`unmixel.extraction.refinement.refine`), spectra fixed,
-      abundances uniform, mixing linear or bilinear. No pixel needs to be pure. They count only if they are better
-      than the plain Gaussian of the pixels: a model that isn't has nothing to refine by.
+      abundances uniform, mixing linear or bilinear. No pixel needs to be pure. They count only where this explains
+      the pixels up to noise (1.4 times what :func:`unmixel.preprocess.estimate_noise` finds): otherwise endmembers
+      move to where they make up for what the model leaves out.
 
-    All share one brightness law, whose width is fitted; so the scene decides whether brightness is free.
+    Of candidates about as good, that one is chosen which is most like the others: :math:`\angle` is the mean
+    spectral angle, and :math:`\tau` is 0.1; of refined ones, that of the greatest evidence. All share one
+    brightness law, whose width is fitted; so the scene decides whether brightness is free.
 
     Parameters
     ----------
@@ -89,7 +105,7 @@ def choose_by_evidence(
     Returns
     -------
     list of Judged
-        The greatest evidence first.
+        The chosen one, then the others, the greatest evidence first.
 
     Examples
     --------
@@ -112,16 +128,36 @@ def choose_by_evidence(
     ]
     screened.sort(key=lambda one: -one.log_evidence)
     judged = [_with_variability(one, fitted, held_out) for one in screened[:WITH_VARIABILITY]]
-    background = float(held_out.background.mean())
-    for bilinear in (0.0, FIRST_BILINEAR):
-        start = screened[0]
+    noise_sd = _noise_sd(pixels, axes, rng)
+    start = screened[0]
+    for law, bilinear in (("linear", 0.0), ("bilinear", FIRST_BILINEAR)):
         refined = refine(replace(start.hypothesis, bilinear=bilinear), fitted)
-        spectra = np.maximum(refined.endmembers @ axes.T, 0)
-        law = "bilinear" if refined.bilinear else "linear"
-        one = _judged(f"refined, {law}, from {start.name}", spectra, refined, held_out)
-        if one.log_evidence > background:
-            judged.append(one)
-    return sorted(judged, key=lambda one: -one.log_evidence)
+        if refined.noise_sd <= UP_TO_NOISE * noise_sd:
+            refined = refine(refined, fitted)
+            spectra = np.maximum(refined.endmembers @ axes.T, 0)
+            one = _judged(f"refined, {law}, from {start.name}", spectra, refined, held_out)
+            judged.append(replace(one, is_refined=True))
+        if refined.noise_sd > HOPELESS * noise_sd:
+            break
+    return _ordered(judged)
+
+
+def _ordered(judged: list[Judged]) -> list[Judged]:
+    """Return the chosen one first, then the others by their evidence."""
+    judged = sorted(judged, key=lambda one: -one.log_evidence)
+    chosen = judged[0]
+    found = [one for one in judged if not one.is_refined]
+    if not chosen.is_refined:
+        weights = np.exp([(one.log_evidence - chosen.log_evidence) / AS_GOOD for one in found])
+        angles = np.array([[_mean_angle(one.spectra, other.spectra) for other in found] for one in found])
+        chosen = found[int(np.argmin(angles @ weights))]
+    return [chosen, *(one for one in judged if one is not chosen)]
+
+
+def _mean_angle(a: Float[np.ndarray, "endmember band"], b: Float[np.ndarray, "endmember band"]) -> float:
+    """Return the mean angle between the spectra of two sets, each with its partner [rad]."""
+    angles = pairwise_spectral_angle(a, b)
+    return float(angles[linear_sum_assignment(angles)].mean())
 
 
 def scene_axes(pixels: Float[np.ndarray, "pixel band"], n_axes: int) -> Float[np.ndarray, "band axis"]:
@@ -149,6 +185,7 @@ def _samples(
     products = np.einsum("la,lb,lc->abc", axes, axes, axes, optimize=True)
     deviation = kept - kept.mean(axis=0)
     covariance = deviation.T @ deviation / len(kept)
+    covariance += RANK_TOLERANCE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
     inverse = np.linalg.inv(np.linalg.cholesky(covariance))
     background = (
         np.log(np.diag(inverse)).sum()
@@ -161,6 +198,14 @@ def _samples(
         SubspacePixels(kept[first], products, background[first]),
         SubspacePixels(kept[second], products, background[second]),
     )
+
+
+def _noise_sd(
+    pixels: Float[np.ndarray, "pixel band"], axes: Float[np.ndarray, "band axis"], rng: np.random.Generator
+) -> float:
+    """Return the standard deviation of the noise in the axes of the scene."""
+    _, variance = estimate_noise(pixels, seed=rng)
+    return float(np.sqrt((variance @ axes**2).mean()))
 
 
 def _first(endmembers: Float[np.ndarray, "endmember axis"], scene: SubspacePixels) -> Hypothesis:

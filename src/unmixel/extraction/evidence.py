@@ -14,6 +14,8 @@ STEPS = 2
 """How often a mixture that is not linear, or whose noise depends on the abundances, is linearised."""
 STRAY = 0.02
 """Share of pixels that may be anything."""
+DISTINCT = 1e-12
+"""Endmembers that differ by less than the root of it can't be told from equal ones."""
 NODES = np.linspace(-8.0, 8.0, 401)
 
 
@@ -89,7 +91,9 @@ class Posterior:
     residual: Float[np.ndarray, "pixel axis"]
 
 
-def posterior(hypothesis: Hypothesis, scene: SubspacePixels) -> Posterior:
+def posterior(
+    hypothesis: Hypothesis, scene: SubspacePixels, near: Float[np.ndarray, "pixel endmember"] | None = None
+) -> Posterior:
     r"""Find the evidence of pixels and the posterior moments of their abundances times brightness.
 
     With :math:`x = b a`, the priors of abundances and brightness are together
@@ -106,6 +110,8 @@ def posterior(hypothesis: Hypothesis, scene: SubspacePixels) -> Posterior:
     ----------
     hypothesis : Hypothesis
     scene : SubspacePixels
+    near : array, shape (pixel, endmember), optional
+        Where to linearise, once: the mean under a hypothesis that is nearly the same.
 
     Returns
     -------
@@ -120,11 +126,13 @@ def posterior(hypothesis: Hypothesis, scene: SubspacePixels) -> Posterior:
     --------
     Of two materials with reflectances 0.2 and 0.6, every reflectance between them is as probable:
 
-    >>> materials = Hypothesis(np.array([[0.2], [0.6]]), noise_sd=1e-3, brightness_sd=1e-4)
+    >>> materials = Hypothesis(np.array([[0.2], [0.6]]), noise_sd=1e-3, brightness_sd=1e-3)
     >>> scene = SubspacePixels(np.array([[0.3], [0.5], [0.8]]), np.ones((1, 1, 1)), np.zeros(3))
     >>> np.exp(posterior(materials, scene).log_evidence).round(3)
     array([2.5, 2.5, 0. ])
     """
+    if near is not None:
+        return _linearised(hypothesis, scene, near)
     found = _linearised(hypothesis, scene, None)
     if hypothesis.bilinear or hypothesis.covariances is not None:
         for _ in range(STEPS):
@@ -133,7 +141,8 @@ def posterior(hypothesis: Hypothesis, scene: SubspacePixels) -> Posterior:
 
 
 def log_density(log_evidence: Float[np.ndarray, "pixel"], scene: SubspacePixels) -> Float[np.ndarray, "pixel"]:
-    """Return the log-density of pixels of which a small share may be anything."""
+    """Return the log-density of pixels of which a small share may be anything; so may those beyond double precision."""
+    log_evidence = np.where(np.isfinite(log_evidence), log_evidence, -np.inf)
     return np.logaddexp(np.log1p(-STRAY) + log_evidence, np.log(STRAY) + scene.background)
 
 
@@ -185,6 +194,8 @@ def _integrated(
     n_pixels, n_axes = pixels.shape
     n_endmembers = jacobian.shape[1]
     precision = jacobian @ jacobian.transpose(0, 2, 1) + 1 / brightness_sd**2
+    size = np.trace(precision, axis1=1, axis2=2)[:, None, None] / n_endmembers
+    precision = precision + DISTINCT * size * np.eye(n_endmembers)
     pull = (jacobian @ pixels[:, :, None])[:, :, 0] + 1 / brightness_sd**2
     inverse = np.linalg.inv(precision)
     centre = (inverse @ pull[:, :, None])[:, :, 0]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from unmixel.errors import ParameterError
 from unmixel.extraction.bundles import Extractor, angle_bundle, batch_bundle
+from unmixel.extraction.choosing import FEWEST_PIXELS, choose_by_evidence
 from unmixel.extraction.clusters import clusters
 from unmixel.extraction.number import suggest_n_endmembers
 from unmixel.extraction.vca import vca
@@ -17,12 +20,17 @@ from unmixel.spectra import make_bundle
 MAX_PIXELS = 50_000
 FEWEST = 2
 RANK_TOLERANCE = 1e-6
+MOST_BY_EVIDENCE = 8
+"""Endmembers; for more, evidence takes too long."""
 
-EXTRACTORS: dict[str, Extractor] = {
+FROM_PIXELS: dict[str, Extractor] = {
     "vca": lambda pixels, n, rng: [np.array([row]) for row in vca(pixels, n, seed=rng)],
     "clusters": lambda pixels, n, rng: clusters(pixels, n, seed=rng),
 }
-"""How endmembers are found, by name."""
+"""Extractors whose endmembers are means of pixels, by name."""
+
+EXTRACTORS = (*FROM_PIXELS, "evidence")
+"""How endmembers are found."""
 
 BUNDLES = ("angle", "batch", "none")
 """How more spectra of each endmember are found, by name."""
@@ -54,6 +62,10 @@ def extract(
     extractor : str
         ``"vca"``: the purest pixels by vertex component analysis.
         ``"clusters"``: the cluster centres that reconstruct the scene best.
+        ``"evidence"``: of both, in many variants, and of endmembers that no pixel is, those of the greatest
+        evidence (see :func:`unmixel.extraction.choosing.choose_by_evidence`); what was considered is in
+        ``attrs["candidates"]`` as JSON. In scenes of fewer than 200 pixels, and for more than 8 endmembers, it
+        is the same as ``"clusters"``.
     bundle : str
         ``"angle"``: the pixels that look most like the endmember.
         ``"batch"``: endmembers extracted from random batches of pixels, grouped.
@@ -97,29 +109,73 @@ def extract(
     every_band = _sampled_pixels(scene, rng)
     good = good_bands(scene)
     pixels = np.ascontiguousarray(every_band[:, good])
+    attributes = {}
     if n_endmembers is None:
         n_endmembers = suggest_n_endmembers(pixels, seed=rng)
     _check_number(pixels, n_endmembers)
 
-    find = EXTRACTORS[extractor]
-    if bundle == "batch":
-        members = batch_bundle(pixels, n_endmembers, find, n_batches=n_spectra, seed=rng)
+    if extractor == "evidence" and (len(pixels) < FEWEST_PIXELS or n_endmembers > MOST_BY_EVIDENCE):
+        extractor = "clusters"
+    if extractor in FROM_PIXELS:
+        members = _members(pixels, n_endmembers, FROM_PIXELS[extractor], bundle, n_spectra, rng)
+        spectra = [np.stack([_mean_spectrum(every_band[rows], good) for rows in group]) for group in members]
+    elif bundle == "batch":
+        raise ParameterError(
+            f"bundle 'batch' with extractor {extractor!r}", f"with extractor {' or '.join(FROM_PIXELS)}"
+        )
     else:
-        members = [[rows] for rows in find(pixels, n_endmembers, rng)]
-    if bundle == "angle":
-        endmembers = np.stack([pixels[rows].mean(axis=0) for (rows,) in members])
-        members = [list(rows[:, None]) for rows in angle_bundle(pixels, endmembers, n_spectra)]
+        judged = choose_by_evidence(pixels, n_endmembers, seed=rng)
+        attributes["candidates"] = json.dumps([one.as_record() for one in judged])
+        spectra = _around(judged[0].spectra, every_band, good, n_spectra if bundle == "angle" else 0)
 
-    spectra = [np.stack([_mean_spectrum(every_band[rows], good) for rows in group]) for group in members]
     spectra.sort(key=lambda group: -float(np.linalg.norm(group[:, good].mean(axis=0))))
     spectra = [_fill_left_out(group, good, scene["wavelength"].values) for group in spectra]
     names = [f"endmember {k + 1}" for k, group in enumerate(spectra) for _ in group]
-    return make_bundle(
+    found = make_bundle(
         np.concatenate(spectra),
         names,
         wavelength=scene["wavelength"].values,
         fwhm=scene["fwhm"].values if "fwhm" in scene.coords else None,
     )
+    return found.assign_attrs(attributes)
+
+
+def _members(
+    pixels: Float[np.ndarray, "pixel band"],
+    n_endmembers: int,
+    find: Extractor,
+    bundle: str,
+    n_spectra: int,
+    rng: np.random.Generator,
+) -> list[list[np.ndarray]]:
+    """Return, for each endmember, for each of its spectra, the rows of the pixels whose mean it is."""
+    if bundle == "batch":
+        return batch_bundle(pixels, n_endmembers, find, n_batches=n_spectra, seed=rng)
+    members = find(pixels, n_endmembers, rng)
+    if bundle == "none":
+        return [[rows] for rows in members]
+    endmembers = np.stack([pixels[rows].mean(axis=0) for rows in members])
+    return [list(rows[:, None]) for rows in angle_bundle(pixels, endmembers, n_spectra)]
+
+
+def _around(
+    endmembers: Float[np.ndarray, "endmember band"],
+    every_band: Float[np.ndarray, "pixel every_band"],
+    good: Bool[np.ndarray, "every_band"],
+    n_spectra: int,
+) -> list[Float[np.ndarray, "spectrum every_band"]]:
+    """Return the pixels most alike to each endmember, moved so that it is their mean; their mean alone for none.
+
+    So a bundle varies as pixels do, also around an endmember that no pixel is.
+    """
+    spectra = []
+    for endmember, rows in zip(
+        endmembers, angle_bundle(every_band[:, good], endmembers, n_spectra or 100), strict=True
+    ):
+        group = every_band[rows].astype(np.float64) if n_spectra else _mean_spectrum(every_band[rows], good)[None]
+        group[:, good] += endmember - group[:, good].mean(axis=0)
+        spectra.append(group)
+    return spectra
 
 
 def scene_rank(pixels: Float[np.ndarray, "pixel band"]) -> int:

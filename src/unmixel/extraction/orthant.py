@@ -7,6 +7,8 @@ from jaxtyping import Float
 from scipy.special import erfcx, log_ndtr
 
 SWEEPS = 3
+SMALLEST = 1e-30
+"""Variances that rounding has made smaller, or negative, are this."""
 FAR_OUTSIDE = -30.0
 """Below so many standard deviations, the variance of the tail is that of its exponential limit."""
 
@@ -50,26 +52,31 @@ def orthant_moments(
     >>> np.exp(log_probability).round(3), mean.round(2)
     (array([0.333]), array([[0.9, 0.9]]))
     """
-    prior_log = _log_partition(mean, covariance)
-    precision, shift = np.zeros_like(mean), np.zeros_like(mean)
+    first_precision = np.linalg.inv(covariance)
+    pull = (first_precision @ mean[:, :, None])[:, :, 0]
+    first = _log_partition(mean, pull, first_precision)
+    m, v = np.ascontiguousarray(mean.T), np.ascontiguousarray(np.moveaxis(covariance, 0, 2))
+    precision, shift = np.zeros_like(m), np.zeros_like(m)
     for _ in range(SWEEPS):
-        for k in range(mean.shape[1]):
-            variance = covariance[:, k, k]
-            cavity_mean, cavity_variance = _without(mean[:, k], variance, precision[:, k], shift[:, k])
-            _, tilted_mean, tilted_variance = _positive_part(cavity_mean, cavity_variance)
+        for k in range(len(m)):
+            column, variance = v[:, k].copy(), np.maximum(v[k, k], SMALLEST)
+            cavity_mean, cavity_variance = _without(m[k], variance, precision[k], shift[k])
+            tilted_mean, tilted_variance = _positive_part(cavity_mean, cavity_variance)
             new = np.maximum(1 / tilted_variance - 1 / cavity_variance, 0)
             new_shift = tilted_mean / tilted_variance - cavity_mean / cavity_variance
-            change, change_shift = new - precision[:, k], new_shift - shift[:, k]
-            precision[:, k], shift[:, k] = new, new_shift
-            column, gain = covariance[:, :, k], 1 / (1 + change * variance)
-            mean = mean + column * ((change_shift - change * mean[:, k]) * gain)[:, None]
-            covariance = covariance - (change * gain)[:, None, None] * column[:, :, None] * column[:, None, :]
-    variance = np.diagonal(covariance, axis1=1, axis2=2)
-    cavity_mean, cavity_variance = _without(mean, variance, precision, shift)
-    inside, _, _ = _positive_part(cavity_mean, cavity_variance)
-    ratio = np.log(cavity_variance / variance) + cavity_mean**2 / cavity_variance - mean**2 / variance
-    log_probability = _log_partition(mean, covariance) - prior_log + (inside + ratio / 2).sum(axis=1)
-    return log_probability, mean, covariance
+            change, change_shift = new - precision[k], new_shift - shift[k]
+            precision[k], shift[k] = new, new_shift
+            gain = 1 / (1 + change * variance)
+            m += column * ((change_shift - change * m[k]) * gain)
+            v -= (change * gain * column)[:, None] * column
+    variance = np.maximum(np.einsum("kkn->kn", v), SMALLEST)
+    cavity_mean, cavity_variance = _without(m, variance, precision, shift)
+    inside = log_ndtr(cavity_mean / np.sqrt(cavity_variance))
+    ratio = np.log(cavity_variance / variance) + cavity_mean**2 / cavity_variance - m**2 / variance
+    constrained = first_precision + precision.T[:, :, None] * np.eye(len(m))
+    mean, covariance = np.ascontiguousarray(m.T), np.ascontiguousarray(np.moveaxis(v, 2, 0))
+    last = _log_partition(mean, pull + shift.T, constrained)
+    return last - first + (inside + ratio / 2).sum(axis=0), mean, covariance
 
 
 def _without(
@@ -85,20 +92,21 @@ def _without(
 
 def _positive_part(
     mean: Float[np.ndarray, "*any"], variance: Float[np.ndarray, "*any"]
-) -> tuple[Float[np.ndarray, "*any"], Float[np.ndarray, "*any"], Float[np.ndarray, "*any"]]:
-    """Return log-probability, mean and variance of the positive part of Gaussian variables."""
+) -> tuple[Float[np.ndarray, "*any"], Float[np.ndarray, "*any"]]:
+    """Return mean and variance of the positive part of Gaussian variables."""
     sd = np.sqrt(variance)
     at = mean / sd
     with np.errstate(over="ignore"):
         ratio = np.sqrt(2 / np.pi) / erfcx(-at / np.sqrt(2))
     left = np.where(at < FAR_OUTSIDE, 1 / np.maximum(at**2, 1), 1 - ratio * (ratio + at))
     positive_mean = np.where(at < FAR_OUTSIDE, sd / np.maximum(-at, 1), mean + sd * ratio)
-    return log_ndtr(at), positive_mean, variance * np.clip(left, 1e-12, 1)
+    return positive_mean, variance * np.clip(left, 1e-12, 1)
 
 
 def _log_partition(
-    mean: Float[np.ndarray, "pixel endmember"], covariance: Float[np.ndarray, "pixel endmember endmember"]
+    mean: Float[np.ndarray, "pixel endmember"],
+    pull: Float[np.ndarray, "pixel endmember"],
+    precision: Float[np.ndarray, "pixel endmember endmember"],
 ) -> Float[np.ndarray, "pixel"]:
-    """Return half of the log-determinant of the covariance and of the squared distance of the mean from 0."""
-    solved = np.linalg.solve(covariance, mean[:, :, None])[:, :, 0]
-    return (np.linalg.slogdet(covariance)[1] + (mean * solved).sum(axis=1)) / 2
+    """Return half of the squared distance of the mean from 0, less half of the log-determinant of the precision."""
+    return ((mean * pull).sum(axis=1) - np.linalg.slogdet(precision)[1]) / 2

@@ -58,14 +58,15 @@ def fit_variability(hypothesis: Hypothesis, scene: SubspacePixels) -> Hypothesis
     n_endmembers, n_axes = hypothesis.endmembers.shape
     start = np.repeat(hypothesis.noise_sd**2 * np.eye(n_axes)[None], n_endmembers, axis=0)
     current = replace(hypothesis, covariances=start, bilinear=0.0)
+    found = posterior(current, scene)
     for _ in range(ROUNDS):
-        current = _one_round(current, scene)
+        current = _one_round(current, found, scene)
+        found = posterior(current, scene, found.mean)
     return current
 
 
-def _one_round(hypothesis: Hypothesis, scene: SubspacePixels) -> Hypothesis:
+def _one_round(hypothesis: Hypothesis, found: Posterior, scene: SubspacePixels) -> Hypothesis:
     assert hypothesis.covariances is not None
-    found = posterior(hypothesis, scene)
     belongs = _belongs(found, scene)
     n_axes = scene.pixels.shape[1]
     shares, variance = found.mean, hypothesis.noise_sd**2
