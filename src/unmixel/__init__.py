@@ -17,6 +17,8 @@ _HOME = {
     "UnmixingError": "unmixel.errors",
     "abundance_interval": "unmixel.intervals",
     "datasets": "unmixel.datasets",
+    "diagnose": "unmixel.diagnostics",
+    "diagnosis_of": "unmixel.diagnostics",
     "endmember_interval": "unmixel.intervals",
     "errors": "unmixel.errors",
     "extract": "unmixel.extraction",
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from unmixel import metrics as metrics
     from unmixel import plot as plot
     from unmixel import simulate as simulate
+    from unmixel.diagnostics import diagnose as diagnose
+    from unmixel.diagnostics import diagnosis_of as diagnosis_of
     from unmixel.errors import UnmixingError as UnmixingError
     from unmixel.extraction import extract as extract
     from unmixel.intervals import abundance_interval as abundance_interval

@@ -12,6 +12,7 @@ variable                     dims                                  unit and mean
 ``latent_sd``                ``(y, x, endmember, latent)``         1, their posterior standard deviation
 ``reconstruction_rmse``      ``(y, x)``                            reflectance, root mean square over the bands
 ``nonlinearity_degree``      ``(y, x, stream)``                    1, nonlinear share of a two-stream network
+``outside_reach``            ``(y, x)``                            True where the endmembers don't explain a pixel
 ``endmember_spectrum``       ``(endmember, band)``                 reflectance, mean over the scene, see below
 ``endmember_spectrum_sd``    ``(endmember, band)``                 reflectance, spread over the scene
 ``endmember_quantile``       ``(quantile, endmember, band)``       reflectance, quantiles over the scene
@@ -43,6 +44,7 @@ UNITS = {
     "latent_sd": "1",
     "reconstruction_rmse": "reflectance",
     "nonlinearity_degree": "1",
+    "outside_reach": "1",
     "endmember_spectrum": "reflectance",
     "endmember_spectrum_sd": "reflectance",
     "endmember_quantile": "reflectance",
@@ -55,6 +57,7 @@ _DIMS = {
     "latent_sd": ("endmember", "latent"),
     "reconstruction_rmse": (),
     "nonlinearity_degree": ("stream",),
+    "outside_reach": (),
     "endmember_spectrum": ("endmember", "band"),
     "endmember_spectrum_sd": ("endmember", "band"),
     "endmember_quantile": ("quantile", "endmember", "band"),
@@ -134,6 +137,19 @@ def check_result(result: xr.Dataset) -> None:
 def provenance_of(result: xr.Dataset) -> dict[str, Any]:
     """Return what made a result: method, parameters, seed, versions, input and timings."""
     return json.loads(result.attrs.get("provenance", "{}"))
+
+
+def add_provenance(result: xr.Dataset, **entries: Any) -> xr.Dataset:
+    """Return the result with more entries in its provenance.
+
+    Examples
+    --------
+    >>> result = add_provenance(xr.Dataset(), method="fcls")
+    >>> provenance_of(add_provenance(result, seed=0))
+    {'method': 'fcls', 'seed': 0}
+    """
+    provenance = {**provenance_of(result), **entries}
+    return result.assign_attrs(provenance=json.dumps(provenance, default=str, sort_keys=True))
 
 
 def environment() -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import xarray as xr
 
+from unmixel.diagnostics import diagnose
 from unmixel.errors import ParameterError
 from unmixel.methods._protocol import Method, Progress
 from unmixel.registry import get_method
@@ -58,7 +59,8 @@ def unmix(
     Returns
     -------
     Dataset
-        A result (see `unmixel.result`).
+        A result (see `unmixel.result`) with its diagnosis (see `unmixel.diagnostics.diagnose`).
     """
     made = make_method(method, n_endmembers=n_endmembers, seed=seed, **hyperparameters)
-    return made.fit(scene, bundle, progress=progress).unmix(scene, progress=progress)
+    fitted = made.fit(scene, bundle, progress=progress)
+    return diagnose(scene, fitted.unmix(scene, progress=progress), fitted=fitted)

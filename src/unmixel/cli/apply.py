@@ -36,13 +36,15 @@ def apply(
     limit_threads(threads)
     from unmixel.cli.figures import figures_of
     from unmixel.cli.progress import ProgressReport
-    from unmixel.cli.provenance import add_provenance, command_line, input_record
+    from unmixel.cli.provenance import command_line, input_record
     from unmixel.cli.screen import screen
     from unmixel.cli.summary import print_summary
+    from unmixel.diagnostics import diagnose
     from unmixel.io import open_scene
     from unmixel.io.result_folder import write_result_folder
     from unmixel.io.whole_folder import check_output
     from unmixel.registry import load
+    from unmixel.result import add_provenance
 
     check_output(output, overwrite=overwrite)
     fitted = load(model)
@@ -53,7 +55,7 @@ def apply(
     source = input_record(scene)
     with ProgressReport() as report:
         report.say_scene(opened, scene)
-        result = fitted.unmix(opened, progress=report)
+        result = diagnose(opened, fitted.unmix(opened, progress=report), fitted=fitted)
         result = add_provenance(result, command=command_line(), input=source, model=str(model.resolve()))
         figures = figures_of(opened, result)
         write_result_folder(result, output, fitted=fitted, figures=figures, overwrite=overwrite)

@@ -94,9 +94,11 @@ def _unmix_and_compare(
     from unmixel.cli.comparison import MAX_NORMALISED, agreement, in_convention_of, in_order_of, print_comparison
     from unmixel.cli.figures import figures_of
     from unmixel.cli.progress import ProgressReport
-    from unmixel.cli.provenance import add_provenance, command_line, input_record
+    from unmixel.cli.provenance import command_line, input_record
     from unmixel.cli.screen import screen
+    from unmixel.diagnostics import diagnose
     from unmixel.io.result_folder import write_result_folder
+    from unmixel.result import add_provenance
     from unmixel.unmixing import make_method
 
     n_endmembers = truth.sizes["endmember"]
@@ -108,7 +110,7 @@ def _unmix_and_compare(
         with ProgressReport() as report:
             more = {} if threads is None or name != "idnet" else {"threads": threads}
             fitted = make_method(name, n_endmembers=n_endmembers, seed=seed, **more).fit(scene, progress=report)
-            result = fitted.unmix(scene, progress=report)
+            result = diagnose(scene, fitted.unmix(scene, progress=report), fitted=fitted)
         result = add_provenance(result, command=command_line(), input=source)
         write_result_folder(result, folder / name, fitted=fitted, figures=figures_of(scene, result))
         results[name] = in_order_of(truth, result)

@@ -16,6 +16,7 @@ from unmixel.cli.options import (
     Threads,
     limit_threads,
     parse_bands,
+    parse_n_endmembers,
 )
 from unmixel.errors import OutputError
 
@@ -42,17 +43,24 @@ def endmembers(
     The file is for a look, or for `unmixel unmix --bundle FILE`.
     """
     limit_threads(threads)
-    from unmixel.extraction import extract
+    from unmixel.cli.number import print_number
+    from unmixel.cli.screen import screen
+    from unmixel.extraction import estimate_n_endmembers, extract
     from unmixel.io import open_scene, write_bundle_csv, write_bundle_netcdf, write_sli
     from unmixel.spectra import endmember_names
 
+    number = parse_n_endmembers(n_endmembers)
     writers = {".csv": write_bundle_csv, ".sli": write_sli, ".nc": write_bundle_netcdf}
     if output.suffix not in writers:
         raise OutputError(f"--output {output}", f"a name that ends in {', '.join(writers)}", "rename it")
     if output.exists():
         raise OutputError(f"{output} exists", "a file that does not", "remove it or choose another")
     opened = open_scene(scene, leave_out=parse_bands(bands), scale=scale)
-    found = extract(opened, n_endmembers, extractor=extractor, bundle=bundle_kind, seed=seed or 0)
+    if not isinstance(number, int):
+        evidence = estimate_n_endmembers(opened, seed=seed or 0)
+        print_number(evidence, screen())
+        number = evidence.suggested
+    found = extract(opened, number, extractor=extractor, bundle=bundle_kind, seed=seed or 0)
     writers[output.suffix](found, output)
     n_names = len(endmember_names(found))
     typer.echo(f"{found.sizes['spectrum']} spectra of {n_names} endmembers written to {output}")

@@ -15,8 +15,13 @@ SceneFile = Annotated[
     typer.Argument(metavar="SCENE", help="Scene: ENVI, TIFF, MATLAB, NetCDF, Zarr or NumPy.", show_default=False),
 ]
 NEndmembers = Annotated[
-    int | None,
-    typer.Option("--n-endmembers", "-p", metavar="P", help="Number of endmembers; estimated when left out."),
+    str | None,
+    typer.Option(
+        "--n-endmembers",
+        "-p",
+        metavar="P",
+        help='Number of endmembers, or "auto": estimated, and the evidence shown; so it is when left out.',
+    ),
 ]
 Bands = Annotated[
     str | None,
@@ -38,6 +43,27 @@ Threads = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Threads for computing. [default: 1, or OMP_NUM_THREADS]"),
 ]
+
+
+def parse_n_endmembers(text: str | None) -> int | str | None:
+    """Read a number of endmembers: a whole number, "auto", or None when left out.
+
+    Raises
+    ------
+    ParameterError
+        If it is something else.
+
+    Examples
+    --------
+    >>> parse_n_endmembers("4"), parse_n_endmembers("auto")
+    (4, 'auto')
+    """
+    if text is None or text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ParameterError(f"-p {text!r}", 'a whole number, or "auto"') from error
 
 
 def parse_bands(text: str | None) -> list[tuple[float, float]]:

@@ -21,7 +21,7 @@ class ProgressReport:
     """
 
     def __init__(self, console: Console | None = None, *, every_s: float = 5.0) -> None:
-        self._console = console or screen(stderr=True)
+        self.console = console or screen(stderr=True)
         self._every_s = every_s
         self._said: dict[str, float] = {}
         self._tasks: dict[str, TaskID] = {}
@@ -31,24 +31,24 @@ class ProgressReport:
             TextColumn("{task.completed:g}/{task.total:g}"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[beside]}"),
-            console=self._console,
+            console=self.console,
             transient=True,
         )
 
     def __enter__(self) -> ProgressReport:
-        if self._console.is_terminal:
+        if self.console.is_terminal:
             self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._console.is_terminal:
+        if self.console.is_terminal:
             self._bars.stop()
 
     def say(self, text: str) -> None:
         """Print one line."""
-        self._console.print(text, soft_wrap=True)
+        self.console.print(text, soft_wrap=True)
 
     def say_scene(self, scene: xr.DataArray, path: Path) -> None:
         """Print what was read, and what was done to it."""
@@ -64,7 +64,7 @@ class ProgressReport:
         counted = [name for name in numbers if name != "of"]
         done = numbers[counted[0]] if counted else 0.0
         beside = "  ".join(f"{name} {numbers[name]:.4g}" for name in counted[1:])
-        if self._console.is_terminal:
+        if self.console.is_terminal:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(stage, total=total, beside=beside)
             self._bars.update(self._tasks[stage], completed=done, beside=beside)

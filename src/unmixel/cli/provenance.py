@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-import xarray as xr
-
 from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_envi_header
 from unmixel.io.opening import split_variable
-from unmixel.result import provenance_of
-
-
-def add_provenance(result: xr.Dataset, **entries: Any) -> xr.Dataset:
-    """Return the result with more entries in its provenance."""
-    provenance = {**provenance_of(result), **entries}
-    return result.assign_attrs(provenance=json.dumps(provenance, default=str, sort_keys=True))
 
 
 def command_line() -> list[str]:

@@ -34,6 +34,11 @@ class RunConfig(BaseModel):
     threads: int | None = Field(default=None, ge=1)
     parameters: dict[str, Any] = Field(default_factory=dict)
 
+    @field_validator("n_endmembers", mode="before")
+    @classmethod
+    def _auto_is_none(cls, given: Any) -> Any:
+        return None if given == "auto" else given
+
     @field_validator("parameters")
     @classmethod
     def _only_once(cls, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -10,17 +10,18 @@ from rasterio.errors import CRSError
 from rich.console import Console
 from rich.table import Table
 
+from unmixel.cli.number import print_number
 from unmixel.errors import UnmixingError
-from unmixel.extraction import suggest_n_endmembers
+from unmixel.extraction import estimate_n_endmembers
 from unmixel.io import looks_like_reflectance
-from unmixel.preprocess import estimate_noise, hysime, nwhfc
+from unmixel.preprocess import estimate_noise
 from unmixel.scene import crs_wkt_of, good_bands, pixels_of, transform_of, valid_pixels
 
 QUANTILE_PIXELS = 50_000
 
 
 def print_scene(scene: xr.DataArray, title: str, console: Console) -> None:
-    """Print what a scene is."""
+    """Print what a scene is, and what speaks for each number of endmembers."""
     pixels = pixels_of(scene)
     table = Table(show_header=False)
     for name, text in (_geometry(scene) | _spectrum(scene) | _values(scene, pixels) | _signal(pixels)).items():
@@ -32,6 +33,7 @@ def print_scene(scene: xr.DataArray, title: str, console: Console) -> None:
     table.add_row("plausible", f"warning: {warning}" if warning else "yes: the values look like reflectance")
     console.print(title, soft_wrap=True)
     console.print(table)
+    print_number(estimate_n_endmembers(scene), console)
 
 
 def _geometry(scene: xr.DataArray) -> dict[str, str]:
@@ -90,10 +92,6 @@ def _values(scene: xr.DataArray, pixels: Float[np.ndarray, "pixel band"]) -> dic
 def _signal(pixels: Float[np.ndarray, "pixel band"]) -> dict[str, str]:
     try:
         noise_variance = estimate_noise(pixels)[1]
-        suggested = (
-            f"{suggest_n_endmembers(pixels)} by what each one explains; "
-            f"dimensions above the noise: {hysime(pixels)} by HySime, {nwhfc(pixels)} by noise-whitened HFC"
-        )
     except UnmixingError as error:
         return {"noise": f"not estimated: {error}"}
     sd = np.sqrt(noise_variance)
@@ -103,5 +101,4 @@ def _signal(pixels: Float[np.ndarray, "pixel band"]) -> dict[str, str]:
     return {
         "noise per band (sd)": f"median {np.median(sd):.3g}, {sd.min():.3g} to {sd.max():.3g}",
         "signal to noise": f"median {np.median(snr_db):.1f}, {snr_db.min():.1f} to {snr_db.max():.1f} dB",
-        "endmembers suggested": suggested,
     }

@@ -46,9 +46,9 @@ def simulate(
     from unmixel.cli.options import limit_threads
 
     limit_threads(None)
-    from unmixel.cli.provenance import add_provenance, command_line
+    from unmixel.cli.provenance import command_line
     from unmixel.cli.screen import screen
-    from unmixel.result import environment
+    from unmixel.result import add_provenance, environment
     from unmixel.simulate import simulate_preset
 
     targets = _targets(output)

@@ -10,6 +10,7 @@ import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
+from unmixel.diagnostics import diagnosis_of
 from unmixel.result import provenance_of
 
 
@@ -18,6 +19,9 @@ def print_summary(result: xr.Dataset, folder: Path, console: Console) -> None:
     console.print(_abundance_table(result))
     for line in _lines(result, provenance_of(result)):
         console.print(line, soft_wrap=True)
+    console.print("what the result says about itself, without a truth:")
+    for line in diagnosis_of(result).sentences():
+        console.print(f"  {line}", soft_wrap=True)
     files = ", ".join(sorted(path.name + ("/" if path.is_dir() else "") for path in folder.iterdir()))
     console.print(f"written to {folder}/: {files}", soft_wrap=True)
 
@@ -49,12 +53,6 @@ def _lines(result: xr.Dataset, provenance: dict[str, Any]) -> list[str]:
             f"reconstruction rmse: {np.nanmedian(residual):.4g} reflectance in the median pixel, "
             f"{np.nanquantile(residual, 0.95):.4g} at 95 %"
         )
-    if "nonlinearity_degree" in result:
-        shares = [
-            f"{name} {np.nanmean(result['nonlinearity_degree'].values[:, :, k]):.3f}"
-            for k, name in enumerate(result["stream"].values.astype(str))
-        ]
-        lines.append(f"mean nonlinearity degree: {', '.join(shares)}")
     if "stopped" in provenance:
         lines.append(f"training stopped: {provenance['stopped']}")
     seconds = {name.removesuffix("_s"): value for name, value in provenance.items() if name.endswith("_s")}

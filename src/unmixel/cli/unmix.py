@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,7 @@ from unmixel.cli.options import (
     Threads,
     limit_threads,
     parse_bands,
+    parse_n_endmembers,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def unmix(
     run = read_run_config(
         config,
         method=method,
-        n_endmembers=n_endmembers,
+        n_endmembers=parse_n_endmembers(n_endmembers),
         endmembers=endmembers,
         bundle=bundle,
         bands=bands,
@@ -82,14 +83,18 @@ def unmix(
 def _unmix_file(scene_path: Path, output: Path, run: RunConfig, *, overwrite: bool) -> None:
     from unmixel.cli.figures import figures_of
     from unmixel.cli.hyperparameters import checked_hyperparameters
+    from unmixel.cli.number import print_number
     from unmixel.cli.progress import ProgressReport
-    from unmixel.cli.provenance import add_provenance, command_line, input_record
+    from unmixel.cli.provenance import command_line, input_record
     from unmixel.cli.screen import screen
     from unmixel.cli.summary import print_summary
+    from unmixel.diagnostics import diagnose
+    from unmixel.extraction import estimate_n_endmembers
     from unmixel.io import open_scene
     from unmixel.io.result_folder import write_result_folder
     from unmixel.io.whole_folder import check_output
     from unmixel.registry import get_method
+    from unmixel.result import add_provenance
 
     leave_out = parse_bands(run.bands)
     check_output(output, overwrite=overwrite)
@@ -105,8 +110,13 @@ def _unmix_file(scene_path: Path, output: Path, run: RunConfig, *, overwrite: bo
         inputs["input"] = input_record(scene_path)
         read_s = round(time.perf_counter() - start, 3)
         report.say_scene(scene, scene_path)
+        if given is None and made.n_endmembers is None:
+            evidence = estimate_n_endmembers(scene, seed=made.seed)
+            print_number(evidence, report.console)
+            made = replace(made, n_endmembers=evidence.suggested)
+            inputs["number_of_endmembers"] = evidence.as_record()
         fitted = made.fit(scene, given, progress=report)
-        result = fitted.unmix(scene, progress=report)
+        result = diagnose(scene, fitted.unmix(scene, progress=report), fitted=fitted)
         result = add_provenance(result, command=command_line(), read_s=read_s, **inputs)
         report.say("writing maps and figures")
         figures = figures_of(scene, result)

@@ -1,6 +1,16 @@
 """From a scene to its endmembers and their bundles."""
 
-from unmixel.extraction.extracting import BUNDLES, EXTRACTORS, extract
-from unmixel.extraction.number import suggest_n_endmembers
+from unmixel.extraction.extracting import BUNDLES, EXTRACTORS, estimate_n_endmembers, extract
+from unmixel.extraction.number import number_evidence, suggest_n_endmembers
+from unmixel.extraction.number_evidence import NumberEvidence, NumberRow
 
-__all__ = ["BUNDLES", "EXTRACTORS", "extract", "suggest_n_endmembers"]
+__all__ = [
+    "BUNDLES",
+    "EXTRACTORS",
+    "NumberEvidence",
+    "NumberRow",
+    "estimate_n_endmembers",
+    "extract",
+    "number_evidence",
+    "suggest_n_endmembers",
+]

@@ -12,7 +12,8 @@ from unmixel.errors import ParameterError
 from unmixel.extraction.bundles import Extractor, angle_bundle, batch_bundle
 from unmixel.extraction.choosing import FEWEST_PIXELS, choose_by_evidence
 from unmixel.extraction.clusters import clusters
-from unmixel.extraction.number import suggest_n_endmembers
+from unmixel.extraction.number import number_evidence
+from unmixel.extraction.number_evidence import NumberEvidence
 from unmixel.extraction.vca import vca
 from unmixel.scene import check_scene, good_bands, valid_pixels
 from unmixel.spectra import make_bundle
@@ -57,8 +58,8 @@ def extract(
     scene : DataArray
         The scene (see `unmixel.scene`).
     n_endmembers : int, optional
-        Number of endmembers P, at least 2; see :func:`unmixel.extraction.suggest_n_endmembers` when
-        None.
+        Number of endmembers P, at least 2. When None, that of :func:`estimate_n_endmembers`, whose evidence is
+        kept as JSON in ``attrs["number_of_endmembers"]``.
     extractor : str
         ``"vca"``: the purest pixels by vertex component analysis.
         ``"clusters"``: the cluster centres that reconstruct the scene best.
@@ -111,7 +112,9 @@ def extract(
     pixels = np.ascontiguousarray(every_band[:, good])
     attributes = {}
     if n_endmembers is None:
-        n_endmembers = suggest_n_endmembers(pixels, seed=rng)
+        evidence = number_evidence(pixels, seed=rng.spawn(1)[0])
+        n_endmembers = evidence.suggested
+        attributes["number_of_endmembers"] = json.dumps(evidence.as_record())
     _check_number(pixels, n_endmembers)
 
     if extractor == "evidence" and (len(pixels) < FEWEST_PIXELS or n_endmembers > MOST_BY_EVIDENCE):
@@ -138,6 +141,35 @@ def extract(
         fwhm=scene["fwhm"].values if "fwhm" in scene.coords else None,
     )
     return found.assign_attrs(attributes)
+
+
+def estimate_n_endmembers(scene: xr.DataArray, *, seed: int = 0) -> NumberEvidence:
+    """Collect what speaks for each number of endmembers of a scene; `extract` with the same seed goes by it.
+
+    Parameters
+    ----------
+    scene : DataArray
+        The scene (see `unmixel.scene`).
+    seed : int
+        Seed of everything random.
+
+    Returns
+    -------
+    NumberEvidence
+        Its ``suggested`` is the number; see :func:`unmixel.extraction.number.number_evidence`.
+
+    Examples
+    --------
+    >>> from unmixel.scene import make_scene
+    >>> rng = np.random.default_rng(0)
+    >>> pixels = rng.dirichlet(np.ones(3), 1200) @ rng.random((3, 30))
+    >>> estimate_n_endmembers(make_scene(pixels.reshape(30, 40, 30))).suggested
+    3
+    """
+    check_scene(scene)
+    rng = np.random.default_rng(seed)
+    pixels = np.ascontiguousarray(_sampled_pixels(scene, rng)[:, good_bands(scene)])
+    return number_evidence(pixels, seed=rng.spawn(1)[0])
 
 
 def _members(

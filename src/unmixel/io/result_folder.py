@@ -5,6 +5,7 @@
 ``abundance.tif``           one band for each endmember, with ``abundance_sd.tif`` where the method knows it
 ``reconstruction_rmse.tif`` one band
 ``nonlinearity.tif``        one band for each stream of the network
+``outside_reach.tif``       1 where the endmembers don't explain a pixel, 0 elsewhere
 ``endmembers.csv``          mean, sd and quantiles over the scene: a row for each band of the scene
 ``endmembers.sli``          the same over the bands that were used: an ENVI library with its ``.hdr``
 ``model/``                  the fitted model, for `unmixel apply`
@@ -37,6 +38,7 @@ MAPS = {
     "abundance_sd": ("abundance_sd.tif", "standard deviation of the abundance"),
     "reconstruction_rmse": ("reconstruction_rmse.tif", "root mean square of the residual over the bands"),
     "nonlinearity_degree": ("nonlinearity.tif", "nonlinear share of the mixing and of the abundances"),
+    "outside_reach": ("outside_reach.tif", "1 where the endmembers don't explain the pixel"),
 }
 
 
@@ -100,11 +102,12 @@ def write_result_folder(
 
 def _write_maps(result: xr.Dataset, folder: Path) -> None:
     provenance = provenance_of(result)
+    valid = result["abundance"].notnull().all("endmember")
     for name, (file_name, meaning) in MAPS.items():
         if name not in result:
             continue
         variable = result[name]
-        maps = np.asarray(variable.values, dtype=np.float32)
+        maps = np.asarray(variable.where(valid).values, dtype=np.float32)
         by = variable.dims[2] if variable.ndim == 3 else None
         write_cog(
             maps if by else maps[:, :, None],

@@ -104,8 +104,8 @@ class Method(abc.ABC):
     Parameters
     ----------
     n_endmembers : int, optional
-        Number of endmembers P, at least 2. Suggested by `unmixel.extraction.suggest_n_endmembers` when neither it nor a
-        bundle is given.
+        Number of endmembers P, at least 2. Estimated by `unmixel.extraction.estimate_n_endmembers` when neither it nor
+        a bundle is given.
     extraction : str
         How endmembers are found when no bundle is given: a name from `unmixel.extraction`.
     seed : int
@@ -185,7 +185,9 @@ class Method(abc.ABC):
             progress or (lambda stage, numbers: None),
             None if checkpoint is None else Path(checkpoint),
         )
+        number = bundle.attrs.get("number_of_endmembers") if extracted else None
         fitted.record = {
+            **({} if number is None else {"number_of_endmembers": json.loads(number)}),
             "endmembers": f"extracted from the scene by {self.extraction}" if extracted else "given",
             "extraction_s": round(extraction_s, 3),
             "fit_s": round(time.perf_counter() - start - extraction_s, 3),

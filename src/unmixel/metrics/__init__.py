@@ -1,15 +1,22 @@
 """How far an estimate is from the truth, and whether its uncertainty means what it says, on plain arrays."""
 
 from unmixel.metrics.abundances import abundance_rmse, to_max_normalised_convention
+from unmixel.metrics.alike_spectra import Likeness, likeness
 from unmixel.metrics.beta_marginals import beta_marginals
 from unmixel.metrics.calibration import calibration_ranks, central_coverage, probability_integral_transform
 from unmixel.metrics.coverage import coverage_by_tercile, interval_coverage
 from unmixel.metrics.crps import abundance_crps
 from unmixel.metrics.matching import match_endmembers
+from unmixel.metrics.negative_abundances import negative_abundances
+from unmixel.metrics.reach import Reach, noise_limit, usual_reach
 from unmixel.metrics.reconstruction import reconstruction_rmse
+from unmixel.metrics.spatial_structure import MoransI, morans_i
 from unmixel.metrics.spectral_angle import pairwise_spectral_angle, spectral_angle
 
 __all__ = [
+    "Likeness",
+    "MoransI",
+    "Reach",
     "abundance_crps",
     "abundance_rmse",
     "beta_marginals",
@@ -17,10 +24,15 @@ __all__ = [
     "central_coverage",
     "coverage_by_tercile",
     "interval_coverage",
+    "likeness",
     "match_endmembers",
+    "morans_i",
+    "negative_abundances",
+    "noise_limit",
     "pairwise_spectral_angle",
     "probability_integral_transform",
     "reconstruction_rmse",
     "spectral_angle",
     "to_max_normalised_convention",
+    "usual_reach",
 ]
