@@ -10,6 +10,9 @@ from scipy.special import betaincinv, ndtri
 from unmixel.errors import ParameterError
 from unmixel.metrics import beta_marginals
 
+RESOLUTION = 0.01
+"""Abundances nearer to 0 or 1 than this are not told from 0 or 1."""
+
 
 def abundance_interval(result: xr.Dataset, level: float = 0.9) -> xr.Dataset:
     r"""Return the equal-tailed interval of every abundance of a result.
@@ -17,7 +20,8 @@ def abundance_interval(result: xr.Dataset, level: float = 0.9) -> xr.Dataset:
     .. math:: F^{-1}_k\big(\tfrac{1-p}{2}\big) \le a_k \le F^{-1}_k\big(\tfrac{1+p}{2}\big), \qquad
               F_k \text{ of } \mathrm{Beta}\Big(c_k, \sum_{j \ne k} c_j\Big)
 
-    with c the result's ``concentration``: the Beta distribution is the marginal of that Dirichlet.
+    with c the result's ``concentration``: the Beta distribution is the marginal of that Dirichlet. A Dirichlet has no
+    probability at 0 or 1 itself, where many true abundances are, so an end within 0.01 of 0 or 1 is 0 or 1.
 
     Parameters
     ----------
@@ -54,6 +58,7 @@ def abundance_interval(result: xr.Dataset, level: float = 0.9) -> xr.Dataset:
     concentration = result["concentration"]
     first, second = beta_marginals(np.asarray(concentration.values))
     lower, upper = betaincinv(first, second, tail), betaincinv(first, second, 1 - tail)
+    lower, upper = np.where(lower < RESOLUTION, 0, lower), np.where(upper > 1 - RESOLUTION, 1, upper)
     return _as_dataset(concentration, lower, upper, level)
 
 

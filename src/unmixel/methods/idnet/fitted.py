@@ -15,8 +15,10 @@ from torch import Tensor
 
 from unmixel.errors import ParameterError
 from unmixel.methods._protocol import BLOCK, QUANTILES, Fitted, filled_blocks
+from unmixel.methods.idnet.inference import concentration_of
+from unmixel.methods.idnet.mixing_domain import to_domain, to_reflectance
 from unmixel.methods.idnet.model import IDNetModel, Shape
-from unmixel.methods.idnet.pairs import mixed_pairs
+from unmixel.methods.idnet.pairs import label_abundances, mixed_pairs
 from unmixel.result import make_result
 from unmixel.scene import make_scene, pixels_of, to_map, valid_pixels
 from unmixel.train.seeding import seeded, threads
@@ -89,30 +91,36 @@ class FittedIDNet(Fitted):
     def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
         p, q = self.model.p, self.model.q
         with threads(self.method.threads):
-            y = torch.from_numpy(pixels).to(self.device)
+            y = self._mixing(pixels)
             look = q.look(y)
             posterior = q.latents_from(look)
             latent_mean, latent_sd = posterior.mean, posterior.stddev
-            latents = latent_mean + latent_sd * self.nodes.unsqueeze(1)
-            given_latents = q.abundances_from(*p.decoder.normal_equations(latents, look.linear), look.seen)
-            mean = given_latents.mean.mean(0)
-            variance = given_latents.variance.mean(0) + given_latents.mean.var(0, correction=0)
+            linear = q.linear_stream(*p.decoder.normal_equations(latent_mean, look.linear), look)
+            marginals = q.marginals_around(linear, look)
+            mean, variance = marginals.mean, marginals.variance
 
             mixing = p.mix_at(latent_mean, mean)
-            residual = torch.relu(mixing.output) - y
-            abundance_streams = q.streams_from(*p.decoder.normal_equations(latent_mean, look.linear), look.seen)
+            misfit = self._reflectance(torch.relu(mixing.output)) - pixels
             found = {
                 "abundance": mean,
-                "abundance_sd": variance.clamp_min(0).sqrt(),
+                "abundance_sd": variance.sqrt(),
                 "concentration": concentration_of(mean, variance),
                 "latent_mean": latent_mean,
                 "latent_sd": latent_sd,
-                "reconstruction_rmse": residual.square().mean(-1).sqrt(),
                 "nonlinearity_degree": torch.stack(
-                    [mixing.nonlinearity_degree, abundance_streams.nonlinearity_degree], dim=-1
+                    [mixing.nonlinearity_degree, q.streams_around(linear, look.seen).nonlinearity_degree], dim=-1
                 ),
             }
-            return {name: tensor.cpu().numpy() for name, tensor in found.items()}
+            maps = {name: tensor.cpu().numpy() for name, tensor in found.items()}
+            return {**maps, "reconstruction_rmse": np.sqrt((misfit**2).mean(axis=-1))}
+
+    def _mixing(self, pixels: Float[np.ndarray, "pixel band"]) -> Tensor:
+        """Return, on the device, what mixes linearly in the pixels."""
+        return torch.from_numpy(to_domain(pixels, albedo=self.model.shape.albedo)).to(self.device)
+
+    def _reflectance(self, mixed: Tensor) -> np.ndarray:
+        """Return the reflectance of what mixes linearly."""
+        return to_reflectance(mixed.cpu().numpy(), albedo=self.model.shape.albedo)
 
     @torch.inference_mode()
     def _endmembers_of(
@@ -122,16 +130,17 @@ class FittedIDNet(Fitted):
         mean, sd = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32)
         with threads(self.method.threads):
             for first, n, block in filled_blocks(pixels):
-                posterior = self.model.q.latents(torch.from_numpy(block).to(self.device))
+                posterior = self.model.q.latents(self._mixing(block))
                 decoded = self.model.p.decoder(posterior.mean + posterior.stddev * self.nodes.unsqueeze(1))[:, :n]
-                variance = decoded.var(0, correction=0) + self.model.p.endmember_sd.square().unsqueeze(-1)
-                mean[first : first + n] = decoded.mean(0).cpu().numpy()
-                sd[first : first + n] = variance.sqrt().cpu().numpy()
+                left_over = self.model.p.endmember_sd.unsqueeze(-1).expand(decoded.shape[2:])
+                spectra = self._reflectance(torch.cat([decoded + left_over, decoded - left_over]))
+                mean[first : first + n] = spectra.mean(axis=0)
+                sd[first : first + n] = spectra.std(axis=0)
         return mean, sd
 
     @torch.inference_mode()
     def sample(self, scene: xr.DataArray, n_draws: int, *, seed: int = 0) -> xr.Dataset:
-        """Draw from the posterior of every pixel: latents first, then the abundances given them.
+        """Draw latents and abundances from the posterior of every pixel, the abundances given the mean latents.
 
         Parameters
         ----------
@@ -149,17 +158,16 @@ class FittedIDNet(Fitted):
             raise ParameterError(f"n_draws = {n_draws}", "at least 1")
         scene = self.on_my_bands(scene)
         valid = valid_pixels(scene)
-        y = torch.from_numpy(pixels_of(scene)).to(self.device)
+        y = self._mixing(pixels_of(scene))
         maps: dict[str, list[np.ndarray]] = {"abundance": [], "latents": []}
         with seeded(seed, self.device), threads(self.method.threads):
             look = self.model.q.look(y)
-            posterior = self.model.q.latents_from(look)
+            of_latents = self.model.q.latents_from(look)
+            equations = self.model.p.decoder.normal_equations(of_latents.mean, look.linear)
+            of_abundances = self.model.q.abundances_from(*equations, look)
             for _ in range(n_draws):
-                latents = posterior.sample()
-                equations = self.model.p.decoder.normal_equations(latents, look.linear)
-                abundances = self.model.q.abundances_from(*equations, look.seen).sample()
-                maps["abundance"].append(to_map(abundances.cpu().numpy(), valid))
-                maps["latents"].append(to_map(latents.cpu().numpy(), valid))
+                maps["abundance"].append(to_map(of_abundances.sample().cpu().numpy(), valid))
+                maps["latents"].append(to_map(of_latents.sample().cpu().numpy(), valid))
         coords = {name: scene.coords[name] for name in ("y", "x", "spatial_ref") if name in scene.coords}
         return xr.Dataset(
             {
@@ -206,8 +214,10 @@ class FittedIDNet(Fitted):
         with seeded(other_than_training, self.device), threads(self.method.threads):
             for first in range(0, n_pixels, BLOCK):
                 block = slice(first, min(first + BLOCK, n_pixels))
-                drawn = mixed_pairs(self.model.p, block.stop - first, len(self.endmember))
-                values[block, good] = drawn.pixels.cpu().numpy()
+                drawn = mixed_pairs(
+                    self.model.p, label_abundances(block.stop - first, len(self.endmember), self.device)
+                )
+                values[block, good] = self._reflectance(drawn.pixels)
                 abundances[block] = drawn.abundances.cpu().numpy()
         scene = make_scene(values, **bands, reading=(f"drawn from a fitted {self.method.name} with seed {seed}",))
         truth = make_result(
@@ -222,10 +232,10 @@ class FittedIDNet(Fitted):
     @torch.inference_mode()
     def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
         with threads(self.method.threads):
-            y = torch.from_numpy(pixels).to(self.device)
-            spectra = self.model.p.decoder(self.model.q.latents(y).mean)
-            weights = self.model.q.abundances(spectra, y).mean
-        mean, sd, quantiles = weighted_statistics(spectra.cpu().numpy(), weights.cpu().numpy(), QUANTILES)
+            y = self._mixing(pixels)
+            decoded = self.model.p.decoder(self.model.q.latents(y).mean)
+            weights = self.model.q.abundances(decoded, y).mean
+        mean, sd, quantiles = weighted_statistics(self._reflectance(decoded), weights.cpu().numpy(), QUANTILES)
         return {"endmember_spectrum": mean, "endmember_spectrum_sd": sd, "endmember_quantile": quantiles}
 
     def _state(self) -> dict[str, np.ndarray]:
@@ -286,21 +296,3 @@ def weighted_statistics(
     rank = np.stack([(below < level - 1e-6).sum(axis=0) for level in levels]).clip(max=len(spectra) - 1)
     quantiles = np.take_along_axis(np.take_along_axis(spectra, order, axis=0), rank, axis=0)
     return mean, sd, quantiles
-
-
-def concentration_of(
-    mean: Float[Tensor, "pixel endmember"], variance: Float[Tensor, "pixel endmember"]
-) -> Float[Tensor, "pixel endmember"]:
-    r"""Return the Dirichlet with these means and this total variance.
-
-    .. math:: c = m \left( \frac{\sum_k m_k (1 - m_k)}{\sum_k v_k} - 1 \right)
-
-    Examples
-    --------
-    >>> dirichlet = torch.distributions.Dirichlet(torch.tensor([[2.0, 3.0, 5.0]]))
-    >>> concentration_of(dirichlet.mean, dirichlet.variance)
-    tensor([[2., 3., 5.]])
-    """
-    spread = (mean * (1 - mean)).sum(-1, keepdim=True)
-    precision = spread / variance.sum(-1, keepdim=True).clamp_min(1e-12) - 1
-    return mean * precision.clamp_min(1e-3)

@@ -9,7 +9,7 @@ r"""The generative model p: how ID-Net says a pixel comes about.
 
 The decoders :math:`\mu_k` come in two kinds: networks that end in a sigmoid, as published, and decoders around the
 mean of each endmember's bundle, :math:`\mu_k(z) = \bar m_k + W_k^\top z`. With the second kind the first latent is
-brightness, and it may be correlated between endmembers, because one illumination shines on the whole pixel.
+brightness, and latents are correlated as the data say: one illumination shines on the whole pixel.
 
 References
 ----------
@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.distributions import Dirichlet, MultivariateNormal
 
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
+from unmixel.methods.idnet.mixing_law import MixingLaw
 from unmixel.nn.dense import Dense, EndmemberwiseDense
 from unmixel.nn.isotropic_normal import IsotropicNormal
 from unmixel.nn.two_stream import TwoStream
@@ -86,8 +87,8 @@ class Generative(nn.Module):
         P, H and L.
     mixing_gain : float
         g_y.
-    shared_brightness : float
-        Correlation of the first latents of different endmembers, 0 (independent, as published) to below 1.
+    law : MixingLaw
+        How labels mix.
     """
 
     ones: Tensor
@@ -101,20 +102,18 @@ class Generative(nn.Module):
         n_latents: int,
         n_bands: int,
         mixing_gain: float,
-        shared_brightness: float,
+        law: MixingLaw,
     ) -> None:
         super().__init__()
         self.decoder = decoder
         self.mixing_gain = mixing_gain
+        self.law = law
         n_inputs = n_endmembers * (n_bands + 1)
         self.mixing = Dense([n_inputs, n_endmembers * n_bands, n_bands, n_bands, n_bands])
         self.log_noise_sd = nn.Parameter(torch.zeros(()))
         self.log_endmember_sd = nn.Parameter(torch.zeros(n_endmembers))
         self.register_buffer("ones", torch.ones(n_endmembers), persistent=False)
-        covariance = torch.eye(n_endmembers * n_latents)
-        between = covariance.view(n_endmembers, n_latents, n_endmembers, n_latents)[:, 0, :, 0]
-        between += shared_brightness * (1 - torch.eye(n_endmembers))
-        self.register_buffer("latent_scale", torch.linalg.cholesky(covariance), persistent=False)
+        self.register_buffer("latent_scale", torch.eye(n_endmembers * n_latents))
 
     @property
     def noise_sd(self) -> Float[Tensor, ""]:

@@ -6,10 +6,16 @@ r"""The inference model q: what ID-Net believes of a pixel once it has seen it.
     q(m_k \mid z_k) &= p(m_k \mid z_k) \\
     q(a \mid M, y) &= \mathrm{Dirichlet}(\epsilon + K \max(0, l(M, y) + g_a f_a(y)))
 
-with l the unrolled non-negative least squares of `unmixel.nn.unrolled_ista`. As published, networks that see the bands
-give the latents, and :math:`K = 10 + 100 e^\kappa`. By default :math:`K = e^{\kappa(y)}`: a network says how sure each
-pixel makes. The networks then see whitened principal components and what `unmixel.methods.idnet.regression` finds, and
-their output is added to its means and log-variances of the latents.
+with K = 10 + 100 e^κ as published. As published, l is the unrolled non-negative least squares of `unmixel.nn.unrolled_ista`, and networks that
+see the bands give the latents. By default l is unrolled Gauss-Newton steps on the simplex
+(`unmixel.nn.simplex_newton`), which start at the abundances that `unmixel.methods.idnet.regression` finds. The networks then
+see whitened principal components and what the regression finds, and their output is added to its means and
+log-variances of the latents. Each abundance is as sure as the regression's variance :math:`v_k` of η_k and a network say,
+
+.. math:: a_k \mid M, y \sim \mathrm{Beta}(K_k m_k, K_k (1 - m_k)), \quad
+          K_k = e^{\kappa_k(y)} / (m_k (1 - m_k) v_k), \quad m \propto \epsilon + \max(0, l + g_a f_a)
+
+and the Dirichlet is the one with these means and the sum of these variances.
 """
 
 from __future__ import annotations
@@ -21,16 +27,18 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributions import Dirichlet, Independent, Normal
+from torch.distributions import Beta, Dirichlet, Independent, Normal
 
 from unmixel.methods.idnet.regression import Regression
 from unmixel.nn.dense import Dense, EndmemberwiseDense
 from unmixel.nn.isotropic_normal import IsotropicNormal
+from unmixel.nn.simplex_newton import newton_on_simplex
 from unmixel.nn.two_stream import TwoStream
 from unmixel.nn.unrolled_ista import UnrolledISTA, normal_equations
 
 PRECISION_WIDTH = 32
-START_LOG_PRECISION, LOG_PRECISION_RANGE = 4.7, (0.0, 9.0)
+N_NEWTON = 2
+LOG_PRECISION_RANGE = (0.0, 12.0)
 EPSILON = 1e-3
 """ε, the least concentration: small against K, large enough for finite log-densities."""
 LOG_VARIANCE_RANGE = (-12.0, 6.0)
@@ -71,12 +79,21 @@ class Look(NamedTuple):
         The pixels without the bilinear light that the regression found in them; as published, the pixels.
     latent_mean, latent_variance : tensor, shape (pixel, endmember, latent), optional
         What the regression found of the latents.
+    abundances : tensor, shape (pixel, endmember), optional
+        What it found of the abundances.
+    logit_variance : tensor, shape (pixel, endmember), optional
+        v, marginal variances of their log-ratios.
+    noise_variance : tensor, shape (pixel,), optional
+        s² of its model.
     """
 
     seen: Tensor
     linear: Tensor
     latent_mean: Tensor | None = None
     latent_variance: Tensor | None = None
+    abundances: Tensor | None = None
+    logit_variance: Tensor | None = None
+    noise_variance: Tensor | None = None
 
 
 class Inference(nn.Module):
@@ -135,7 +152,7 @@ class Inference(nn.Module):
         if regression is None:
             self.log_precision = nn.Parameter(torch.zeros(()))
         else:
-            self.log_precision = Dense([n_seen, PRECISION_WIDTH, PRECISION_WIDTH, 1])
+            self.log_precision = Dense([n_seen, PRECISION_WIDTH, PRECISION_WIDTH, n_endmembers])
 
     def look(self, pixels: Float[Tensor, "*batch band"]) -> Look:
         """Return what the networks see of pixels: nothing in it depends on what is trained."""
@@ -146,7 +163,15 @@ class Inference(nn.Module):
         latents = found.mean.clamp(-FARTHEST, FARTHEST).flatten(-2)
         sure = 0.5 * found.logit_variance.log()
         seen = torch.cat([features, found.abundances, sure, found.bilinear_share, latents], dim=-1)
-        return Look(seen, pixels - found.bilinear, found.mean, found.variance)
+        return Look(
+            seen,
+            pixels - found.bilinear,
+            found.mean,
+            found.variance,
+            found.abundances,
+            found.logit_variance,
+            found.noise_variance,
+        )
 
     def latents(self, pixels: Float[Tensor, "*batch band"]) -> Independent:
         """q(Z | y), a normal with event shape (endmember, latent)."""
@@ -154,7 +179,7 @@ class Inference(nn.Module):
 
     def latents_from(self, look: Look) -> Independent:
         """Return the same, given a look at the pixels."""
-        seen, _, regressed_mean, regressed_variance = look
+        seen, _, regressed_mean, regressed_variance, *_ = look
         inputs = seen.unsqueeze(-2).expand(*seen.shape[:-1], self.n_endmembers, seen.shape[-1])
         trunk = torch.relu(self.latent_trunk(inputs))
         mean, log_variance = self.latent_mean(trunk), self.latent_log_variance(trunk)
@@ -169,16 +194,29 @@ class Inference(nn.Module):
     ) -> TwoStream:
         """Return l(M, y) and g_a f_a(y); their sum, made non-negative, is proportional to the abundances."""
         look = self.look(pixels)
-        return self.streams_from(*normal_equations(endmembers, look.linear), look.seen)
+        return self.streams_from(*normal_equations(endmembers, look.linear), look)
 
     def streams_from(
         self,
         gram: Float[Tensor, "*batch endmember endmember"],
         projected: Float[Tensor, "*batch endmember"],
-        seen: Float[Tensor, "*#batch seen"],
+        look: Look,
     ) -> TwoStream:
-        """Return the same, given M Mᵀ, M y (y without its bilinear light) and what the networks see of y."""
-        linear = self.linear.solve(gram, projected)
+        """Return the same, given M Mᵀ, M y (y without its bilinear light) and a look at the pixels."""
+        return self.streams_around(self.linear_stream(gram, projected, look), look.seen)
+
+    def linear_stream(
+        self, gram: Float[Tensor, "*batch endmember endmember"], projected: Float[Tensor, "*batch endmember"], look: Look
+    ) -> Float[Tensor, "*batch endmember"]:
+        """Return l(M, y)."""
+        if look.abundances is None or look.noise_variance is None:
+            return self.linear.solve(gram, projected)
+        return newton_on_simplex(gram, projected, look.abundances, look.noise_variance, N_NEWTON)
+
+    def streams_around(
+        self, linear: Float[Tensor, "*batch endmember"], seen: Float[Tensor, "*#batch seen"]
+    ) -> TwoStream:
+        """Return both streams, given l(M, y) and what the networks see of y."""
         nonlinear = self.abundance_gain * self.nonlinear(seen)
         return TwoStream(linear, nonlinear.expand_as(linear))
 
@@ -187,20 +225,51 @@ class Inference(nn.Module):
     ) -> Dirichlet:
         """q(a | M, y)."""
         look = self.look(pixels)
-        return self.abundances_from(*normal_equations(endmembers, look.linear), look.seen)
+        return self.abundances_from(*normal_equations(endmembers, look.linear), look)
 
     def abundances_from(
         self,
         gram: Float[Tensor, "*batch endmember endmember"],
         projected: Float[Tensor, "*batch endmember"],
-        seen: Float[Tensor, "*#batch seen"],
+        look: Look,
     ) -> Dirichlet:
         """Return the same, given what `streams_from` is given."""
-        output = torch.relu(self.streams_from(gram, projected, seen).output)
-        return Dirichlet(EPSILON + self.precision(seen) * output, validate_args=False)
+        return self.abundances_around(self.linear_stream(gram, projected, look), look)
 
-    def precision(self, seen: Float[Tensor, "*batch seen"]) -> Tensor:
-        """K, one for all pixels as published, and one for each by default."""
+    def abundances_around(self, linear: Float[Tensor, "*batch endmember"], look: Look) -> Dirichlet:
+        """Return the same, given l(M, y) and a look at the pixels."""
         if isinstance(self.log_precision, Dense):
-            return (START_LOG_PRECISION + self.log_precision(seen)).clamp(*LOG_PRECISION_RANGE).exp()
-        return 10 + 100 * self.log_precision.exp()
+            marginals = self.marginals_around(linear, look)
+            return Dirichlet(concentration_of(marginals.mean, marginals.variance), validate_args=False)
+        output = torch.relu(self.streams_around(linear, look.seen).output)
+        return Dirichlet(EPSILON + (10 + 100 * self.log_precision.exp()) * output, validate_args=False)
+
+    def marginals_around(self, linear: Float[Tensor, "*batch endmember"], look: Look) -> Beta:
+        """Return each abundance's own distribution: of its own precision by default, the Dirichlet's as published."""
+        if not isinstance(self.log_precision, Dense):
+            concentration: Tensor = self.abundances_around(linear, look).concentration
+            return Beta(concentration, concentration.sum(-1, keepdim=True) - concentration, validate_args=False)
+        assert look.logit_variance is not None
+        output = EPSILON + torch.relu(self.streams_around(linear, look.seen).output)
+        mean = output / output.sum(-1, keepdim=True)
+        curvature = (mean * (1 - mean) * look.logit_variance).log()
+        precision = (self.log_precision(look.seen) - curvature).clamp(*LOG_PRECISION_RANGE).exp()
+        return Beta(precision * mean, precision * (1 - mean), validate_args=False)
+
+
+def concentration_of(
+    mean: Float[Tensor, "*batch endmember"], variance: Float[Tensor, "*batch endmember"]
+) -> Float[Tensor, "*batch endmember"]:
+    r"""Return the Dirichlet with these means and this total variance.
+
+    .. math:: c = m \left( \frac{\sum_k m_k (1 - m_k)}{\sum_k v_k} - 1 \right)
+
+    Examples
+    --------
+    >>> dirichlet = Dirichlet(torch.tensor([[2.0, 3.0, 5.0]]))
+    >>> concentration_of(dirichlet.mean, dirichlet.variance)
+    tensor([[2., 3., 5.]])
+    """
+    spread = (mean * (1 - mean)).sum(-1, keepdim=True)
+    precision = spread / variance.sum(-1, keepdim=True).clamp_min(1e-12) - 1
+    return mean * precision.clamp_min(1e-3)

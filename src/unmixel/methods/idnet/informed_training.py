@@ -7,24 +7,29 @@ are trained, and what q, as it is when the epoch begins, believes of the scene.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.distributions import Beta
 
 from unmixel.methods.idnet import objective
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
 from unmixel.methods.idnet.inference import Look
 from unmixel.methods.idnet.model import IDNetModel
 from unmixel.methods.idnet.objective import Terms, Weights
-from unmixel.methods.idnet.pairs import mixed_pairs
-from unmixel.nn.unrolled_ista import normal_equations
+from unmixel.methods.idnet.pairs import inside, label_abundances, mixed_pairs
 from unmixel.train.seeding import seeded
 
 N_WATCHED = 1024
 """Labels, the same all along, whose score says when to stop."""
+SURPRISES, WIDER = 0.05, 10.0
+"""Share of labels from a wider distribution, and how many times less precise it is."""
+SMALL, ABSENT = 0.05, 0.15
+"""A believed abundance below the first is none in this share of the labels."""
 CHUNK = 2048
 """Pixels looked at at a time."""
 
@@ -34,12 +39,10 @@ class Labels(NamedTuple):
 
     Attributes
     ----------
-    seen, linear, latent_mean, latent_variance
+    seen, linear, latent_mean, latent_variance, found, logit_variance, noise_variance
         The look at them, see `Look`.
-    gram : tensor, shape (pair, endmember, endmember)
-        M Mᵀ.
-    projected : tensor, shape (pair, endmember)
-        M y, y without the bilinear light that the regression found.
+    linear_stream : tensor, shape (pair, endmember)
+        l(M, y), M = μ(E[Z | y]) as when a scene is unmixed.
     abundances : tensor, shape (pair, endmember)
         The label.
     latents : tensor, shape (pair, endmember, latent)
@@ -50,15 +53,17 @@ class Labels(NamedTuple):
     linear: Tensor
     latent_mean: Tensor
     latent_variance: Tensor
-    gram: Tensor
-    projected: Tensor
+    found: Tensor
+    logit_variance: Tensor
+    noise_variance: Tensor
+    linear_stream: Tensor
     abundances: Tensor
     latents: Tensor
 
     @property
     def look(self) -> Look:
         """What q sees."""
-        return Look(*self[:4])
+        return Look(*self[:7])
 
 
 class Beliefs(NamedTuple):
@@ -115,7 +120,7 @@ class InformedTraining:
         looks = [model.q.look(chunk) for chunk in pixels.split(CHUNK)]
         self.scene = [torch.cat(parts) for parts in zip(*looks, strict=True)]
         with seeded(seed, pixels.device):
-            self.watched = self.labels(N_WATCHED)
+            self.watched = self.labels(self.anywhere(N_WATCHED))
         self.batches: Iterator[tuple[Beliefs, Labels]] = iter(())
 
     def step(self) -> tuple[Tensor, dict[str, float]]:
@@ -135,12 +140,17 @@ class InformedTraining:
         return -float((terms["abundances"] + terms["latents"]).mean())
 
     def epoch(self) -> Iterator[tuple[Beliefs, Labels]]:
-        """Return the batches of an epoch."""
+        """Return the batches of an epoch: every second label is mixed as q believes the scene is."""
         n = self.batch_size * self.steps_per_epoch
-        beliefs, labels = self.beliefs(n), self.labels(n)
+        beliefs = self.beliefs(n)
+        labels = self.labels(torch.cat([self.anywhere(n - n // 2), as_believed(beliefs.abundances[: n // 2])]))
         of_scene = zip(*(part.split(self.batch_size) for part in beliefs), strict=True)
         of_labels = zip(*(part.split(self.batch_size) for part in labels), strict=True)
         return zip(itertools.starmap(Beliefs, of_scene), itertools.starmap(Labels, of_labels), strict=True)
+
+    def anywhere(self, n_pairs: int) -> Tensor:
+        """Draw abundances from all over the simplex."""
+        return label_abundances(n_pairs, len(self.model.p.ones), self.pixels.device)
 
     @torch.no_grad()
     def beliefs(self, n_pixels: int) -> Beliefs:
@@ -153,21 +163,21 @@ class InformedTraining:
         for chunk in chosen.split(CHUNK):
             look = Look(*(part[chunk] for part in self.scene))
             latents = q.latents_from(look).mean
-            dirichlet = q.abundances_from(*p.decoder.normal_equations(latents, look.linear), look.seen)
+            dirichlet = q.abundances_from(*p.decoder.normal_equations(latents, look.linear), look)
             chunks.append((latents, dirichlet.mean))
         return Beliefs(pixels, *(torch.cat(parts) for parts in zip(*chunks, strict=True)))
 
     @torch.no_grad()
-    def labels(self, n_pairs: int) -> Labels:
-        """Make labels, and look at them."""
+    def labels(self, abundances: Float[Tensor, "pair endmember"]) -> Labels:
+        """Make labels with these abundances, and look at them."""
         p, q = self.model.p, self.model.q
         chunks = []
-        for first in range(0, n_pairs, CHUNK):
-            pairs = mixed_pairs(p, min(CHUNK, n_pairs - first), len(p.ones))
+        for chunk in abundances.split(CHUNK):
+            pairs = mixed_pairs(p, chunk)
             look = q.look(pairs.pixels)
-            equations = normal_equations(pairs.endmembers, look.linear)
-            chunks.append((*look, *equations, pairs.abundances, pairs.latents))
-        mixed_up = torch.randperm(n_pairs, device=self.pixels.device)
+            equations = p.decoder.normal_equations(q.latents_from(look).mean, look.linear)
+            chunks.append((*look, q.linear_stream(*equations, look), pairs.abundances, pairs.latents))
+        mixed_up = torch.randperm(len(abundances), device=self.pixels.device)
         return Labels(*(torch.cat(parts)[mixed_up] for parts in zip(*chunks, strict=True)))
 
     def terms(self, beliefs: Beliefs, labels: Labels) -> Terms:
@@ -183,8 +193,26 @@ class InformedTraining:
     def taught(self, labels: Labels) -> Terms:
         """Return S_a and S_z of labels: what they teach q."""
         q = self.model.q
-        dirichlet = q.abundances_from(labels.gram, labels.projected, labels.seen)
+        marginals = q.marginals_around(labels.linear_stream, labels.look)
         return {
-            "abundances": dirichlet.log_prob(labels.abundances),
+            "abundances": log_score(marginals, labels.abundances).sum(-1),
             "latents": q.latents_from(labels.look).log_prob(labels.latents),
         }
+
+
+def as_believed(abundances: Float[Tensor, "pair endmember"]) -> Float[Tensor, "pair endmember"]:
+    """Return labels like believed abundances, of which a small one may as well be none."""
+    absent = (abundances < SMALL) & (torch.rand_like(abundances) < ABSENT)
+    kept = abundances.masked_fill(absent, 0)
+    return inside(kept / kept.sum(-1, keepdim=True))
+
+
+def log_score(marginals: Beta, abundances: Float[Tensor, "pair endmember"]) -> Float[Tensor, "pair endmember"]:
+    """Return the log density of labels, some of which are granted to come from a wider distribution.
+
+    A few labels that q gets wrong would make it less sure of all others otherwise.
+    """
+    shapes = (marginals.concentration1, marginals.concentration0)
+    wider = Beta(*(shape / WIDER for shape in shapes), validate_args=False)
+    usual = math.log(1 - SURPRISES) + marginals.log_prob(abundances)
+    return torch.logaddexp(usual, math.log(SURPRISES) + wider.log_prob(abundances))

@@ -17,11 +17,14 @@ from jaxtyping import Float
 from unmixel.errors import ParameterError
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
 from unmixel.methods.idnet.fitted import FittedIDNet, device_of
+from unmixel.methods.idnet.hypotheses import Hypothesis, choose
 from unmixel.methods.idnet.informed_training import InformedTraining
+from unmixel.methods.idnet.mixing_domain import to_domain
+from unmixel.methods.idnet.mixing_law import MIXING_LAWS
 from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.methods.idnet.objective import Weights
 from unmixel.methods.idnet.published_training import PublishedTraining
-from unmixel.methods.idnet.start import LARGEST_SAMPLE, start_from
+from unmixel.methods.idnet.start import LARGEST_SAMPLE, observe, start_from
 from unmixel.train.loop import History, Schedule, train
 from unmixel.train.seeding import seeded, threads
 
@@ -75,8 +78,6 @@ class IDNet(Method):
         Unrolled steps of the abundances' linear stream.
     mixing_gain, abundance_gain : float
         g_y and g_a, gains of the nonlinear streams.
-    shared_brightness : float
-        Correlation, between endmembers, of their brightness latents: 0 to below 1.
     published : bool
         Published networks, labels and objective in place of the default's.
     labelled_weight : float
@@ -113,11 +114,10 @@ class IDNet(Method):
     )
     fitted_type: ClassVar[type[Fitted]] = FittedIDNet
 
-    n_latents: int = 3
+    n_latents: int = 4
     n_ista: int = 10
     mixing_gain: float = 0.1
     abundance_gain: float = 0.1
-    shared_brightness: float = 0.9
     published: bool = False
     labelled_weight: float = 0.0
     supervision: float = 0.0
@@ -144,8 +144,6 @@ class IDNet(Method):
         for name in NOT_NEGATIVE:
             if not 0 <= getattr(self, name) < inf:
                 raise ParameterError(f"{name} = {getattr(self, name)}", "a number from 0")
-        if not 0 <= self.shared_brightness < 1:
-            raise ParameterError(f"shared_brightness = {self.shared_brightness}", "0 to below 1")
         if self.steps_per_epoch is not None and self.steps_per_epoch < 1:
             raise ParameterError(f"steps_per_epoch = {self.steps_per_epoch}", "at least 1, or None")
         if self.n_nodes & (self.n_nodes - 1):
@@ -230,7 +228,16 @@ class IDNet(Method):
         rng = np.random.default_rng(self.seed)
         chosen = rng.permutation(len(pixels))[:LARGEST_SAMPLE]
         sample = pixels[chosen]
-        start = start_from(sample, endmembers.spectra, self.n_latents)
+        if self.published:
+            chosen, judged = Hypothesis(mixing="linear", as_in_bundle=True, brightness_sd=0.0), []
+            observed = observe(sample, endmembers.spectra)
+        else:
+            chosen, observed, judged = choose(
+                sample, endmembers.spectra, self.n_latents, only_linear=self.mixing_gain == 0
+            )
+        law = MIXING_LAWS[chosen.mixing]
+        start = start_from(observed, self.n_latents, chosen.brightness_sd, as_in_bundle=chosen.as_in_bundle)
+        spectra, sample = observed.spectra, to_domain(sample, albedo=law.albedo)
         shape = Shape(
             n_endmembers=len(endmembers.names),
             n_latents=self.n_latents,
@@ -239,14 +246,14 @@ class IDNet(Method):
             n_ista=self.n_ista,
             mixing_gain=self.mixing_gain,
             abundance_gain=self.abundance_gain,
-            shared_brightness=self.shared_brightness,
+            **law._asdict(),
             published=self.published,
         )
         with seeded(self.seed, device), threads(self.threads):
             model = IDNetModel(shape)
             model.begin(start, torch.as_tensor(sample[:LOOKED_AT]))
             model.to(device)
-            training = self._training(model, sample, endmembers.spectra, device)
+            training = self._training(model, sample, spectra, device)
             history = train(
                 model,
                 training.step,
@@ -254,10 +261,14 @@ class IDNet(Method):
                 self._schedule(len(sample)),
                 progress=lambda numbers: progress("train", numbers),
                 checkpoint=checkpoint,
-                identity=_identity(self, sample, endmembers.spectra),
+                identity=_identity(self, sample, spectra),
             )
         fitted = FittedIDNet(self, scene, endmembers.names, model)
-        fitted.record = _record(history, len(sample), start.noise_sd, float(model.p.noise_sd.detach()))
+        fitted.record = {
+            "hypothesis": chosen._asdict(),
+            "hypotheses": [{**hypothesis._asdict(), "log_evidence": value} for hypothesis, value in judged],
+            **_record(history, len(sample), start.noise_sd, float(model.p.noise_sd.detach())),
+        }
         return fitted
 
     def _training(

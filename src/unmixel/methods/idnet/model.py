@@ -8,16 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
-from unmixel.methods.idnet.generative import Generative, NetworkDecoder, linear_mixture
+from unmixel.methods.idnet.generative import Generative, NetworkDecoder
 from unmixel.methods.idnet.inference import Inference, WhitenedComponents
-from unmixel.methods.idnet.regression import Regression, alike_neighbours
+from unmixel.methods.idnet.mixing_law import MixingLaw
+from unmixel.methods.idnet.regression import Regression
 from unmixel.methods.idnet.start import Start
 from unmixel.nn.dense import Dense
 
 INFORMED_WIDTHS = (32, 32)
-N_NOISE_ROUNDS = 3
-MODEL_ERROR = 0.025
-"""What no model of a scene explains, relative to its mean reflectance: calibration, atmosphere, unknown materials."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,8 @@ class Shape:
         Unrolled steps of l.
     mixing_gain, abundance_gain : float
         g_y and g_a.
-    shared_brightness : float
-        Correlation of the brightness latents of different endmembers.
+    albedo, share_mean, share_sd
+        The mixing law, see `MixingLaw`.
     published : bool
         Whether decoders and q have their published form.
     """
@@ -47,8 +45,15 @@ class Shape:
     n_ista: int
     mixing_gain: float
     abundance_gain: float
-    shared_brightness: float
+    albedo: bool
+    share_mean: float
+    share_sd: float
     published: bool
+
+    @property
+    def law(self) -> MixingLaw:
+        """The mixing law of labels and regression."""
+        return MixingLaw(self.albedo, self.share_mean, self.share_sd)
 
 
 class IDNetModel(nn.Module):
@@ -64,13 +69,13 @@ class IDNetModel(nn.Module):
             decoder,
             **sizes,
             mixing_gain=shape.mixing_gain,
-            shared_brightness=0.0 if published else shape.shared_brightness,
+            law=shape.law,
         )
         self.q = Inference(
             nn.Identity() if published else WhitenedComponents(shape.n_features, shape.n_bands),
             **sizes,
             n_features=shape.n_bands if published else shape.n_features,
-            regression=Regression(decoder, bilinear=shape.mixing_gain > 0)
+            regression=Regression(decoder, shape.law)
             if isinstance(decoder, BundleDecoder)
             else None,
             widths=(5 * shape.n_latents, 2 * shape.n_latents) if published else INFORMED_WIDTHS,
@@ -83,9 +88,7 @@ class IDNetModel(nn.Module):
     def begin(self, start: Start, pixels: Tensor) -> None:
         """Take the noise from the data and, unless published, everything else that the data say.
 
-        A published decoder starts with its mean spectra at the bundles' means. Otherwise the noise is what the
-        regression of some pixels leaves over, in the median pixel, and the model's own error: what the model can't
-        explain counts as noise, and even without noise it is not believed to the last digit.
+        A published decoder starts with its mean spectra at the bundles' means.
         """
         told = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in start._asdict().items()}
         self.p.log_noise_sd.copy_(told["noise_sd"].log())
@@ -96,21 +99,10 @@ class IDNetModel(nn.Module):
             return
         assert isinstance(features, WhitenedComponents)
         assert regression is not None
-        decoder.means.copy_(told["means"])
-        decoder.axes.copy_(told["axes"])
-        decoder.hidden_axes.copy_(told["hidden_axes"])
-        regression.average.copy_(alike_neighbours(decoder.basis.flatten(0, 1), len(regression.average)))
-        regression.precision.copy_(torch.cholesky_inverse(self.p.latent_scale))
-        regression.noise_variance.copy_(told["noise_sd"].square())
-        regression.endmember_variance.copy_(told["endmember_sd"].square())
         features.offset.copy_(told["offset"])
         features.axes.copy_(told["features"])
-        for _ in range(N_NOISE_ROUNDS):
-            found = regression(pixels)
-            left = pixels - found.bilinear - linear_mixture(decoder(found.mean), found.abundances)
-            left_over = left.square().mean(-1).median().clamp_min(told["noise_sd"].square())
-            variance = left_over + (MODEL_ERROR * pixels.mean()).square()
-            regression.noise_variance.copy_(variance)
+        regression.begin(start, pixels)
+        self.p.latent_scale.copy_(torch.linalg.cholesky(told["latent_covariance"]))
         self.p.log_noise_sd.copy_(0.5 * regression.noise_variance.log())
         self.p.mixing.zero_last_layer()
         self.q.nonlinear.zero_last_layer()

@@ -24,6 +24,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Dirichlet, Distribution
 
+from unmixel.methods.idnet.mixing_law import MixingLaw
+
 SHRINK = 1e-3
 """How far a label on the simplex boundary is moved inside: the Dirichlet has no finite density there."""
 
@@ -32,7 +34,7 @@ SHRINK = 1e-3
 class LabelModel(Protocol):
     """What the labels ask of p."""
 
-    mixing_gain: float
+    law: MixingLaw
 
     @property
     def noise_sd(self) -> Tensor: ...
@@ -111,22 +113,20 @@ def bilinear_part(
 
 
 @torch.no_grad()
-def mixed_pairs(p: LabelModel, n_pairs: int, n_endmembers: int) -> Pairs:
-    """Draw labels: latents from p, abundances over the whole simplex, mixing from none to bilinear.
+def mixed_pairs(p: LabelModel, abundances: Float[Tensor, "pair endmember"]) -> Pairs:
+    """Draw labels with these abundances: latents and bilinear shares from p.
 
-    Each pixel has its own bilinear share, 0 in three of ten and uniform in 0 to 1 in the others (the generalised
-    bilinear model): what q learns from it holds for linear scenes and for bilinear ones. The endmembers are the mean
-    spectra μ(Z), which q is given when it unmixes, too; their noise goes to the pixel, where its variance is
-    :math:`s_y^2 + \\sum_k a_k^2 s_k^2`.
+    Each pixel has its own bilinear share, as the mixing law of p says (the generalised bilinear model, with one share
+    for all pairs). The endmembers are the mean spectra μ(Z), which q is given when it unmixes, too; their noise goes to
+    the pixel, where its variance is :math:`s_y^2 + \\sum_k a_k^2 s_k^2`.
     """
+    n_pairs, n_endmembers = abundances.shape
     latents = p.latents().sample((n_pairs,)).unflatten(-1, (n_endmembers, -1))
     endmembers = p.endmembers(latents).mean
-    device = endmembers.device
-    abundances = label_abundances(n_pairs, n_endmembers, device)
     varied = p.vary(endmembers)
     linear = (varied * abundances.unsqueeze(-1)).sum(-2)
-    share = torch.rand(n_pairs, 1, device=device) * (torch.rand(n_pairs, 1, device=device) < 0.7)
-    share = share * (p.mixing_gain > 0)
+    share = p.law.share_mean + p.law.share_sd * torch.randn(n_pairs, 1, device=endmembers.device)
+    share = share.clamp(0, 1)
     mixed = torch.relu(linear + share * bilinear_part(varied, abundances))
     variance = p.noise_sd.square() + abundances.square() @ p.endmember_sd.square()
     noise = variance.sqrt().unsqueeze(-1) * torch.randn_like(mixed)

@@ -32,6 +32,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
+from unmixel.methods.idnet.mixing_law import MixingLaw
+from unmixel.methods.idnet.start import Start
 from unmixel.nn.small_systems import invert_positive_definite, solve_positive_definite
 from unmixel.nn.unrolled_ista import UnrolledISTA
 
@@ -42,10 +44,11 @@ N_BINS = 32
 LARGEST_STEP = 2.0
 """Of η and of latents."""
 FARTHEST_LOGIT = 12.0
+N_NOISE_ROUNDS = 3
+MODEL_ERROR = 0.01
+"""What no model of a scene explains, relative to its mean reflectance: calibration, atmosphere, unknown materials."""
 START_MIXED = 0.1
 """Share of equal abundances in the start: away from the boundary, where η would be infinite."""
-SHARE_MEAN, SHARE_SD = 0.35, 0.4
-"""γ₀ and σ_γ: about those of the labels."""
 
 
 class Regressed(NamedTuple):
@@ -56,6 +59,8 @@ class Regressed(NamedTuple):
     abundances : tensor, shape (pixel, endmember)
     logit_variance : tensor, shape (pixel, endmember)
         Marginal variances of η.
+    noise_variance : tensor, shape (pixel,)
+        s².
     mean : tensor, shape (pixel, endmember, latent)
         The latents.
     variance : tensor, shape (pixel, endmember, latent)
@@ -68,6 +73,7 @@ class Regressed(NamedTuple):
 
     abundances: Tensor
     logit_variance: Tensor
+    noise_variance: Tensor
     mean: Tensor
     variance: Tensor
     bilinear_share: Tensor
@@ -138,8 +144,8 @@ class Regression(nn.Module):
     ----------
     decoder : BundleDecoder
         That of p; it stays a part of p.
-    bilinear : bool
-        Whether there may be bilinear light at all.
+    law : MixingLaw
+        What is known of the bilinear share before.
     """
 
     average: Tensor
@@ -147,11 +153,11 @@ class Regression(nn.Module):
     noise_variance: Tensor
     endmember_variance: Tensor
 
-    def __init__(self, decoder: BundleDecoder, *, bilinear: bool) -> None:
+    def __init__(self, decoder: BundleDecoder, law: MixingLaw) -> None:
         super().__init__()
         n_endmembers, n_latents, n_bands = decoder.axes.shape
-        self._decoder = (decoder,)  # a tuple hides it from the state of this module
-        self.bilinear = bilinear
+        self.decoder = (decoder,)  # a tuple hides it from the state of this module
+        self.law = law
         self.register_buffer("average", torch.eye(min(n_bands, N_BINS), n_bands))
         self.register_buffer("precision", torch.eye(n_endmembers * n_latents))
         self.register_buffer("noise_variance", torch.ones(()))
@@ -159,12 +165,32 @@ class Regression(nn.Module):
         self.least_squares = UnrolledISTA(N_ISTA).requires_grad_(False)
 
     @torch.no_grad()
+    def begin(self, start: Start, pixels: Float[Tensor, "pixel band"]) -> None:
+        """Take everything from the data; the decoder's values, too.
+
+        The noise is what the regression of some pixels leaves over, in the median pixel, and the model's own error:
+        what the model can't explain counts as noise, and even without noise it is not believed to the last digit.
+        """
+        (decoder,) = self.decoder
+        told = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in start._asdict().items()}
+        for name in ("means", "axes", "hidden_axes"):
+            getattr(decoder, name).copy_(told[name])
+        self.average.copy_(alike_neighbours(decoder.basis.flatten(0, 1), len(self.average)))
+        self.precision.copy_(torch.linalg.inv(told["latent_covariance"].double()))
+        self.endmember_variance.copy_(told["endmember_sd"].square() + told["hidden_axes"].square().sum(1).mean(-1))
+        self.noise_variance.copy_(told["noise_sd"].square())
+        for _ in range(N_NOISE_ROUNDS):
+            found = self(pixels)
+            left = pixels - found.bilinear - (decoder(found.mean) * found.abundances.unsqueeze(-1)).sum(-2)
+            left_over = left.square().mean(-1).median().clamp_min(told["noise_sd"].square())
+            self.noise_variance.copy_(left_over + (MODEL_ERROR * pixels.mean()).square())
+
+    @torch.no_grad()
     def forward(self, pixels: Float[Tensor, "*batch band"]) -> Regressed:
         """Return what is most probable in each pixel."""
-        (decoder,) = self._decoder
+        (decoder,) = self.decoder
         batch, pixels = pixels.shape[:-1], pixels.reshape(-1, pixels.shape[-1])
-        scene = Binned(pixels @ self.average.T, decoder.basis @ self.average.T, 1 / self.average.square().sum(1))
-        state = self.start(pixels)
+        scene, state = self.binned(pixels), self.start(pixels)
         for _ in range(N_STEPS - 1):
             hessian, downhill = self.equations(state, scene)
             state = self.move(state, solve_positive_definite(hessian, downhill))
@@ -177,22 +203,28 @@ class Regression(nn.Module):
         return Regressed(
             mixed.abundances.T.reshape(*batch, n_endmembers),
             of_logits.reshape(*batch, n_endmembers),
+            self.variance_at(mixed.abundances).reshape(batch),
             state.latents.permute(2, 0, 1).reshape(*batch, n_endmembers, n_latents),
             of_latents.reshape(*batch, n_endmembers, n_latents),
             state.share.reshape(*batch, 1),
             (state.share.unsqueeze(-1) * mixed.products).reshape(*batch, n_bands),
         )
 
+    def binned(self, pixels: Float[Tensor, "pixel band"]) -> Binned:
+        """Average neighbouring bands."""
+        (decoder,) = self.decoder
+        return Binned(pixels @ self.average.T, decoder.basis @ self.average.T, 1 / self.average.square().sum(1))
+
     def start(self, pixels: Float[Tensor, "pixel band"]) -> State:
         """Return abundances by non-negative least squares with the mean spectra, and everything else at its prior."""
-        (decoder,) = self._decoder
+        (decoder,) = self.decoder
         n_endmembers, n_latents, _ = decoder.axes.shape
         projected = pixels @ decoder.means.T
         gram = (decoder.means @ decoder.means.T).expand(*projected.shape, n_endmembers)
         abundances = self.least_squares.solve(gram, projected).T
         abundances = abundances / abundances.sum(0).clamp_min(1e-6)
         logits = ((1 - START_MIXED) * abundances + START_MIXED / n_endmembers).log()
-        share = pixels.new_full((len(pixels),), SHARE_MEAN if self.bilinear else 0.0)
+        share = pixels.new_full((len(pixels),), self.law.share_mean)
         return State(logits, pixels.new_zeros(n_endmembers, n_latents, len(pixels)), share)
 
     def move(self, state: State, step: Float[Tensor, "unknown pixel"]) -> State:
@@ -201,7 +233,7 @@ class Regression(nn.Module):
         by_logits, by_latents, by_share = step.split([n_endmembers, len(step) - n_endmembers - 1, 1])
         logits = state.logits + by_logits.clamp(-LARGEST_STEP, LARGEST_STEP)
         latents = state.latents + by_latents.clamp(-LARGEST_STEP, LARGEST_STEP).view(state.latents.shape)
-        share = (state.share + by_share[0]).clamp(0, 1) if self.bilinear else state.share
+        share = (state.share + by_share[0]).clamp(0, 1) if self.law.bilinear else state.share
         return State((logits - logits.mean(0)).clamp(-FARTHEST_LOGIT, FARTHEST_LOGIT), latents, share)
 
     def equations(
@@ -211,16 +243,21 @@ class Regression(nn.Module):
         mixed = self.mix(state, scene.basis)
         n_endmembers, a = len(state.logits), mixed.abundances
         hessian, downhill = to_unknowns(mixed, misfit(state.share, mixed, scene))
-        variance = self.noise_variance + self.endmember_variance @ a.square()
+        variance = self.variance_at(a)
         hessian /= variance
         downhill /= variance
         hessian[:n_endmembers, :n_endmembers].diagonal().add_(n_endmembers / 2)
         downhill[:n_endmembers] += 1 - n_endmembers * a
         hessian[n_endmembers:-1, n_endmembers:-1] += self.precision.unsqueeze(-1)
         downhill[n_endmembers:-1] -= self.precision @ state.latents.flatten(0, 1)
-        hessian[-1, -1] += SHARE_SD**-2
-        downhill[-1] -= (state.share - SHARE_MEAN) / SHARE_SD**2
+        share_sd = self.law.share_sd or 1.0
+        hessian[-1, -1] += share_sd**-2
+        downhill[-1] -= (state.share - self.law.share_mean) / share_sd**2
         return hessian, downhill
+
+    def variance_at(self, abundances: Float[Tensor, "endmember pixel"]) -> Float[Tensor, "pixel"]:
+        """Return s²."""
+        return self.noise_variance + self.endmember_variance @ abundances.square()
 
     def mix(self, state: State, basis: Float[Tensor, "endmember term band"]) -> Mixed:
         """See a state in the bands."""
@@ -229,7 +266,7 @@ class Regression(nn.Module):
         shares = torch.bmm((coordinates * abundances.unsqueeze(1)).mT, basis)
         linear = shares.sum(0)
         products = torch.zeros_like(linear)
-        if self.bilinear:
+        if self.law.bilinear:
             products = linear.square()
             for own in shares:
                 products.addcmul_(own, own, value=-1)

@@ -1,14 +1,17 @@
 r"""Where ID-Net starts: what the scene and its bundles say before anything is trained.
 
-Non-negative least squares with the mean spectra gives every pixel an abundance and a brightness (the sum of its
-coefficients). In the pixels that are nearly made of endmember k,
+Endmember k varies along :math:`u_{k1} = \bar m_k`, its brightness, and :math:`u_{k2}, u_{k3}, \dots`, what else is seen to
+vary, by amounts with the covariance
 
-- the spread of log brightness is the size of the first latent of k, whose axis is the mean spectrum itself;
-- the principal axes of what is left, divided by the brightness, are the axes of its other latents;
-- so many more are hidden axes, less the noise along each. What varies like another endmember counts as an abundance
-  in the least squares and is in no residual, so the direction of each other endmember (orthogonal to m̄_k) is a hidden
-  axis, too, a quarter as long as the latents' axes are on average;
-- what remains after them is s_k and the noise.
+.. math:: \operatorname{cov}(z_{ki}, z_{lj}) = [k = l]\, \Sigma_{k,ij} + [i = j = 1]\, \tau^2
+
+with τ the spread of the brightness that all endmembers of a pixel share, and :math:`\Sigma_k` that of the endmember's own.
+Both :math:`u_k` and :math:`\Sigma_k` are those of the spectra in the bundle, or, where bundles are pixels alike and so
+say too little, those of the scene: in the pixels that are nearly made of endmember k, principal axes of what
+non-negative least squares leaves over, divided by the brightness. Six more axes are hidden axes, less the noise along
+each. What varies like another endmember counts as an abundance in the least squares and is in no residual, so if the
+scene is asked, the direction of each other endmember (orthogonal to m̄_k) is a hidden axis, too, a quarter as long as
+the latents' axes are on average. What remains is s_k and the noise.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from scipy.linalg import block_diag
 
 from unmixel.methods.idnet.bundle_decoder import N_LEFT_OVER, n_hidden_axes
 from unmixel.preprocess import estimate_noise
@@ -27,11 +31,43 @@ LARGEST_SAMPLE = 20_000
 NEARLY_PURE = 0.8
 FEWEST, MOST = 50, 500
 """How many nearly pure pixels speak for an endmember."""
-SMALLEST_BRIGHTNESS_SD = 0.02
+OWN_BRIGHTNESS = 1 / 3
+"""Spread of the own brightness relative to that of the shared one, where the scene is asked."""
+SMALLEST_BRIGHTNESS_SD = 0.005
 SMALLEST_SD = 1e-3
 N_FEATURES = 20
 TOWARDS_OTHERS = 0.25
 """Spread in the direction of another endmember, relative to the spread along the latents' axes."""
+
+
+class Observed(NamedTuple):
+    """What a scene and its bundles say, whatever one makes of it.
+
+    Attributes
+    ----------
+    spectra : tuple of P arrays, shape (spectrum_k, band)
+        The bundles [reflectance].
+    means : array, shape (endmember, band)
+        Mean spectrum of each bundle [reflectance].
+    share : array, shape (pixel, endmember)
+        Abundances by non-negative least squares with the mean spectra, divided by their sum.
+    residual : array, shape (pixel, band)
+        What they leave over, divided by their sum [reflectance].
+    noise_sd : float
+        s_y of the sensor [reflectance].
+    offset : array, shape (band,)
+        Mean pixel [reflectance].
+    features : array, shape (feature, band)
+        Principal axes of the scene divided by its spread along them [1 / reflectance].
+    """
+
+    spectra: tuple[np.ndarray, ...]
+    means: np.ndarray
+    share: np.ndarray
+    residual: np.ndarray
+    noise_sd: float
+    offset: np.ndarray
+    features: np.ndarray
 
 
 class Start(NamedTuple):
@@ -43,20 +79,19 @@ class Start(NamedTuple):
         Mean spectrum of each bundle [reflectance].
     axes : array, shape (endmember, latent, band)
         What one unit of each latent adds [reflectance]; the first is brightness.
+    latent_covariance : array, shape (endmember · latent, endmember · latent)
+        That of the latents, with ones on its diagonal.
     hidden_axes : array, shape (endmember, hidden axis, band)
         What endmembers vary by besides [reflectance].
     endmember_sd : array, shape (endmember,)
         s_k [reflectance].
-    noise_sd : float
-        s_y [reflectance].
-    offset : array, shape (band,)
-        Mean pixel [reflectance].
-    features : array, shape (feature, band)
-        Principal axes of the scene divided by its spread along them [1 / reflectance].
+    noise_sd, offset, features
+        Those of `Observed`.
     """
 
     means: np.ndarray
     axes: np.ndarray
+    latent_covariance: np.ndarray
     hidden_axes: np.ndarray
     endmember_sd: np.ndarray
     noise_sd: float
@@ -64,8 +99,8 @@ class Start(NamedTuple):
     features: np.ndarray
 
 
-def start_from(pixels: Float[np.ndarray, "pixel band"], spectra: tuple[np.ndarray, ...], n_latents: int) -> Start:
-    """Return the starting values for a sample of a scene and the spectra of each endmember.
+def observe(pixels: Float[np.ndarray, "pixel band"], spectra: tuple[np.ndarray, ...]) -> Observed:
+    """See what a sample of a scene and the spectra of each endmember say.
 
     Parameters
     ----------
@@ -73,52 +108,98 @@ def start_from(pixels: Float[np.ndarray, "pixel band"], spectra: tuple[np.ndarra
         Reflectance.
     spectra : tuple of P arrays, shape (spectrum_k, band)
         The bundles.
-    n_latents : int
-        H.
     """
     means = np.stack([s.mean(axis=0, dtype=np.float64) for s in spectra])
     coefficients = np.asarray(nnls(pixels, means.astype(np.float32)), dtype=np.float64)
-    brightness = np.maximum(coefficients.sum(axis=1), 1e-6)
-    residual = (pixels - coefficients @ means) / np.clip(brightness, 0.3, 3.0)[:, None]
+    brightness = np.maximum(coefficients.sum(axis=1, keepdims=True), 1e-6)
+    residual = (pixels - coefficients @ means) / np.clip(brightness, 0.3, 3.0)
     _, noise_variance = estimate_noise(pixels)
     noise_sd = max(float(np.sqrt(noise_variance.mean())), SMALLEST_SD)
-
-    axes = np.zeros((len(means), n_latents, means.shape[1]))
-    hidden_axes = np.zeros((len(means), n_hidden_axes(len(means)), means.shape[1]))
-    endmember_sd = np.zeros(len(means))
-    for k, own in enumerate(spectra):
-        share = coefficients[:, k] / brightness
-        n_pure = int(np.clip((share > NEARLY_PURE).sum(), FEWEST, MOST))
-        pure = np.argsort(-share, kind="stable")[:n_pure]
-        own_brightness = own @ means[k] / (means[k] @ means[k])
-        deviations = np.concatenate([residual[pure], own - own_brightness[:, None] * means[k]])
-        spread = max(_spread(np.log(brightness[pure])), float(own_brightness.std()), SMALLEST_BRIGHTNESS_SD)
-        found, endmember_sd[k] = _axes_of(means[k], spread, deviations, n_latents + N_LEFT_OVER, noise_sd)
-        axes[k] = found[:n_latents]
-        hidden_axes[k, :N_LEFT_OVER] = _without_noise(found[n_latents:], noise_sd)
-        size = TOWARDS_OTHERS * float(np.sqrt((axes[k, 1:] ** 2).sum() / max(n_latents - 1, 1)))
-        hidden_axes[k, N_LEFT_OVER:] = size * _towards_others(means, k)
     offset = pixels.mean(axis=0, dtype=np.float64)
-    return Start(means, axes, hidden_axes, endmember_sd, noise_sd, offset, _whitened_axes(pixels - offset, noise_sd))
+    features = _whitened_axes(pixels - offset, noise_sd)
+    return Observed(spectra, means, coefficients / brightness, residual, noise_sd, offset, features)
 
 
-def _axes_of(
-    mean: Float[np.ndarray, "band"],
-    brightness_sd: float,
-    deviations: Float[np.ndarray, "spectrum band"],
-    n_latents: int,
-    noise_sd: float,
-) -> tuple[Float[np.ndarray, "latent band"], float]:
-    """Return the axes of one endmember and the standard deviation of what they leave over, less the noise."""
-    centred = deviations - deviations.mean(axis=0)
-    _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
-    sizes = sizes / np.sqrt(len(deviations))
-    axes = np.zeros((n_latents, len(mean)))
-    axes[0] = brightness_sd * mean
-    n_found = min(n_latents - 1, len(sizes))
-    axes[1 : 1 + n_found] = sizes[:n_found, None] * directions[:n_found]
-    left = float((sizes[n_found:] ** 2).sum() / len(mean))
-    return axes, max(left - noise_sd**2, SMALLEST_SD**2) ** 0.5
+def start_from(observed: Observed, n_latents: int, brightness_sd: float, *, as_in_bundle: bool) -> Start:
+    """Return starting values.
+
+    Parameters
+    ----------
+    observed : Observed
+    n_latents : int
+        H.
+    brightness_sd : float
+        τ.
+    as_in_bundle : bool
+        Whether endmembers vary as the spectra in the bundle do, or as the scene says.
+    """
+    means = observed.means
+    n_endmembers, n_bands = means.shape
+    axes = np.zeros((n_endmembers, n_latents, n_bands))
+    hidden_axes = np.zeros((n_endmembers, n_hidden_axes(n_endmembers), n_bands))
+    endmember_sd = np.zeros(n_endmembers)
+    own = []
+    for k, spectra in enumerate(observed.spectra):
+        if as_in_bundle:
+            deviations = spectra - means[k]
+        else:
+            deviations = np.concatenate([observed.residual[_nearly_pure(observed.share[:, k])], spectra - means[k]])
+            deviations = deviations - deviations.mean(axis=0)
+        brightness = deviations @ means[k] / (means[k] @ means[k])
+        rest = deviations - brightness[:, None] * means[k]
+        found, scores, left = _principal_axes(rest, n_latents - 1, N_LEFT_OVER)
+        axes[k, 0] = means[k]
+        axes[k, 1:] = found[: n_latents - 1]
+        amounts = np.column_stack([brightness, scores[:, : n_latents - 1]])
+        spread = amounts.T @ amounts / len(amounts)
+        hidden_axes[k, :N_LEFT_OVER] = _without_noise(
+            found[n_latents - 1 :] * np.sqrt((scores[:, n_latents - 1 :] ** 2).mean(axis=0))[:, None], observed.noise_sd
+        )
+        if not as_in_bundle:
+            spread[0, :] = spread[:, 0] = 0
+            spread[0, 0] = (OWN_BRIGHTNESS * brightness_sd) ** 2
+            size = TOWARDS_OTHERS * float(np.sqrt(np.trace(spread[1:, 1:]) / max(n_latents - 1, 1)))
+            hidden_axes[k, N_LEFT_OVER:] = size * _towards_others(means, k)
+        spread[0, 0] += SMALLEST_BRIGHTNESS_SD**2
+        endmember_sd[k] = max(left - observed.noise_sd**2, SMALLEST_SD**2) ** 0.5
+        own.append(spread)
+    covariance = block_diag(*own)
+    first = np.arange(n_endmembers) * n_latents
+    covariance[np.ix_(first, first)] += brightness_sd**2
+    sd = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
+    axes *= sd.reshape(n_endmembers, n_latents, 1)
+    correlation = (1 - 1e-4) * covariance / np.outer(sd, sd)
+    np.fill_diagonal(correlation, 1.0)
+    return Start(
+        means,
+        axes,
+        correlation,
+        hidden_axes,
+        endmember_sd,
+        observed.noise_sd,
+        observed.offset,
+        observed.features,
+    )
+
+
+def _nearly_pure(share: Float[np.ndarray, "pixel"]) -> np.ndarray:
+    """Return the pixels that speak for an endmember."""
+    n_pure = int(np.clip((share > NEARLY_PURE).sum(), FEWEST, MOST))
+    return np.argsort(-share, kind="stable")[:n_pure]
+
+
+def _principal_axes(
+    deviations: Float[np.ndarray, "spectrum band"], n_axes: int, n_more: int
+) -> tuple[Float[np.ndarray, "axis band"], Float[np.ndarray, "spectrum axis"], float]:
+    """Return principal axes of unit length (zero where there are too few), where the spectra lie on them, and the variance
+    per band that they leave over."""
+    n_wanted = n_axes + n_more
+    _, sizes, directions = np.linalg.svd(deviations, full_matrices=False)
+    found = np.zeros((n_wanted, deviations.shape[1]))
+    n_found = min(n_wanted, len(sizes))
+    found[:n_found] = directions[:n_found]
+    left = float((sizes[n_found:] ** 2).sum() / deviations.size)
+    return found, deviations @ found.T, left
 
 
 def _without_noise(axes: Float[np.ndarray, "axis band"], noise_sd: float) -> Float[np.ndarray, "axis band"]:
@@ -140,9 +221,3 @@ def _whitened_axes(centred: Float[np.ndarray, "pixel band"], noise_sd: float) ->
     power, directions = np.linalg.eigh(centred.T @ centred / len(centred))
     power, directions = power[::-1][:N_FEATURES], directions[:, ::-1][:, :N_FEATURES]
     return (directions / np.sqrt(np.maximum(power, noise_sd**2))).T
-
-
-def _spread(values: Float[np.ndarray, "value"]) -> float:
-    """Return the standard deviation of the normal that reaches as far as the middle 96 % of the values."""
-    low, high = np.quantile(values, (0.02, 0.98))
-    return float(high - low) / (2 * 2.054)
