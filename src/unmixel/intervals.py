@@ -17,11 +17,13 @@ RESOLUTION = 0.01
 def abundance_interval(result: xr.Dataset, level: float = 0.9) -> xr.Dataset:
     r"""Return the equal-tailed interval of every abundance of a result.
 
-    .. math:: F^{-1}_k\big(\tfrac{1-p}{2}\big) \le a_k \le F^{-1}_k\big(\tfrac{1+p}{2}\big), \qquad
-              F_k \text{ of } \mathrm{Beta}\Big(c_k, \sum_{j \ne k} c_j\Big)
+    .. math:: F^{-1}_k\big(\tfrac{1-p}{2}\big) \le a_k \le F^{-1}_k\big(\tfrac{1+p}{2}\big)
 
-    with c the result's ``concentration``: the Beta distribution is the marginal of that Dirichlet. A Dirichlet has no
-    probability at 0 or 1 itself, where many true abundances are, so an end within 0.01 of 0 or 1 is 0 or 1.
+    with :math:`F_k` that of the Beta distribution with mean ``abundance`` and standard deviation ``abundance_sd``.
+
+    An end within 0.01 of 0 or 1 is 0 or 1. A posterior density gives an abundance of exactly 0 no probability, yet many
+    true abundances are 0: the interval of a material that is absent would begin just above 0 and miss, however right it
+    is. Nothing finer than 0.01 is claimed.
 
     Parameters
     ----------
@@ -38,28 +40,33 @@ def abundance_interval(result: xr.Dataset, level: float = 0.9) -> xr.Dataset:
     Raises
     ------
     ParameterError
-        If the result has no concentration, or the level is not between 0 and 1.
+        If the result has no standard deviations of its abundances, or the level is not between 0 and 1.
 
     Examples
     --------
-    >>> result = xr.Dataset({"concentration": (("y", "x", "endmember"), [[[1.0, 1.0], [np.nan, np.nan]]])})
+    >>> dims = ("y", "x", "endmember")
+    >>> abundance, sd = [[[0.5, 0.5], [np.nan, np.nan]]], [[[12**-0.5, 12**-0.5], [np.nan, np.nan]]]
+    >>> result = xr.Dataset({"abundance": (dims, abundance), "abundance_sd": (dims, sd)})
     >>> interval = abundance_interval(result, level=0.8)
     >>> interval.lower.values.round(3)
     array([[[0.1, 0.1],
             [nan, nan]]], dtype=float32)
     """
     tail = _tail_of(level)
-    if "concentration" not in result:
+    missing = [
+        name for name in ("abundance", "abundance_sd") if name not in result or bool(result[name].isnull().all())
+    ]
+    if missing:
         raise ParameterError(
-            f"an interval from a result with {', '.join(map(str, result.data_vars))}",
-            "concentration among them",
+            f"an interval from a result without {' and '.join(missing)}",
+            "abundances with their standard deviations",
             "unmix with a probabilistic method, method='idnet'",
         )
-    concentration = result["concentration"]
-    first, second = beta_marginals(np.asarray(concentration.values))
+    abundance = result["abundance"]
+    first, second = beta_marginals(np.asarray(abundance.values), np.asarray(result["abundance_sd"].values))
     lower, upper = betaincinv(first, second, tail), betaincinv(first, second, 1 - tail)
     lower, upper = np.where(lower < RESOLUTION, 0, lower), np.where(upper > 1 - RESOLUTION, 1, upper)
-    return _as_dataset(concentration, lower, upper, level)
+    return _as_dataset(abundance, lower, upper, level)
 
 
 def endmember_interval(result: xr.Dataset, level: float = 0.9) -> xr.Dataset:

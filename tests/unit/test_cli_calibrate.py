@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import unmixel as ux
 from unmixel.cli.main import app
-from unmixel.metrics import central_coverage, coverage_by_tercile, probability_integral_transform
+from unmixel.metrics import abundance_crps, coverage_by_tercile, interval_coverage
 from unmixel.testing.method_contract import example_bundle, example_scene
 
 ENDMEMBERS = ["ash", "brine", "crust"]
@@ -59,16 +59,16 @@ def test_it_counts_how_often_intervals_hold_what_the_model_drew(models: Path, tm
         interval = ux.abundance_interval(result, level=float(row["level"])).sel(endmember=row["endmember"])
         known = true[:, ENDMEMBERS.index(row["endmember"])]
         share = np.mean((interval["lower"].values[:, 0] <= known) & (known <= interval["upper"].values[:, 0]))
-        assert float(row["coverage"]) == pytest.approx(share, abs=2 / 700)
+        assert float(row["coverage"]) == pytest.approx(share, rel=1e-5)
         expected_error = np.sqrt(float(row["coverage"]) * (1 - float(row["coverage"])) / 700)
         assert float(row["standard_error"]) == pytest.approx(expected_error, rel=0.01)
 
-    transform = probability_integral_transform(true, result["concentration"].values[:, 0])
-    overall = central_coverage(transform, [0.5, 0.8, 0.9, 0.95]).mean(axis=1)
+    intervals = [ux.abundance_interval(result, level=level) for level in (0.5, 0.8, 0.9, 0.95)]
+    ends = [(interval["lower"].values[:, 0], interval["upper"].values[:, 0]) for interval in intervals]
+    overall = [100 * interval_coverage(true, *between) for between in ends]
     line = next(line for line in found.stdout.splitlines() if "│ all" in line)
-    assert [float(cell.split("±")[0]) for cell in line.split("│")[2:6]] == pytest.approx(100 * overall, abs=0.06)
-    interval = ux.abundance_interval(result, level=0.9)
-    thirds = coverage_by_tercile(true, interval["lower"].values[:, 0], interval["upper"].values[:, 0])
+    assert [float(cell.split("±")[0]) for cell in line.split("│")[2:6]] == pytest.approx(overall, abs=0.06)
+    thirds = coverage_by_tercile(true, *ends[2])
     for name, share in zip(("lowest", "middle", "highest"), thirds, strict=True):
         line = next(line for line in found.stdout.splitlines() if f"{name} third" in line)
         assert float(line.split("│")[4].split("±")[0]) == pytest.approx(100 * share, abs=0.06)
@@ -77,6 +77,9 @@ def test_it_counts_how_often_intervals_hold_what_the_model_drew(models: Path, tm
     assert (provenance["seed"], provenance["pixels"], provenance["method"]) == (5, 700, "idnet")
     assert list(provenance["crps"]) == ENDMEMBERS
     assert all(0 < value < 0.2 for value in provenance["crps"].values())
+    moments = (result[name].values[:, 0] for name in ("abundance", "abundance_sd"))
+    expected = abundance_crps(true, *moments).mean(axis=0)
+    assert list(provenance["crps"].values()) == pytest.approx(expected, rel=1e-5)
 
 
 def test_it_says_that_it_is_not_the_ground(models: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,7 +49,7 @@ def calibrate(
     from unmixel.cli.provenance import command_line
     from unmixel.cli.screen import screen
     from unmixel.io.whole_folder import check_output, whole_folder, write_provenance
-    from unmixel.metrics import abundance_crps, central_coverage, probability_integral_transform
+    from unmixel.metrics import abundance_crps
     from unmixel.registry import load
     from unmixel.result import environment
 
@@ -57,10 +58,10 @@ def calibrate(
     with ProgressReport() as report:
         scene, truth = fitted.simulate(pixels, seed=seed)
         result = fitted.unmix(scene, progress=report)
-    true, concentration = truth["abundance"].values[:, 0], result["concentration"].values[:, 0]
-    score = abundance_crps(true, concentration).mean(axis=0)
-    transform = probability_integral_transform(true, concentration)
-    coverage = central_coverage(transform, DRAWN)
+    true = truth["abundance"].values[:, 0]
+    mean, sd = (result[name].values[:, 0] for name in ("abundance", "abundance_sd"))
+    score = abundance_crps(true, mean, sd).mean(axis=0)
+    coverage = _coverage(true, result, DRAWN)
     with whole_folder(output, overwrite=overwrite) as folder:
         figure = plot.reliability(_array(DRAWN), coverage, fitted.endmember, n_pixels=pixels)
         figure.axes[0].set_title(f"{fitted.method.name} on {pixels} pixels drawn from itself")
@@ -76,25 +77,38 @@ def calibrate(
             "environment": environment(),
         }
         write_provenance(folder, content)
-    screen().print(_table(truth, result, central_coverage(transform, SHOWN), score))
+    screen().print(_table(truth, result, score))
     screen().print(LIMITS, soft_wrap=True)
     screen().print(f"written to {output}/: coverage.csv, provenance.json, reliability.png", soft_wrap=True)
 
 
-def _table(truth: xr.Dataset, result: xr.Dataset, coverage: np.ndarray, score: np.ndarray) -> Table:
+def _coverage(true: np.ndarray, result: xr.Dataset, levels: tuple[float, ...]) -> np.ndarray:
+    """Return the share of truths inside the intervals of each level, by endmember."""
+    import numpy as np
+
+    held = [(lower <= true) & (true <= upper) for lower, upper in _intervals(result, levels)]
+    return np.mean(held, axis=1)
+
+
+def _intervals(result: xr.Dataset, levels: tuple[float, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Return the ends of the intervals of each level, shape (pixel, endmember)."""
+    from unmixel.intervals import abundance_interval
+
+    for level in levels:
+        interval = abundance_interval(result, level=level)
+        yield interval["lower"].values[:, 0], interval["upper"].values[:, 0]
+
+
+def _table(truth: xr.Dataset, result: xr.Dataset, score: np.ndarray) -> Table:
     """Return coverages and scores by endmember, over all, and by thirds of the true abundance."""
     import numpy as np
     from rich.table import Table
 
-    from unmixel.intervals import abundance_interval
     from unmixel.metrics import coverage_by_tercile
 
-    n_pixels = truth.sizes["y"]
-    by_third = []
-    for level in SHOWN:
-        interval = abundance_interval(result, level=level)
-        ends = (interval[name].values[:, 0] for name in ("lower", "upper"))
-        by_third.append(coverage_by_tercile(truth["abundance"].values[:, 0], *ends))
+    n_pixels, true = truth.sizes["y"], truth["abundance"].values[:, 0]
+    coverage = _coverage(true, result, SHOWN)
+    by_third = [coverage_by_tercile(true, *ends) for ends in _intervals(result, SHOWN)]
     table = Table(
         title=f"true abundances inside the intervals [%], {n_pixels} pixels", caption="± binomial standard error"
     )

@@ -13,11 +13,13 @@ from unmixel.metrics.beta_marginals import beta_marginals
 
 
 def probability_integral_transform(
-    truth: Float[np.ndarray, "pixel endmember"], concentration: Float[np.ndarray, "_ _"]
+    truth: Float[np.ndarray, "pixel endmember"], mean: Float[np.ndarray, "_ _"], sd: Float[np.ndarray, "_ _"]
 ) -> Float[np.ndarray, "pixel endmember"]:
-    r"""Distribution function of each abundance's Beta marginal at its true value.
+    r"""Distribution function of each abundance's Beta distribution at its true value.
 
-    .. math:: u_k = F_{\mathrm{Beta}(c_k, \sum_{j \ne k} c_j)}(a_k)
+    .. math:: u_k = F_k(a_k)
+
+    with :math:`F_k` that of the Beta distribution with mean :math:`m_k` and standard deviation :math:`s_k`.
 
     Over many pixels u is uniform on 0 to 1 if the distributions are calibrated. It heaps up at both ends if they are
     too sure, in the middle if they are not sure enough, and to one side if they are biased.
@@ -26,8 +28,8 @@ def probability_integral_transform(
     ----------
     truth : array, shape (pixel, endmember)
         True abundances :math:`a` [1].
-    concentration : array, shape (pixel, endmember)
-        Concentration :math:`c` of the Dirichlet [1].
+    mean, sd : array, shape (pixel, endmember)
+        Mean :math:`m` and standard deviation :math:`s` of each abundance [1].
 
     Returns
     -------
@@ -46,12 +48,15 @@ def probability_integral_transform(
 
     Examples
     --------
-    >>> probability_integral_transform(np.array([[0.25, 0.75]]), np.ones((1, 2)))
+    Uniform on 0 to 1 is mean 1/2 and standard deviation 1/√12:
+
+    >>> mean, sd = np.full((1, 2), 0.5), np.full((1, 2), 12**-0.5)
+    >>> probability_integral_transform(np.array([[0.25, 0.75]]), mean, sd).round(6)
     array([[0.25, 0.75]])
     """
-    if truth.shape != concentration.shape:
-        raise ParameterError(f"abundances of shape {truth.shape} and {concentration.shape}", "the same shape")
-    return betainc(*beta_marginals(concentration), truth)
+    if not truth.shape == mean.shape == sd.shape:
+        raise ParameterError(f"abundances of shape {truth.shape}, {mean.shape} and {sd.shape}", "the same shape")
+    return betainc(*beta_marginals(mean, sd), truth)
 
 
 def central_coverage(
@@ -99,7 +104,7 @@ def calibration_ranks(
     .. math:: r_{nk} = \sum_s [\, a^{(s)}_{nk} < a_{nk} \,]
 
     If truths come from the prior and draws from the posterior, the rank is uniform on 0 to the number of draws. Unlike
-    :func:`probability_integral_transform` it takes the posterior as it is, with no Dirichlet in between.
+    :func:`probability_integral_transform` it takes the posterior as it is, with no Beta distribution in between.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ def interval_coverage(
     .. math:: \frac{1}{N P} \sum_{n,k} [\, l_{nk} \le a_{nk} \le u_{nk} \,]
 
     Intervals of level 0.9 are calibrated if they hold 90 % of the truths. An equal-tailed interval of a density never
-    begins at 0: truths that are exactly 0 lie outside.
+    begins at 0: truths that are exactly 0 lie outside unless the ends are rounded.
 
     Parameters
     ----------

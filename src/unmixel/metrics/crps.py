@@ -11,9 +11,9 @@ from unmixel.metrics.beta_marginals import beta_marginals
 
 
 def abundance_crps(
-    truth: Float[np.ndarray, "pixel endmember"], concentration: Float[np.ndarray, "_ _"]
+    truth: Float[np.ndarray, "pixel endmember"], mean: Float[np.ndarray, "_ _"], sd: Float[np.ndarray, "_ _"]
 ) -> Float[np.ndarray, "pixel endmember"]:
-    r"""Continuous ranked probability score of each abundance under the Beta marginal of its Dirichlet.
+    r"""Continuous ranked probability score of each abundance under its Beta distribution.
 
     .. math::
 
@@ -21,17 +21,17 @@ def abundance_crps(
         &= a \, (2 F_{\alpha,\beta}(a) - 1) + \frac{\alpha}{\alpha + \beta} \left( 1 - 2 F_{\alpha+1,\beta}(a)
            - \frac{2 B(2\alpha, 2\beta)}{\alpha B(\alpha, \beta)^2} \right)
 
-    with :math:`F_{\alpha,\beta}` the distribution function of Beta(:math:`\alpha = c_k`,
-    :math:`\beta = \sum_{j \ne k} c_j`) and B the beta function. It is the absolute error of a point estimate, made
-    smaller by honest and larger by false certainty: a distribution can't improve its mean score by claiming to be
-    surer, or less sure, than it is.
+    with :math:`F_{\alpha,\beta}` the distribution function of the Beta(:math:`\alpha, \beta`) that has the abundance's
+    mean and standard deviation, and B the beta function. It is the absolute error of a point estimate, made smaller by
+    honest and larger by false certainty: a distribution can't improve its mean score by claiming to be surer, or less
+    sure, than it is.
 
     Parameters
     ----------
     truth : array, shape (pixel, endmember)
         True abundances :math:`a` [1].
-    concentration : array, shape (pixel, endmember)
-        Concentration :math:`c` of the Dirichlet [1].
+    mean, sd : array, shape (pixel, endmember)
+        Mean and standard deviation of each abundance [1].
 
     Returns
     -------
@@ -55,13 +55,14 @@ def abundance_crps(
     --------
     Uniform on 0 to 1, the truth at an end and in the middle: 1/3 and 1/12.
 
-    >>> abundance_crps(np.array([[0.0, 1.0], [0.5, 0.5]]), np.ones((2, 2))).round(4)
+    >>> mean, sd = np.full((2, 2), 0.5), np.full((2, 2), 12**-0.5)
+    >>> abundance_crps(np.array([[0.0, 1.0], [0.5, 0.5]]), mean, sd).round(4)
     array([[0.3333, 0.3333],
            [0.0833, 0.0833]])
     """
-    if truth.shape != concentration.shape:
-        raise ParameterError(f"abundances of shape {truth.shape} and {concentration.shape}", "the same shape")
-    first, second = beta_marginals(concentration)
+    if not truth.shape == mean.shape == sd.shape:
+        raise ParameterError(f"abundances of shape {truth.shape}, {mean.shape} and {sd.shape}", "the same shape")
+    first, second = beta_marginals(mean, sd)
     below = betainc(first, second, truth)
     below_by_size = betainc(first + 1, second, truth)
     spread = 2 * np.exp(betaln(2 * first, 2 * second) - 2 * betaln(first, second)) / first
