@@ -95,11 +95,12 @@ def bundle_of(run: Run, truth: xr.Dataset) -> xr.DataArray | None:
 
 
 def method_of(run: Run, n_endmembers: int) -> Method:
-    """Return the method: all of them with ID-Net's extraction, except the published settings with theirs."""
+    """Return the method; least squares with the extraction that suits it best."""
     if run.method == PAPER:
         paper = IDNet.paper(run.case.scene, n_endmembers=n_endmembers, seed=run.seed)
         return paper if run.epochs is None else replace(paper, n_epochs=run.epochs)
-    return make_method(run.method, n_endmembers=n_endmembers, extraction=IDNet().extraction, seed=run.seed)
+    extraction = "auto" if run.method == "idnet" else "evidence"
+    return make_method(run.method, n_endmembers=n_endmembers, extraction=extraction, seed=run.seed)
 
 
 def measure(run: Run) -> dict[str, float]:

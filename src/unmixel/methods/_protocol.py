@@ -116,6 +116,7 @@ class Method(abc.ABC):
     summary: ClassVar[str]
     reference: ClassVar[str]
     fitted_type: ClassVar[type[Fitted]]
+    extractions: ClassVar[tuple[str, ...]] = tuple(EXTRACTORS)
 
     n_endmembers: int | None = None
     extraction: str = "clusters"
@@ -128,8 +129,8 @@ class Method(abc.ABC):
                 "a whole number, at least 2",
                 "leave it out to estimate it from the scene",
             )
-        if self.extraction not in EXTRACTORS:
-            raise ParameterError(f"extraction {self.extraction!r}", f"one of {', '.join(EXTRACTORS)}")
+        if self.extraction not in self.extractions:
+            raise ParameterError(f"extraction {self.extraction!r}", f"one of {', '.join(self.extractions)}")
         if not 0 <= self.seed < 2**63:
             raise ParameterError(f"seed = {self.seed}", "0 to 2**63 - 1")
 
@@ -166,7 +167,7 @@ class Method(abc.ABC):
         start = time.perf_counter()
         extracted = bundle is None
         if bundle is None:
-            bundle = extract(scene, self.n_endmembers, extractor=self.extraction, seed=self.seed)
+            bundle = self._extract(scene)
         elif self.n_endmembers not in (None, len(endmember_names(bundle))):
             raise ParameterError(
                 f"n_endmembers = {self.n_endmembers} and a bundle of {len(endmember_names(bundle))} endmembers",
@@ -185,15 +186,19 @@ class Method(abc.ABC):
             progress or (lambda stage, numbers: None),
             None if checkpoint is None else Path(checkpoint),
         )
-        number = bundle.attrs.get("number_of_endmembers") if extracted else None
+        evidence = ("number_of_endmembers", "candidates") if extracted else ()
         fitted.record = {
-            **({} if number is None else {"number_of_endmembers": json.loads(number)}),
+            **{name: json.loads(bundle.attrs[name]) for name in evidence if name in bundle.attrs},
             "endmembers": f"extracted from the scene by {self.extraction}" if extracted else "given",
             "extraction_s": round(extraction_s, 3),
             "fit_s": round(time.perf_counter() - start - extraction_s, 3),
             **fitted.record,
         }
         return fitted
+
+    def _extract(self, scene: xr.DataArray) -> xr.DataArray:
+        """Find endmembers in the scene."""
+        return extract(scene, self.n_endmembers, extractor=self.extraction, seed=self.seed)
 
     @abc.abstractmethod
     def _fit(

@@ -19,7 +19,7 @@ from unmixel.methods.idnet.mixing_law import MIXING_LAWS
 from unmixel.methods.idnet.regression import MODEL_ERROR, Regression
 from unmixel.methods.idnet.start import Observed, observe, start_from
 
-N_PIXELS = 500
+N_PIXELS = 400
 """Pixels of the scene that are asked."""
 OUTLIERS = 0.05
 """Share of the most and of the least probable pixels that don't count."""
@@ -108,9 +108,13 @@ class Judge:
             )
         return self.found[hypothesis]
 
+    def log_evidence(self, hypothesis: Hypothesis) -> float:
+        """Return the mean over the asked pixels, without outliers."""
+        return _mean(self.ask(hypothesis))
+
     def best(self, hypotheses: list[Hypothesis]) -> Hypothesis:
         """Return the most probable one; the first of equals."""
-        return max(hypotheses, key=lambda hypothesis: _mean(self.ask(hypothesis)))
+        return max(hypotheses, key=self.log_evidence)
 
 
 def _inner(values: Float[np.ndarray, "pixel"]) -> Float[np.ndarray, "inner"]:

@@ -15,7 +15,9 @@ import xarray as xr
 from jaxtyping import Float
 
 from unmixel.errors import ParameterError
+from unmixel.extraction import EXTRACTORS
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods.idnet.endmember_choice import extract_for_model
 from unmixel.methods.idnet.fitted import FittedIDNet, device_of
 from unmixel.methods.idnet.hypotheses import Hypothesis, choose
 from unmixel.methods.idnet.informed_training import InformedTraining
@@ -69,7 +71,8 @@ class IDNet(Method):
     n_endmembers : int, optional
         P. Estimated from the scene when neither it nor a bundle is given.
     extraction : str
-        How endmembers are found when no bundle is given.
+        How endmembers are found when no bundle is given: a name from `unmixel.extraction`, or ``"auto"``: that of two
+        with which the model predicts the scene best.
     seed : int
         Seed of everything random.
     n_latents : int
@@ -113,7 +116,9 @@ class IDNet(Method):
         "Unmixing. IEEE Transactions on Computational Imaging, 2023. arXiv:2310.02340"
     )
     fitted_type: ClassVar[type[Fitted]] = FittedIDNet
+    extractions: ClassVar[tuple[str, ...]] = (*EXTRACTORS, "auto")
 
+    extraction: str = "auto"
     n_latents: int = 4
     n_ista: int = 10
     mixing_gain: float = 0.1
@@ -212,6 +217,13 @@ class IDNet(Method):
             latents=1.0,
             sparsity=self.sparsity,
             mixing_decay=self.mixing_decay,
+        )
+
+    def _extract(self, scene: xr.DataArray) -> xr.DataArray:
+        if self.extraction != "auto":
+            return super()._extract(scene)
+        return extract_for_model(
+            scene, self.n_endmembers, self.n_latents, only_linear=self.mixing_gain == 0, seed=self.seed
         )
 
     def _fit(

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -369,17 +370,13 @@ def alike_neighbours(spectra: Float[Tensor, "spectrum band"], n_bins: int) -> Fl
     tensor([[0.5000, 0.5000, 0.0000, 0.0000],
             [0.0000, 0.0000, 0.5000, 0.5000]])
     """
-    bins = list(torch.eye(spectra.shape[1], dtype=spectra.dtype).unbind())
-    means = list(spectra.T.double().cpu().unbind())
-    counts = [1] * len(bins)
-    while len(bins) > n_bins:
-        added = [
-            n * m / (n + m) * float((left - right).square().sum())
-            for n, m, left, right in zip(counts, counts[1:], means, means[1:], strict=False)
-        ]
-        i = min(range(len(added)), key=added.__getitem__)
-        n, m = counts[i], counts[i + 1]
-        for parts in (bins, means):
-            parts[i : i + 2] = [(n * parts[i] + m * parts[i + 1]) / (n + m)]
-        counts[i : i + 2] = [n + m]
-    return torch.stack(bins).to(spectra.device)
+    columns = spectra.double().cpu().numpy().T.copy()
+    counts = np.ones(len(columns))
+    while len(columns) > n_bins:
+        added = counts[:-1] * counts[1:] / (counts[:-1] + counts[1:]) * (np.diff(columns, axis=0) ** 2).sum(axis=1)
+        i = int(added.argmin())
+        columns[i] = (counts[i] * columns[i] + counts[i + 1] * columns[i + 1]) / (counts[i] + counts[i + 1])
+        counts[i] += counts[i + 1]
+        columns, counts = np.delete(columns, i + 1, axis=0), np.delete(counts, i + 1)
+    bins = np.repeat(np.eye(len(counts)) / counts[:, None], counts.astype(int), axis=1)
+    return torch.as_tensor(bins, dtype=spectra.dtype, device=spectra.device)

@@ -1,0 +1,97 @@
+"""Endmembers of a scene that nobody gave: two extractors, judged by the evidence of the whole model.
+
+Clusters find materials that vary, and evidence-based extraction (`unmixel.extraction.choosing`) finds vertices, also
+where no pixel is pure; neither is right for every scene. With cluster centres the mixing law is told first, because in
+an intimate mixture the albedos are what has vertices.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from unmixel.extraction import extract
+from unmixel.methods.idnet.hypotheses import FIRST_BRIGHTNESS_SD, Hypothesis, Judge
+from unmixel.methods.idnet.mixing_domain import to_domain, to_reflectance
+from unmixel.methods.idnet.mixing_law import MIXING_LAWS
+from unmixel.methods.idnet.start import LARGEST_SAMPLE
+from unmixel.scene import good_bands, pixels_of
+from unmixel.spectra import endmember_names, spectra_of
+
+
+class Candidate(NamedTuple):
+    """A bundle, the best hypothesis with it, and how probable that makes the scene.
+
+    Attributes
+    ----------
+    bundle : DataArray
+    extractor : str
+    hypothesis : Hypothesis
+    log_evidence : float
+        Mean per pixel, without outliers.
+    """
+
+    bundle: xr.DataArray
+    extractor: str
+    hypothesis: Hypothesis
+    log_evidence: float
+
+
+def extract_for_model(
+    scene: xr.DataArray, n_endmembers: int | None, n_latents: int, *, only_linear: bool, seed: int
+) -> xr.DataArray:
+    """Extract endmembers with which the model predicts the scene best.
+
+    Parameters
+    ----------
+    scene : DataArray
+    n_endmembers : int, optional
+        P; estimated from the scene when None.
+    n_latents : int
+        H.
+    only_linear : bool
+        Whether no other mixing law is asked for.
+    seed : int
+
+    Returns
+    -------
+    DataArray
+        A bundle; ``attrs["candidates"]`` says, as JSON, what was compared.
+    """
+    every = pixels_of(scene)
+    pixels = every[np.random.default_rng(seed).permutation(len(every))[:LARGEST_SAMPLE]]
+    laws = ["linear"] if only_linear else list(MIXING_LAWS)
+    clusters = _judged(
+        extract(scene, n_endmembers, extractor="clusters", seed=seed), "clusters", scene, pixels, n_latents, laws
+    )
+    albedo = MIXING_LAWS[clusters.hypothesis.mixing].albedo
+    found = extract(
+        scene.copy(data=to_domain(scene.values, albedo=albedo)),
+        len(endmember_names(clusters.bundle)),
+        extractor="evidence",
+        seed=seed,
+    )
+    found = found.copy(data=to_reflectance(found.values, albedo=albedo))
+    same_domain = [law for law in laws if MIXING_LAWS[law].albedo == albedo]
+    by_evidence = _judged(found, "evidence", scene, pixels, n_latents, same_domain)
+    candidates = (clusters, by_evidence)
+    compared = [
+        {"extractor": one.extractor, **one.hypothesis._asdict(), "log_evidence": round(one.log_evidence, 3)}
+        for one in candidates
+    ]
+    best = max(candidates, key=lambda one: one.log_evidence)
+    return best.bundle.assign_attrs({**clusters.bundle.attrs, "candidates": json.dumps(compared)})
+
+
+def _judged(
+    bundle: xr.DataArray, extractor: str, scene: xr.DataArray, pixels: np.ndarray, n_latents: int, laws: list[str]
+) -> Candidate:
+    """Judge a bundle by the best of a few hypotheses."""
+    good = good_bands(scene)
+    spectra = tuple(spectra_of(bundle, name)[:, good] for name in endmember_names(bundle))
+    judge = Judge(pixels, spectra, n_latents)
+    best = judge.best([Hypothesis(law, False, sd) for law in laws for sd in FIRST_BRIGHTNESS_SD])
+    return Candidate(bundle, extractor, best, judge.log_evidence(best))
