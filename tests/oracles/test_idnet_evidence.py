@@ -10,7 +10,6 @@ import torch
 from scipy.special import logsumexp
 
 from unmixel.methods.idnet.bundle_decoder import n_hidden_axes
-from unmixel.methods.idnet.inference import START_LOG_PRECISION
 from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.methods.idnet.objective import draw, scene_terms
 from unmixel.methods.idnet.start import Start
@@ -21,8 +20,8 @@ PIXEL = np.array([0.37, 0.52, 0.45, 0.61, 0.41])
 MEANS = np.array([[0.20, 0.35, 0.50, 0.70, 0.30], [0.60, 0.65, 0.40, 0.35, 0.55]])
 AXES = 0.15 * MEANS[:, None, :] + np.array([[[0.0, 0.02, 0.0, -0.02, 0.01]], [[0.01, 0.0, -0.03, 0.0, 0.02]]])
 HIDDEN_AXES = np.zeros((P, n_hidden_axes(P), L))
-LEVEL = -6.0
-"""log κ of a proposal wider than the posterior, as importance sampling wants it."""
+LEVEL, SURER = -6.0, -0.5
+"""log κ as published, and κ by default: proposals wider than the posterior, as importance sampling wants them."""
 
 
 class Truth(NamedTuple):
@@ -33,7 +32,7 @@ class Truth(NamedTuple):
     sd: float
 
 
-def model_of(published: bool, shared_brightness: float, endmember_sd: tuple[float, float]) -> IDNetModel:
+def model_of(published: bool, correlation: float, endmember_sd: tuple[float, float]) -> IDNetModel:
     """Return a small model in double precision: with linear decoders and mixing, or everything published."""
     torch.manual_seed(5)
     shape = Shape(
@@ -44,18 +43,29 @@ def model_of(published: bool, shared_brightness: float, endmember_sd: tuple[floa
         n_ista=10,
         mixing_gain=0.5 if published else 0.0,
         abundance_gain=0.1,
-        shared_brightness=shared_brightness,
+        albedo=False,
+        share_mean=0.0,
+        share_sd=0.0,
         published=published,
     )
     model = IDNetModel(shape)
-    start = Start(MEANS, AXES, HIDDEN_AXES, np.array(endmember_sd), NOISE_SD, MEANS.mean(axis=0), np.zeros((3, L)))
+    start = Start(
+        means=MEANS,
+        axes=AXES,
+        latent_covariance=np.array([[1.0, correlation], [correlation, 1.0]]),
+        hidden_axes=HIDDEN_AXES,
+        endmember_sd=np.array(endmember_sd),
+        noise_sd=NOISE_SD,
+        offset=MEANS.mean(axis=0),
+        features=np.zeros((3, L)),
+    )
     model.begin(start, torch.as_tensor(PIXEL[None], dtype=torch.float32))
     with torch.no_grad():
         model.p.log_noise_sd.fill_(np.log(NOISE_SD))
         if published:
             model.q.log_precision.fill_(LEVEL)
         else:
-            model.q.log_precision[-1].bias.fill_(np.log(10 + 100 * np.exp(LEVEL)) - START_LOG_PRECISION)
+            model.q.log_precision[-1].bias.fill_(SURER)
             model.q.latent_log_variance.biases[-1].fill_(0.7)
     return model.double()
 
@@ -85,7 +95,7 @@ def decode(model: IDNetModel, latents: np.ndarray) -> np.ndarray:
 
 
 def integrate(
-    model: IDNetModel, endmember_sd: tuple[float, float], n_latent: int = 48, n_abundance: int = 160
+    model: IDNetModel, correlation: float, endmember_sd: tuple[float, float], n_latent: int = 48, n_abundance: int = 160
 ) -> Truth:
     """Integrate p(y, Z, a) over latents (Gauss–Hermite) and abundances (Gauss–Legendre); M is integrated by hand.
 
@@ -93,7 +103,7 @@ def integrate(
     nonlinear mixing as s_k vanishes. p(a) = 1 on 0 to 1.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(n_latent)
-    covariance = np.array([[1.0, model.shape.shared_brightness], [model.shape.shared_brightness, 1.0]])
+    covariance = np.array([[1.0, correlation], [correlation, 1.0]])
     grid = np.stack(np.meshgrid(nodes, nodes, indexing="ij"), axis=-1).reshape(-1, 2)
     latents = grid @ np.linalg.cholesky(covariance).T
     log_latent = np.log(np.outer(weights, weights).ravel() / weights.sum() ** 2)
@@ -128,15 +138,19 @@ CASES = {
 @pytest.fixture(scope="module", params=CASES.values(), ids=CASES.keys())
 def case(request) -> tuple[Truth, np.ndarray, np.ndarray]:
     """The truth, and log p(y, Z, M, a) − log q(Z, M, a | y) with the first abundance of many draws."""
-    published, shared, endmember_sd = request.param
+    published, correlation, endmember_sd = request.param
     with torch.random.fork_rng(devices=[]):
-        model = model_of(published, shared, endmember_sd)
+        model = model_of(published, correlation, endmember_sd)
         torch.manual_seed(8)
         pixels = torch.as_tensor(PIXEL).expand(80_000, L)
         with torch.no_grad():
             hidden, posterior = draw(model.q, pixels)
             likelihood, divergence = scene_terms(model.p, posterior, pixels, hidden)
-    return integrate(model, endmember_sd), (likelihood + divergence).numpy(), hidden.abundances[:, 0].numpy()
+    return (
+        integrate(model, correlation, endmember_sd),
+        (likelihood + divergence).numpy(),
+        hidden.abundances[:, 0].numpy(),
+    )
 
 
 def importance_bound(ratios: np.ndarray, n_draws: int) -> tuple[float, float]:
@@ -147,7 +161,7 @@ def importance_bound(ratios: np.ndarray, n_draws: int) -> tuple[float, float]:
 
 def test_the_quadrature_has_converged():
     model = model_of(False, 0.8, (0.03, 0.05))
-    coarse, fine = (integrate(model, (0.03, 0.05), n, 4 * n) for n in (32, 56))
+    coarse, fine = (integrate(model, 0.8, (0.03, 0.05), n, 4 * n) for n in (32, 56))
     np.testing.assert_allclose(coarse, fine, atol=1e-7)
 
 

@@ -9,12 +9,14 @@ from scipy.optimize import minimize
 
 from unmixel.methods.idnet import regression as module
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
-from unmixel.methods.idnet.regression import SHARE_MEAN, SHARE_SD, Binned, Regression, State, alike_neighbours
+from unmixel.methods.idnet.mixing_law import MIXING_LAWS
+from unmixel.methods.idnet.regression import Binned, Regression, State, alike_neighbours
 from unmixel.mixing import generalised_bilinear
 from unmixel.nn.small_systems import invert_positive_definite
 
 P, H, L, N = 3, 2, 30, 8
 NOISE_SD, ENDMEMBER_SD = 0.02, np.array([0.01, 0.02, 0.03])
+LAW = MIXING_LAWS["generalised bilinear"]
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def precision() -> np.ndarray:
 
 @pytest.fixture
 def regression(decoder, precision) -> Regression:
-    regression = Regression(decoder, bilinear=True).double()
+    regression = Regression(decoder, LAW).double()
     regression.precision.copy_(torch.as_tensor(precision))
     regression.noise_variance.fill_(NOISE_SD**2)
     regression.endmember_variance.copy_(torch.as_tensor(ENDMEMBER_SD**2))
@@ -70,7 +72,9 @@ def modelled(unknowns: np.ndarray, decoder: BundleDecoder) -> np.ndarray:
 def minus_log_posterior(unknowns, pixel, decoder, precision, variance) -> float:
     a, z, share = softmax(unknowns[:P]), unknowns[P:-1], unknowns[-1]
     misfit = ((pixel - modelled(unknowns, decoder)) ** 2).sum() / variance
-    return 0.5 * misfit + 0.5 * z @ precision @ z - np.log(a).sum() + 0.5 * ((share - SHARE_MEAN) / SHARE_SD) ** 2
+    return (
+        0.5 * misfit + 0.5 * z @ precision @ z - np.log(a).sum() + 0.5 * ((share - LAW.share_mean) / LAW.share_sd) ** 2
+    )
 
 
 def in_all_bands(decoder: BundleDecoder, pixels: torch.Tensor) -> Binned:
@@ -107,7 +111,7 @@ def test_equations_are_the_gradient_and_the_gauss_newton_hessian(regression, dec
         expected = jacobian.T @ jacobian / variance
         expected[:P, :P] += P / 2 * np.eye(P)
         expected[P:-1, P:-1] += precision
-        expected[-1, -1] += 1 / SHARE_SD**2
+        expected[-1, -1] += 1 / LAW.share_sd**2
         np.testing.assert_allclose(hessian[:, :, i], expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
 
 
@@ -150,7 +154,7 @@ def test_almost_without_noise_everything_is_found(share, monkeypatch):
     decoder = BundleDecoder(P, H, n_bands).double()
     decoder.means.copy_(torch.as_tensor(0.1 + 3 * np.abs(orthogonal[:, 0])))
     decoder.axes.copy_(torch.as_tensor(0.4 * orthogonal[:, 1:]))
-    regression = Regression(decoder, bilinear=True).double()
+    regression = Regression(decoder, LAW).double()
     regression.noise_variance.fill_(1e-8)
     regression.endmember_variance.zero_()
     pixels, abundances, latents = mixtures(decoder, share)
@@ -172,7 +176,7 @@ def test_an_absent_endmember_keeps_its_prior(regression, decoder, precision):
 
 
 def test_without_bilinear_light_none_is_found(decoder, precision):
-    regression = Regression(decoder, bilinear=False).double()
+    regression = Regression(decoder, MIXING_LAWS["linear"]).double()
     regression.precision.copy_(torch.as_tensor(precision))
     regression.noise_variance.fill_(NOISE_SD**2)
     found = regression(torch.as_tensor(mixtures(decoder, 0.6)[0]))
@@ -196,7 +200,7 @@ def test_bands_that_are_alike_may_be_averaged(regression, decoder, precision):
     copies = BundleDecoder(P, H, 10 * L).double()
     copies.means.copy_(decoder.means.repeat_interleave(10, dim=-1))
     copies.axes.copy_(decoder.axes.repeat_interleave(10, dim=-1))
-    wide = Regression(copies, bilinear=True).double()
+    wide = Regression(copies, LAW).double()
     wide.average = alike_neighbours(copies.basis.flatten(0, 1), L)
     np.testing.assert_allclose(wide.average, np.kron(np.eye(L), np.full(10, 0.1)), atol=1e-12)
     wide.precision.copy_(torch.as_tensor(precision))

@@ -7,15 +7,21 @@ import pytest
 import torch
 from scipy import stats
 from scipy.special import softmax
+from torch.distributions import Beta
 
 from unmixel.methods.idnet import IDNet, objective
 from unmixel.methods.idnet.bundle_decoder import n_hidden_axes
+from unmixel.methods.idnet.informed_training import InformedTraining, Labels, log_score
 from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.methods.idnet.objective import Draw, Posterior, Weights
 from unmixel.methods.idnet.pairs import Pairs, inside
 from unmixel.methods.idnet.start import Start
+from unmixel.nn.unrolled_ista import normal_equations
 
 P, H, L, N, J = 3, 2, 7, 5, 4
+SCALE = np.random.default_rng(12).normal(size=(P * H, 2 * P * H))
+COVARIANCE = np.corrcoef(SCALE)
+"""Of the latents: every two are correlated."""
 
 
 def model_of(published: bool) -> IDNetModel:
@@ -28,7 +34,9 @@ def model_of(published: bool) -> IDNetModel:
         n_ista=4,
         mixing_gain=0.4,
         abundance_gain=0.3,
-        shared_brightness=0.6,
+        albedo=False,
+        share_mean=0.35,
+        share_sd=0.4,
         published=published,
     )
     model = IDNetModel(shape)
@@ -36,6 +44,7 @@ def model_of(published: bool) -> IDNetModel:
     start = Start(
         means=rng.uniform(0.2, 0.7, size=(P, L)),
         axes=rng.normal(scale=0.1, size=(P, H, L)),
+        latent_covariance=COVARIANCE,
         hidden_axes=np.zeros((P, n_hidden_axes(P), L)),
         endmember_sd=np.array([0.03, 0.06, 0.1]),
         noise_sd=0.05,
@@ -56,11 +65,15 @@ def model_of(published: bool) -> IDNetModel:
     return model.double()
 
 
-@pytest.fixture(params=[False, True], ids=["default", "published"])
-def model(request) -> IDNetModel:
+def random_model(published: bool) -> IDNetModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(11)
-        return model_of(request.param)
+        return model_of(published)
+
+
+@pytest.fixture(params=[False, True], ids=["default", "published"])
+def model(request) -> IDNetModel:
+    return random_model(request.param)
 
 
 @pytest.fixture
@@ -100,14 +113,9 @@ def log_isotropic(value, mean, sd):
 
 
 def log_prior(model, z):
-    """log p(Z) of one pixel: independent standard normals, the first of each endmember correlated."""
-    correlation = np.eye(P * H)
-    shared = 0.0 if model.shape.published else model.shape.shared_brightness
-    for j in range(P):
-        for k in range(P):
-            if j != k:
-                correlation[j * H, k * H] = shared
-    return stats.multivariate_normal(np.zeros(P * H), correlation).logpdf(z.ravel())
+    """log p(Z) of one pixel: independent standard normals as published, correlated by default."""
+    covariance = np.eye(P * H) if model.shape.published else COVARIANCE
+    return stats.multivariate_normal(np.zeros(P * H), covariance).logpdf(z.ravel())
 
 
 def log_pixel(model, y, m, a):
@@ -117,26 +125,50 @@ def log_pixel(model, y, m, a):
     return log_isotropic(y, location, model.p.noise_sd.item())
 
 
-def concentration(model, y, m):
-    """ε + K max(0, l + g f) of one pixel, for one and the same y alone."""
-    seen = y
-    if not model.shape.published:  # the regression has an oracle of its own
-        seen = np.clip(model.q.features.axes.numpy() @ (y - model.q.features.offset.numpy()), -5, 5)
-        found = [part.numpy().ravel() for part in model.q.regression(torch.as_tensor(y)[None])]
-        abundances, logit_variance, latents, _, share, bilinear = found
-        seen = np.concatenate([seen, abundances, np.log(logit_variance) / 2, share, np.clip(latents, -5, 5)])
-        y = y - bilinear
+def published_linear_stream(model, y, m):
+    """Unrolled non-negative least squares of one pixel."""
     gram, projected = m @ m.T, m @ y
     bound = np.abs(gram).sum(axis=1).max()
     linear = np.maximum(np.linalg.solve(gram + 1e-5 * bound * np.eye(P), projected), 0)
     for log_step, threshold in zip(model.q.linear.log_steps.tolist(), model.q.linear.thresholds.tolist(), strict=True):
         linear = np.maximum(linear - np.exp(log_step) * (gram @ linear - projected) / bound - threshold, 0)
-    streams = linear + model.shape.abundance_gain * dense(model.q.nonlinear, seen)
-    if model.shape.published:
-        precision = 10 + 100 * np.exp(model.q.log_precision.item())
-    else:
-        precision = np.exp(np.clip(4.7 + dense(model.q.log_precision, seen), 0, 9))
-    return 1e-3 + precision * np.maximum(streams, 0)
+    return linear
+
+
+def newton_stream(y, m, a, noise_variance):
+    """Two steps on ‖y − Mᵀa‖²/2s² − Σ log a_k over a = softmax(η), of one pixel; steps of η are at most 2."""
+    logits = np.log(a)
+    for _ in range(2):
+        a = softmax(logits)
+        jacobian = np.diag(a) - np.outer(a, a)
+        gradient = jacobian @ (m @ (a @ m - y)) / noise_variance - (1 - P * a)
+        hessian = jacobian @ m @ m.T @ jacobian / noise_variance + P / 2 * np.eye(P)
+        logits = logits - np.clip(np.linalg.solve(hessian, gradient), -2, 2)
+        logits = np.clip(logits - logits.mean(), -12, 12)
+    return softmax(logits)
+
+
+def marginals(model, y, m):
+    """Mean and variance of each abundance of one pixel under the default q(a | M, y)."""
+    found = model.q.regression(torch.as_tensor(y)[None])  # which has an oracle of its own
+    abundances, logit_variance, noise_variance, latents, _, share, bilinear = (part.numpy().ravel() for part in found)
+    whitened = np.clip(model.q.features.axes.numpy() @ (y - model.q.features.offset.numpy()), -5, 5)
+    seen = np.concatenate([whitened, abundances, np.log(logit_variance) / 2, share, np.clip(latents, -5, 5)])
+    linear = newton_stream(y - bilinear, m, abundances, noise_variance)
+    streams = 1e-3 + np.maximum(linear + model.shape.abundance_gain * dense(model.q.nonlinear, seen), 0)
+    mean = streams / streams.sum()
+    curvature = mean * (1 - mean) * logit_variance
+    precision = np.exp(np.clip(dense(model.q.log_precision, seen) - np.log(curvature), 0, 12))
+    return mean, mean * (1 - mean) / (precision + 1)
+
+
+def concentration(model, y, m):
+    """Of q(a | M, y) for one pixel, for one and the same y alone."""
+    if not model.shape.published:
+        mean, variance = marginals(model, y, m)
+        return mean * ((mean * (1 - mean)).sum() / variance.sum() - 1)
+    streams = published_linear_stream(model, y, m) + model.shape.abundance_gain * dense(model.q.nonlinear, y)
+    return 1e-3 + (10 + 100 * np.exp(model.q.log_precision.item())) * np.maximum(streams, 0)
 
 
 def log_posterior(model, y, z):
@@ -184,6 +216,65 @@ def test_the_labelled_terms_are_their_formulas(model, pairs):
         np.testing.assert_allclose(bound[i].item(), expected, rtol=1e-5)
         np.testing.assert_allclose(abundances[i].item(), log_a, rtol=1e-5)
         np.testing.assert_allclose(endmembers[i].item(), np.mean(log_m), rtol=1e-5)
+
+
+def test_each_abundance_of_the_default_has_its_own_beta_distribution(pixels, hidden):
+    """As sure as the regression and a network say; the Dirichlet has the same means and total variance."""
+    model = random_model(published=False)
+    look = model.q.look(pixels)
+    linear = model.q.linear_stream(*normal_equations(hidden.endmembers, look.linear), look)
+    found = model.q.marginals_around(linear, look)
+    dirichlet = model.q.abundances(hidden.endmembers, pixels)
+    for i, (y, m) in enumerate(rows(pixels, hidden.endmembers)):
+        mean, variance = marginals(model, y, m)
+        np.testing.assert_allclose(found.mean[i].detach(), mean, rtol=1e-6)
+        np.testing.assert_allclose(found.variance[i].detach(), variance, rtol=1e-6)
+        np.testing.assert_allclose(dirichlet.mean[i].detach(), mean, rtol=1e-6)
+        np.testing.assert_allclose(dirichlet.variance[i].sum().item(), variance.sum(), rtol=1e-6)
+    assert len(np.unique((found.concentration1 + found.concentration0)[0].detach().numpy().round(6))) == P
+
+
+def test_a_label_scores_as_its_density_with_a_chance_of_a_wider_one():
+    """S_a of the default: each abundance's density, of which 5 % is ten times less precise."""
+    rng = np.random.default_rng(4)
+    first, second, label = (
+        rng.uniform(0.5, 40, size=(N, P)),
+        rng.uniform(0.5, 40, size=(N, P)),
+        rng.uniform(size=(N, P)),
+    )
+    found = log_score(Beta(torch.as_tensor(first), torch.as_tensor(second)), torch.as_tensor(label))
+    density = 0.95 * stats.beta(first, second).pdf(label) + 0.05 * stats.beta(first / 10, second / 10).pdf(label)
+    np.testing.assert_allclose(found, np.log(density), rtol=1e-9)
+
+
+def test_what_labels_teach_the_default_is_its_formula(pixels):
+    """S_a at M = μ(E[Z | y]), and S_z = log q(Z | y), of labels that the model makes."""
+    model = random_model(published=False).float()
+    with torch.random.fork_rng(devices=[]):
+        weights = Weights(abundances=1.0, latents=1.0)
+        training = InformedTraining(model, pixels.float(), weights=weights, batch_size=2, steps_per_epoch=1, seed=3)
+        labels = Labels(*(part.double() for part in training.labels(training.anywhere(9))))
+    model.double()
+    terms = training.taught(labels)
+    posterior = model.q.latents_from(labels.look)
+    latent_mean, spread = posterior.mean.detach(), posterior.stddev.detach()
+    spectra = model.p.decoder(latent_mean)
+    for i, label in enumerate(labels.abundances.numpy()):
+        linear = newton_stream(
+            *(part[i].numpy() for part in (labels.linear, spectra, labels.found, labels.noise_variance))
+        )
+        np.testing.assert_allclose(labels.linear_stream[i], linear, rtol=1e-3, atol=1e-5)
+        linear, seen = labels.linear_stream[i].numpy(), labels.seen[i].numpy()
+        streams = 1e-3 + np.maximum(linear + model.shape.abundance_gain * dense(model.q.nonlinear, seen), 0)
+        mean = streams / streams.sum()
+        log_precision = dense(model.q.log_precision, seen) - np.log(
+            mean * (1 - mean) * labels.logit_variance[i].numpy()
+        )
+        precision = np.exp(np.clip(log_precision, 0, 12))
+        usual, wider = (stats.beta(k * mean, k * (1 - mean)).pdf(label) for k in (precision, precision / 10))
+        np.testing.assert_allclose(terms["abundances"][i].item(), np.log(0.95 * usual + 0.05 * wider).sum(), rtol=1e-5)
+        log_latents = log_isotropic(labels.latents[i].numpy(), latent_mean[i].numpy(), spread[i].numpy())
+        np.testing.assert_allclose(terms["latents"][i].item(), log_latents, rtol=1e-6)
 
 
 def test_the_objective_of_a_batch_is_the_sum_over_its_pixels(model, pixels, hidden, pairs):
