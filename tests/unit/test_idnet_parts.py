@@ -10,8 +10,11 @@ import torch
 from torch.distributions import Dirichlet
 
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
-from unmixel.methods.idnet.fitted import concentration_of, quadrature_nodes
+from unmixel.methods.idnet.fitted import quadrature_nodes
 from unmixel.methods.idnet.generative import NOISE_FLOOR, Generative, NetworkDecoder, decoder_sizes
+from unmixel.methods.idnet.inference import concentration_of
+from unmixel.methods.idnet.informed_training import ABSENT, as_believed
+from unmixel.methods.idnet.mixing_law import MIXING_LAWS
 from unmixel.methods.idnet.pairs import (
     SHRINK,
     bilinear_part,
@@ -21,7 +24,13 @@ from unmixel.methods.idnet.pairs import (
     pure_pairs,
     stack_bundles,
 )
-from unmixel.methods.idnet.start import N_FEATURES, start_from
+from unmixel.methods.idnet.start import (
+    N_FEATURES,
+    OWN_BRIGHTNESS,
+    SMALLEST_BRIGHTNESS_SD,
+    observe,
+    start_from,
+)
 from unmixel.mixing import fan, linear
 
 P, H, L = 3, 2, 11
@@ -42,10 +51,16 @@ def bundle_decoder() -> BundleDecoder:
     return decoder
 
 
-def generative(decoder, shared_brightness: float = 0.5) -> Generative:
-    return Generative(
-        decoder, n_endmembers=P, n_latents=H, n_bands=L, mixing_gain=0.1, shared_brightness=shared_brightness
-    )
+def generative(decoder, mixing: str = "linear", covariance: np.ndarray | None = None) -> Generative:
+    p = Generative(decoder, n_endmembers=P, n_latents=H, n_bands=L, mixing_gain=0.1, law=MIXING_LAWS[mixing])
+    if covariance is not None:
+        p.latent_scale.copy_(torch.linalg.cholesky(torch.as_tensor(covariance)))
+    return p
+
+
+def covariance() -> np.ndarray:
+    """Of the latents, every two of them correlated, with ones on the diagonal."""
+    return np.corrcoef(np.random.default_rng(6).normal(size=(P * H, 3 * P * H)))
 
 
 # decoders and p
@@ -94,11 +109,10 @@ def test_standard_deviations_have_a_floor():
     np.testing.assert_allclose([p.noise_sd.item(), *p.endmember_sd.tolist()], NOISE_FLOOR, rtol=1e-6)
 
 
-def test_brightness_latents_are_correlated_and_the_others_are_not():
-    covariance = generative(bundle_decoder(), 0.7).latents().covariance_matrix.reshape(P, H, P, H).numpy()
-    np.testing.assert_allclose(covariance[:, 0, :, 0], 0.3 * np.eye(P) + 0.7, atol=1e-6)
-    np.testing.assert_allclose(covariance[:, 1, :, 1], np.eye(P), atol=1e-6)
-    np.testing.assert_allclose(covariance[:, 0, :, 1], 0, atol=1e-6)
+def test_latents_are_standard_normal_unless_their_covariance_is_told():
+    plain, told = generative(bundle_decoder()), generative(bundle_decoder(), covariance=covariance())
+    np.testing.assert_array_equal(plain.latents().covariance_matrix, np.eye(P * H))
+    np.testing.assert_allclose(told.latents().covariance_matrix, covariance(), atol=1e-6)
 
 
 def test_pixels_are_not_negative():
@@ -130,25 +144,59 @@ def test_start_finds_brightness_axes_and_noise():
     pixels = (pixels + rng.normal(scale=noise_sd, size=pixels.shape)).astype(np.float32)
     bundles = (pixels[:30], pixels[n_pure : n_pure + 40])
 
-    start = start_from(pixels, bundles, 2)
+    start = start_from(observe(pixels, bundles), 2, 0.1, as_in_bundle=False)
     np.testing.assert_allclose(start.means, [bundle.mean(axis=0) for bundle in bundles], atol=1e-6)
     np.testing.assert_allclose(start.noise_sd, noise_sd, rtol=0.2)
     np.testing.assert_allclose(start.offset, pixels.mean(axis=0), atol=1e-6)
     assert (start.endmember_sd < noise_sd).all(), "nothing but noise is left over"
+    np.testing.assert_allclose(np.diag(start.latent_covariance), 1)
+    shared = 0.1**2 / (0.1**2 * (1 + OWN_BRIGHTNESS**2) + SMALLEST_BRIGHTNESS_SD**2)
+    expected = np.eye(4)
+    expected[0, 2] = expected[2, 0] = shared
+    np.testing.assert_allclose(start.latent_covariance, expected, atol=2e-4)
     for k in range(2):
         spread = start.axes[k, 0] @ start.means[k] / (start.means[k] @ start.means[k])
         np.testing.assert_allclose(start.axes[k, 0], spread * start.means[k], atol=1e-9)
-        np.testing.assert_allclose(spread, brightness_sd[k], rtol=0.25)
+        np.testing.assert_allclose(spread, 0.1 / np.sqrt(shared), rtol=1e-6)
         size = np.linalg.norm(start.axes[k, 1])
         assert abs(start.axes[k, 1] @ directions[k]) / size > 0.98
         np.testing.assert_allclose(size, sizes[k], rtol=0.15)
 
 
-def test_features_of_a_start_are_white():
+def test_latents_reproduce_how_the_spectra_in_the_bundle_vary():
+    """In the span of brightness and axes, plus the brightness that all endmembers share."""
+    rng = np.random.default_rng(14)
+    n_bands, n_latents, shared_sd = 16, 3, 0.2
+    means = rng.uniform(0.2, 0.8, size=(2, n_bands))
+    bundles = []
+    for k, n in enumerate((40, 60)):
+        direction = rng.normal(scale=0.1, size=(1, n_bands))
+        amount = rng.normal(size=(n, 1))
+        spectra = (1 + 0.3 * amount) * means[k] + (0.5 * amount + rng.normal(size=(n, 1))) * direction
+        bundles.append(spectra + rng.normal(scale=0.01, size=spectra.shape))
+    pixels = np.concatenate(bundles).astype(np.float32)
+    start = start_from(observe(pixels, tuple(bundles)), n_latents, shared_sd, as_in_bundle=True)
+    covariance = start.latent_covariance.reshape(2, n_latents, 2, n_latents)
+    for k, spectra in enumerate(bundles):
+        own = start.axes[k]
+        span = np.linalg.qr(own.T)[0]
+        found = span.T @ own.T @ covariance[k, :, k] @ own @ span
+        deviations = (spectra - spectra.mean(axis=0)) @ span
+        mean = start.means[k] @ span
+        expected = deviations.T @ deviations / len(spectra) + (shared_sd**2 + SMALLEST_BRIGHTNESS_SD**2) * np.outer(
+            mean, mean
+        )
+        np.testing.assert_allclose(found, expected, atol=2e-4 * np.abs(expected).max())
+        assert abs(covariance[k, 0, k, 1]) > 0.2, "brightness and shape vary together in these bundles"
+    between = start.axes[0].T @ covariance[0, :, 1] @ start.axes[1]
+    np.testing.assert_allclose(between, shared_sd**2 * np.outer(*start.means), rtol=1e-3, atol=1e-7)
+
+
+def test_features_are_white():
     rng = np.random.default_rng(9)
     pixels = (rng.dirichlet(np.ones(4), size=500) @ rng.uniform(0.1, 0.9, size=(4, 30))).astype(np.float32)
     pixels += rng.normal(scale=0.02, size=pixels.shape).astype(np.float32)
-    start = start_from(pixels, (pixels[:3], pixels[5:9], pixels[20:21]), 3)
+    start = observe(pixels, (pixels[:3], pixels[5:9], pixels[20:21]))
     assert start.features.shape == (N_FEATURES, 30)
     features = (pixels - start.offset) @ start.features.T
     covariance = np.cov(features.T)
@@ -157,15 +205,17 @@ def test_features_of_a_start_are_white():
     assert np.diag(covariance).max() < 1.01
 
 
+@pytest.mark.parametrize("as_in_bundle", [True, False])
 @pytest.mark.parametrize(("n_pixels", "n_bands", "n_latents"), [(7, 20, 3), (60, 4, 5), (4, 3, 1)])
-def test_start_from_few_pixels_or_bands(n_pixels, n_bands, n_latents):
+def test_start_from_few_pixels_or_bands(n_pixels, n_bands, n_latents, as_in_bundle):
     rng = np.random.default_rng(n_pixels)
     pixels = rng.uniform(0.1, 0.9, size=(n_pixels, n_bands)).astype(np.float32)
-    start = start_from(pixels, (pixels[:1], pixels[1:3]), n_latents)
+    start = start_from(observe(pixels, (pixels[:1], pixels[1:3])), n_latents, 0.1, as_in_bundle=as_in_bundle)
     assert start.axes.shape == (2, n_latents, n_bands)
     assert all(np.isfinite(value).all() for value in start)
     assert (start.endmember_sd > 0).all()
     assert start.noise_sd > 0
+    assert np.linalg.eigvalsh(start.latent_covariance).min() > 0
 
 
 # labels
@@ -223,13 +273,17 @@ def test_bilinear_part_is_fans_less_linear_mixing():
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_mixed_labels_are_mixtures_from_linear_to_bilinear():
-    p = generative(bundle_decoder().float())
+@pytest.mark.parametrize(
+    ("mixing", "quantiles"), [("linear", (0, 0)), ("fan", (0.966, 1)), ("generalised bilinear", (0.08, 0.62))]
+)
+def test_mixed_labels_mix_as_the_law_says(mixing, quantiles):
+    """γ is normal, clipped to 0 to 1: its quartiles are those of N(1, 0.05²) and N(0.35, 0.4²)."""
+    p = generative(bundle_decoder().float(), mixing)
     with torch.no_grad():
         p.log_noise_sd.fill_(-20)
         p.log_endmember_sd.fill_(-20)  # both at their floor
     n = 4000
-    pairs = mixed_pairs(p, n, P)
+    pairs = mixed_pairs(p, label_abundances(n, P, torch.device("cpu")))
     assert pairs.latents.shape == (n, P, H)
     np.testing.assert_allclose(pairs.abundances.sum(dim=-1), 1, atol=1e-5)
     endmembers, abundances = pairs.endmembers.numpy().astype(float), pairs.abundances.numpy().astype(float)
@@ -240,24 +294,55 @@ def test_mixed_labels_are_mixtures_from_linear_to_bilinear():
     np.testing.assert_allclose(pairs.pixels.numpy()[light], plain + share[:, None] * twice, atol=8 * NOISE_FLOOR)
     assert (share > -0.01).all()
     assert (share < 1.01).all()
-    np.testing.assert_allclose((share < 0.01).mean(), 0.3, atol=0.05)
-    np.testing.assert_allclose(np.median(share[share >= 0.01]), 0.5, atol=0.06)
+    np.testing.assert_allclose(np.quantile(share, (0.25, 0.75)), quantiles, atol=0.03)
 
 
 def test_mixed_labels_come_from_p_with_its_noise():
-    p = generative(bundle_decoder().float(), 0.8)
+    p = generative(bundle_decoder().float(), covariance=covariance())
     with torch.no_grad():
         p.log_noise_sd.fill_(math.log(0.3))
         p.log_endmember_sd.copy_(torch.tensor([0.1, 0.2, 0.4]).log())
-    pairs = mixed_pairs(p, 9000, P)
+    told = label_abundances(9000, P, torch.device("cpu"))
+    pairs = mixed_pairs(p, told)
+    assert torch.equal(pairs.abundances, told)
     np.testing.assert_allclose(pairs.endmembers, p.decoder(pairs.latents), atol=1e-6)
-    brightness = np.corrcoef(pairs.latents[:, :, 0].T)
-    np.testing.assert_allclose(brightness[np.triu_indices(P, 1)], 0.8, atol=0.03)
+    np.testing.assert_allclose(np.cov(pairs.latents.flatten(1).T), covariance(), atol=0.05)
     for k, endmember_sd in enumerate((0.1, 0.2, 0.4)):
         nearly_pure = (pairs.abundances[:, k] > 0.99) & (pairs.endmembers[:, k].min(dim=-1).values > 0)
         noise = pairs.pixels[nearly_pure] - pairs.endmembers[nearly_pure, k]
         np.testing.assert_allclose(noise.std(), np.hypot(0.3, endmember_sd), rtol=0.05)
     assert not any(part.requires_grad for part in pairs)
+
+
+def test_mixed_labels_vary_along_the_hidden_axes():
+    decoder = bundle_decoder().float()
+    decoder.hidden_axes[1, 2] = 0.05 * torch.linspace(-1, 1, L)
+    p = generative(decoder)
+    with torch.no_grad():
+        p.log_noise_sd.fill_(-20)
+        p.log_endmember_sd.fill_(-20)
+    n = 5000
+    pairs = mixed_pairs(p, torch.tensor([0.1, 0.6, 0.3]).expand(n, P))
+    extra = pairs.pixels.numpy() - linear(pairs.abundances.numpy(), pairs.endmembers.numpy())
+    kept = (pairs.pixels.numpy() > 8 * NOISE_FLOOR).all(axis=1)
+    assert kept.mean() > 0.5
+    scale = 0.6 * 0.05 * np.linspace(-1, 1, L)
+    amount = extra[kept] @ scale / (scale @ scale)
+    np.testing.assert_allclose(amount.std(), 1, atol=0.1)
+    np.testing.assert_allclose(extra[kept], amount[:, None] * scale, atol=8 * NOISE_FLOOR)
+
+
+def test_labels_as_believed_lie_on_the_simplex_and_lack_some_small_abundances():
+    believed = torch.tensor([[0.62, 0.34, 0.04], [0.06, 0.88, 0.06]]).repeat(4000, 1)
+    labels = as_believed(believed)
+    np.testing.assert_allclose(labels.sum(dim=-1), 1, atol=1e-5)
+    assert float(labels.min()) >= SHRINK * (1 - 1e-5)
+    torch.testing.assert_close(labels[1::2], inside(believed[1::2]))
+    without = labels[::2, 2] < 2 * SHRINK
+    np.testing.assert_allclose(without.float().mean(), ABSENT, atol=0.03)
+    torch.testing.assert_close(labels[::2][~without], inside(believed[::2])[~without])
+    rest = torch.tensor([[0.62, 0.34, 0.0]]) / 0.96
+    torch.testing.assert_close(labels[::2][without], inside(rest).expand(int(without.sum()), P))
 
 
 # what a fitted model stores and uses

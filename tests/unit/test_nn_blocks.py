@@ -9,15 +9,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
 from torch import nn
 from torch.distributions import Independent, Normal
 
 from unmixel.nn.dense import Dense, EndmemberwiseDense
 from unmixel.nn.isotropic_normal import IsotropicNormal
+from unmixel.nn.simplex_newton import newton_on_simplex
 from unmixel.nn.small_systems import invert_positive_definite, solve_positive_definite
 from unmixel.nn.two_stream import TwoStream
 from unmixel.nn.unrolled_ista import UnrolledISTA
-from unmixel.solvers import nnls
+from unmixel.solvers import fcls, nnls
 
 
 @pytest.fixture(autouse=True)
@@ -197,3 +200,71 @@ def test_many_small_systems_are_solved_as_by_lapack():
     targets = rng.normal(size=(7, 6))
     solved = solve_positive_definite(torch.as_tensor(matrices).permute(1, 2, 0), torch.as_tensor(targets.T)).T
     np.testing.assert_allclose(solved, np.linalg.solve(matrices, targets[:, :, None])[:, :, 0], rtol=1e-9, atol=1e-9)
+
+
+# Newton on the simplex
+
+
+def minus_log_density(logits: np.ndarray, endmembers: np.ndarray, pixel: np.ndarray, noise_variance: float) -> float:
+    a = softmax(logits)
+    return ((pixel - a @ endmembers) ** 2).sum() / (2 * noise_variance) - log_softmax(logits).sum()
+
+
+def simplex_problem(n_endmembers: int, noise_sd: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return endmembers (P, 13) and noisy pixels (8, 13), of which some miss materials."""
+    rng = np.random.default_rng(n_endmembers)
+    endmembers = rng.uniform(0.1, 0.9, size=(n_endmembers, 13))
+    abundances = rng.dirichlet(np.full(n_endmembers, 0.6), size=8)
+    return endmembers, abundances @ endmembers + rng.normal(scale=noise_sd, size=(8, 13))
+
+
+def newton(endmembers: np.ndarray, pixels: np.ndarray, noise_variance: np.ndarray, n_steps: int) -> np.ndarray:
+    n_pixels, n_endmembers = len(pixels), len(endmembers)
+    spectra, y = torch.as_tensor(endmembers), torch.as_tensor(pixels)
+    gram, middle = (
+        (spectra @ spectra.T).expand(n_pixels, -1, -1),
+        torch.full((n_pixels, n_endmembers), 1 / n_endmembers),
+    )
+    return newton_on_simplex(gram, y @ spectra.T, middle.double(), torch.as_tensor(noise_variance), n_steps).numpy()
+
+
+@pytest.mark.parametrize("n_endmembers", [2, 3, 5])
+def test_newton_on_the_simplex_reaches_the_minimum_that_a_general_minimiser_finds(n_endmembers):
+    endmembers, pixels = simplex_problem(n_endmembers, 0.05)
+    noise_variance = np.linspace(0.03, 0.1, len(pixels)) ** 2
+    found = newton(endmembers, pixels, noise_variance, 300)
+    for pixel, variance, abundances in zip(pixels, noise_variance, found, strict=True):
+        best = minimize(
+            minus_log_density,
+            np.zeros(n_endmembers),
+            args=(endmembers, pixel, variance),
+            options={"gtol": 1e-9, "maxiter": 5000},
+        )
+        np.testing.assert_allclose(abundances, softmax(best.x), atol=2e-6)
+
+
+@pytest.mark.parametrize("n_endmembers", [2, 3, 5])
+def test_newton_on_the_simplex_approaches_fcls_as_noise_falls(n_endmembers):
+    endmembers, pixels = simplex_problem(n_endmembers, 0.15)
+    exact = fcls(pixels, endmembers)
+    assert (exact < 1e-9).any(), "some constraints must be active"
+    errors = [
+        np.abs(newton(endmembers, pixels, np.full(len(pixels), sd**2), 1000) - exact).max() for sd in (0.1, 1e-2, 1e-4)
+    ]
+    assert errors[0] > 0.02
+    assert errors[1] < 0.3 * errors[0]
+    assert errors[2] < 1e-4
+
+
+def test_newton_on_the_simplex_starts_where_it_is_told_and_broadcasts():
+    endmembers, pixels = simplex_problem(3, 0.02)
+    spectra, y = torch.as_tensor(endmembers), torch.as_tensor(pixels)
+    gram, start = (spectra @ spectra.T).expand(2, 8, 3, 3), torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64)
+    projected = (y @ spectra.T).expand(2, 8, 3)
+    np.testing.assert_allclose(
+        newton_on_simplex(gram, projected, start, torch.tensor(0.01).double(), 0), start.expand(2, 8, 3), rtol=1e-9
+    )
+    both = newton_on_simplex(gram, projected, start, torch.tensor(0.01).double(), 3)
+    torch.testing.assert_close(both[0], both[1])
+    alone = newton_on_simplex(gram[0, 5], projected[0, 5], start, torch.tensor(0.01).double(), 3)
+    torch.testing.assert_close(both[1, 5], alone)
