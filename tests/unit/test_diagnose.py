@@ -185,4 +185,4 @@ def test_sentences_say_what_was_measured() -> None:
     assert "0.46 (without structure -0.001 ± 0.020)" in text[1]
     assert "2 % of the pixels (50 % fit worse" in text[2]
     assert "lake and river (0.012 rad apart, they vary by 0.040)" in text[3]
-    assert "close to linear" in text[4]
+    assert "Little of the fit is nonlinear" in text[4]

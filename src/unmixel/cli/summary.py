@@ -53,6 +53,13 @@ def _lines(result: xr.Dataset, provenance: dict[str, Any]) -> list[str]:
             f"reconstruction rmse: {np.nanmedian(residual):.4g} reflectance in the median pixel, "
             f"{np.nanquantile(residual, 0.95):.4g} at 95 %"
         )
+    if "hypothesis" in provenance:
+        chosen = provenance["hypothesis"]
+        source = "the spectra in the bundle" if chosen["as_in_bundle"] else "the pixels of the scene"
+        lines.append(
+            f"chosen by evidence: {chosen['mixing']} mixing; "
+            f"brightness varies by {100 * chosen['brightness_sd']:.3g} % (sd), materials as {source} do"
+        )
     if "stopped" in provenance:
         lines.append(f"training stopped: {provenance['stopped']}")
     seconds = {name.removesuffix("_s"): value for name, value in provenance.items() if name.endswith("_s")}

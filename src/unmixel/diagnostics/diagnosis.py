@@ -129,7 +129,7 @@ class Diagnosis:
             for stream, (median, high) in self.nonlinearity.items()
         )
         if max(high for _, high in self.nonlinearity.values()) < HARDLY_NONLINEAR:
-            return f"nonlinearity degree: {numbers}. Mixing is close to linear: scls should agree, check it."
+            return f"nonlinearity degree: {numbers}. Little of the fit is nonlinear: scls should agree, check it."
         return f"nonlinearity degree: {numbers}. Part of the fit is nonlinear: compare with scls where it is high."
 
     def as_record(self) -> dict[str, Any]:

@@ -4,8 +4,8 @@ With :math:`a = \mathrm{softmax}(\eta)` uniform on the simplex, whose density in
 
 .. math:: \frac{\lVert y - M^\top a \rVert^2}{2 s^2} - \sum_k \log a_k
 
-With :math:`J = \mathrm{diag}\, a - a a^\top`, its gradient is :math:`J (M M^\top a - M y) / s^2 - (1 - P a)` and its Hessian
-:math:`J M M^\top J / s^2 + P J`, of which the last part is replaced by its bound :math:`\tfrac P2 I`.
+With :math:`J = \mathrm{diag}\, a - a a^\top`, its gradient is :math:`J (M M^\top a - M y) / s^2 - (1 - P a)` and its
+Hessian :math:`J M M^\top J / s^2 + P J`, of which the last part is replaced by its bound :math:`\tfrac P2 I`.
 
 References
 ----------

@@ -1,7 +1,7 @@
 r"""How probable pixels are under a starting model, whatever their abundances, latents and bilinear share.
 
-With x = (η, z, γ) of `unmixel.methods.idnet.regression`, its most probable value :math:`\hat x` and the Hessian H there,
-Laplace's approximation is
+With x = (η, z, γ) of `unmixel.methods.idnet.regression`, its most probable value :math:`\hat x` and the Hessian H
+there, Laplace's approximation is
 
 .. math:: \log p(y) \approx \log p(y \mid \hat x) + \log p(\hat x) - \tfrac12 \log \det \tfrac{H}{2\pi}
 

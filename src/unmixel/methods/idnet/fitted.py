@@ -15,10 +15,12 @@ from torch import Tensor
 
 from unmixel.errors import ParameterError
 from unmixel.methods._protocol import BLOCK, QUANTILES, Fitted, filled_blocks
+from unmixel.methods.idnet.generative import linear_mixture
 from unmixel.methods.idnet.inference import concentration_of
 from unmixel.methods.idnet.mixing_domain import to_domain, to_reflectance
 from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.methods.idnet.pairs import label_abundances, mixed_pairs
+from unmixel.nn.two_stream import TwoStream
 from unmixel.result import make_result
 from unmixel.scene import make_scene, pixels_of, to_map, valid_pixels
 from unmixel.train.seeding import seeded, threads
@@ -100,7 +102,12 @@ class FittedIDNet(Fitted):
             mean, variance = marginals.mean, marginals.variance
 
             mixing = p.mix_at(latent_mean, mean)
-            misfit = self._reflectance(torch.relu(mixing.output)) - pixels
+            reconstructed = self._reflectance(torch.relu(mixing.output))
+            if self.model.shape.albedo:
+                spectra = torch.from_numpy(self._reflectance(p.decoder(latent_mean))).to(self.device)
+                linear_part = linear_mixture(spectra, mean)
+                mixing = TwoStream(linear_part, torch.from_numpy(reconstructed).to(self.device) - linear_part)
+            misfit = reconstructed - pixels
             found = {
                 "abundance": mean,
                 "abundance_sd": variance.sqrt(),
@@ -132,7 +139,7 @@ class FittedIDNet(Fitted):
             for first, n, block in filled_blocks(pixels):
                 posterior = self.model.q.latents(self._mixing(block))
                 decoded = self.model.p.decoder(posterior.mean + posterior.stddev * self.nodes.unsqueeze(1))[:, :n]
-                left_over = self.model.p.endmember_sd.unsqueeze(-1).expand(decoded.shape[2:])
+                left_over = self.model.p.left_over_sd
                 spectra = self._reflectance(torch.cat([decoded + left_over, decoded - left_over]))
                 mean[first : first + n] = spectra.mean(axis=0)
                 sd[first : first + n] = spectra.std(axis=0)

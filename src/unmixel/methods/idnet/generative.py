@@ -108,6 +108,7 @@ class Generative(nn.Module):
         self.decoder = decoder
         self.mixing_gain = mixing_gain
         self.law = law
+        self.n_bands = n_bands
         n_inputs = n_endmembers * (n_bands + 1)
         self.mixing = Dense([n_inputs, n_endmembers * n_bands, n_bands, n_bands, n_bands])
         self.log_noise_sd = nn.Parameter(torch.zeros(()))
@@ -124,6 +125,14 @@ class Generative(nn.Module):
     def endmember_sd(self) -> Float[Tensor, "endmember"]:
         """s_k [reflectance]."""
         return self.log_endmember_sd.exp().clamp_min(NOISE_FLOOR)
+
+    @property
+    def left_over_sd(self) -> Float[Tensor, "endmember band"]:
+        """Spread of the spectra that no latent holds [reflectance]: that along the hidden axes, and s_k."""
+        variance = self.endmember_sd.square().unsqueeze(-1).expand(-1, self.n_bands)
+        if isinstance(self.decoder, BundleDecoder):
+            variance = variance + self.decoder.hidden_axes.square().sum(1)
+        return variance.sqrt()
 
     def latents(self) -> MultivariateNormal:
         """p(Z) over all latents of a pixel, flattened to (endmember · latent)."""

@@ -95,7 +95,9 @@ class Judge:
         if hypothesis not in self.found:
             mixing, as_in_bundle, brightness_sd = hypothesis
             law = MIXING_LAWS[mixing]
-            start = start_from(self.observe(albedo=law.albedo), self.n_latents, brightness_sd, as_in_bundle=as_in_bundle)
+            start = start_from(
+                self.observe(albedo=law.albedo), self.n_latents, brightness_sd, as_in_bundle=as_in_bundle
+            )
             decoder = BundleDecoder(*start.axes.shape)
             regression = Regression(decoder, law)
             pixels = torch.as_tensor(to_domain(self.asked, albedo=law.albedo), dtype=torch.float32)

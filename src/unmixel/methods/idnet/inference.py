@@ -6,11 +6,13 @@ r"""The inference model q: what ID-Net believes of a pixel once it has seen it.
     q(m_k \mid z_k) &= p(m_k \mid z_k) \\
     q(a \mid M, y) &= \mathrm{Dirichlet}(\epsilon + K \max(0, l(M, y) + g_a f_a(y)))
 
-with K = 10 + 100 e^κ as published. As published, l is the unrolled non-negative least squares of `unmixel.nn.unrolled_ista`, and networks that
-see the bands give the latents. By default l is unrolled Gauss-Newton steps on the simplex
-(`unmixel.nn.simplex_newton`), which start at the abundances that `unmixel.methods.idnet.regression` finds. The networks then
-see whitened principal components and what the regression finds, and their output is added to its means and
-log-variances of the latents. Each abundance is as sure as the regression's variance :math:`v_k` of η_k and a network say,
+with K = 10 + 100 e^κ as published. There l is the unrolled non-negative least squares of
+`unmixel.nn.unrolled_ista`, and networks that see the bands give the latents.
+
+By default l is unrolled Gauss-Newton steps on the simplex (`unmixel.nn.simplex_newton`), which start at the abundances
+that `unmixel.methods.idnet.regression` finds. The networks see whitened principal components and what the regression
+finds, and their output is added to its means and log-variances of the latents. Each abundance is as sure as the
+regression's variance :math:`v_k` of η_k and a network say,
 
 .. math:: a_k \mid M, y \sim \mathrm{Beta}(K_k m_k, K_k (1 - m_k)), \quad
           K_k = e^{\kappa_k(y)} / (m_k (1 - m_k) v_k), \quad m \propto \epsilon + \max(0, l + g_a f_a)
@@ -206,7 +208,10 @@ class Inference(nn.Module):
         return self.streams_around(self.linear_stream(gram, projected, look), look.seen)
 
     def linear_stream(
-        self, gram: Float[Tensor, "*batch endmember endmember"], projected: Float[Tensor, "*batch endmember"], look: Look
+        self,
+        gram: Float[Tensor, "*batch endmember endmember"],
+        projected: Float[Tensor, "*batch endmember"],
+        look: Look,
     ) -> Float[Tensor, "*batch endmember"]:
         """Return l(M, y)."""
         if look.abundances is None or look.noise_variance is None:

@@ -212,7 +212,6 @@ def log_score(marginals: Beta, abundances: Float[Tensor, "pair endmember"]) -> F
 
     A few labels that q gets wrong would make it less sure of all others otherwise.
     """
-    shapes = (marginals.concentration1, marginals.concentration0)
-    wider = Beta(*(shape / WIDER for shape in shapes), validate_args=False)
+    wider = Beta(marginals.concentration1 / WIDER, marginals.concentration0 / WIDER, validate_args=False)
     usual = math.log(1 - SURPRISES) + marginals.log_prob(abundances)
     return torch.logaddexp(usual, math.log(SURPRISES) + wider.log_prob(abundances))

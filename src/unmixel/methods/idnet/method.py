@@ -62,8 +62,8 @@ LOOKED_AT = 1024
 class IDNet(Method):
     """ID-Net: a variational network that disentangles abundances from endmembers.
 
-    The default needs no tuning: it starts from what the scene and its bundles say, teaches q by labels that p makes
-    (mixed in all proportions, linear to bilinear) and lets the scene teach the nonlinear stream of p.
+    The default needs no tuning: it chooses how materials mix and vary by the evidence in the scene, teaches q by labels
+    that p makes, and lets the scene teach the nonlinear stream of p.
     ``IDNet.paper(scene)`` is the published objective, networks and settings. See ``docs/methods/idnet.md``.
 
     Parameters
@@ -78,7 +78,7 @@ class IDNet(Method):
     n_latents : int
         H, latent dimensions of each endmember.
     n_ista : int
-        Unrolled steps of the abundances' linear stream.
+        Unrolled steps of the abundances' linear stream; published form only.
     mixing_gain, abundance_gain : float
         g_y and g_a, gains of the nonlinear streams.
     published : bool
@@ -102,7 +102,7 @@ class IDNet(Method):
         Training stops when the watched loss improves by less than this share of it for `patience` epochs.
     patience : int
     n_nodes : int
-        Nodes over which the latents are integrated when unmixing, the same for all pixels: a power of two.
+        Nodes over which the latents are integrated for the spectra in a pixel, the same for all pixels: a power of two.
     device : str
         ``"cpu"`` or ``"cuda"``.
     threads : int
@@ -240,15 +240,18 @@ class IDNet(Method):
         rng = np.random.default_rng(self.seed)
         chosen = rng.permutation(len(pixels))[:LARGEST_SAMPLE]
         sample = pixels[chosen]
+        evidence: dict[str, Any] = {}
         if self.published:
-            chosen, judged = Hypothesis(mixing="linear", as_in_bundle=True, brightness_sd=0.0), []
+            hypothesis = Hypothesis(mixing="linear", as_in_bundle=True, brightness_sd=0.0)
             observed = observe(sample, endmembers.spectra)
         else:
-            chosen, observed, judged = choose(
+            hypothesis, observed, judged = choose(
                 sample, endmembers.spectra, self.n_latents, only_linear=self.mixing_gain == 0
             )
-        law = MIXING_LAWS[chosen.mixing]
-        start = start_from(observed, self.n_latents, chosen.brightness_sd, as_in_bundle=chosen.as_in_bundle)
+            compared = [{**one._asdict(), "log_evidence": value} for one, value in judged]
+            evidence = {"hypothesis": hypothesis._asdict(), "hypotheses": compared}
+        law = MIXING_LAWS[hypothesis.mixing]
+        start = start_from(observed, self.n_latents, hypothesis.brightness_sd, as_in_bundle=hypothesis.as_in_bundle)
         spectra, sample = observed.spectra, to_domain(sample, albedo=law.albedo)
         shape = Shape(
             n_endmembers=len(endmembers.names),
@@ -277,8 +280,7 @@ class IDNet(Method):
             )
         fitted = FittedIDNet(self, scene, endmembers.names, model)
         fitted.record = {
-            "hypothesis": chosen._asdict(),
-            "hypotheses": [{**hypothesis._asdict(), "log_evidence": value} for hypothesis, value in judged],
+            **evidence,
             **_record(history, len(sample), start.noise_sd, float(model.p.noise_sd.detach())),
         }
         return fitted

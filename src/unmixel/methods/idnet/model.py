@@ -75,9 +75,7 @@ class IDNetModel(nn.Module):
             nn.Identity() if published else WhitenedComponents(shape.n_features, shape.n_bands),
             **sizes,
             n_features=shape.n_bands if published else shape.n_features,
-            regression=Regression(decoder, shape.law)
-            if isinstance(decoder, BundleDecoder)
-            else None,
+            regression=Regression(decoder, shape.law) if isinstance(decoder, BundleDecoder) else None,
             widths=(5 * shape.n_latents, 2 * shape.n_latents) if published else INFORMED_WIDTHS,
             endmembers=self.p.endmembers,
             abundance_gain=shape.abundance_gain,

@@ -1,13 +1,13 @@
 r"""Where ID-Net starts: what the scene and its bundles say before anything is trained.
 
-Endmember k varies along :math:`u_{k1} = \bar m_k`, its brightness, and :math:`u_{k2}, u_{k3}, \dots`, what else is seen to
-vary, by amounts with the covariance
+Endmember k varies along :math:`u_{k1} = \bar m_k`, its brightness, and :math:`u_{k2}, u_{k3}, \dots`, what else is
+seen to vary, by amounts with the covariance
 
 .. math:: \operatorname{cov}(z_{ki}, z_{lj}) = [k = l]\, \Sigma_{k,ij} + [i = j = 1]\, \tau^2
 
-with τ the spread of the brightness that all endmembers of a pixel share, and :math:`\Sigma_k` that of the endmember's own.
-Both :math:`u_k` and :math:`\Sigma_k` are those of the spectra in the bundle, or, where bundles are pixels alike and so
-say too little, those of the scene: in the pixels that are nearly made of endmember k, principal axes of what
+with τ the spread of the brightness that all endmembers of a pixel share, and :math:`\Sigma_k` that of the endmember's
+own. Both :math:`u_k` and :math:`\Sigma_k` are those of the spectra in the bundle, or, where bundles are pixels alike and
+so say too little, those of the scene: in the pixels that are nearly made of endmember k, principal axes of what
 non-negative least squares leaves over, divided by the brightness. Six more axes are hidden axes, less the noise along
 each. What varies like another endmember counts as an abundance in the least squares and is in no residual, so if the
 scene is asked, the direction of each other endmember (orthogonal to m̄_k) is a hidden axis, too, a quarter as long as
@@ -191,8 +191,10 @@ def _nearly_pure(share: Float[np.ndarray, "pixel"]) -> np.ndarray:
 def _principal_axes(
     deviations: Float[np.ndarray, "spectrum band"], n_axes: int, n_more: int
 ) -> tuple[Float[np.ndarray, "axis band"], Float[np.ndarray, "spectrum axis"], float]:
-    """Return principal axes of unit length (zero where there are too few), where the spectra lie on them, and the variance
-    per band that they leave over."""
+    """Return unit principal axes, where the spectra lie on them, and the variance per band that they leave over.
+
+    Axes are zero where there are too few.
+    """
     n_wanted = n_axes + n_more
     _, sizes, directions = np.linalg.svd(deviations, full_matrices=False)
     found = np.zeros((n_wanted, deviations.shape[1]))
