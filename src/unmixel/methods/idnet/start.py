@@ -6,8 +6,8 @@ seen to vary, by amounts with the covariance
 .. math:: \operatorname{cov}(z_{ki}, z_{lj}) = [k = l]\, \Sigma_{k,ij} + [i = j = 1]\, \tau^2
 
 with τ the spread of the brightness that all endmembers of a pixel share, and :math:`\Sigma_k` that of the endmember's
-own. Both :math:`u_k` and :math:`\Sigma_k` are those of the spectra in the bundle, or, where bundles are pixels alike and
-so say too little, those of the scene: in the pixels that are nearly made of endmember k, principal axes of what
+own. Both :math:`u_k` and :math:`\Sigma_k` are those of the spectra in the bundle, or, where bundles are pixels alike
+and so say too little, those of the scene: in the pixels that are nearly made of endmember k, principal axes of what
 non-negative least squares leaves over, divided by the brightness. Six more axes are hidden axes, less the noise along
 each. What varies like another endmember counts as an abundance in the least squares and is in no residual, so if the
 scene is asked, the direction of each other endmember (orthogonal to m̄_k) is a hidden axis, too, a quarter as long as
