@@ -17,7 +17,7 @@ def to_domain(reflectance: Float[np.ndarray, "*shape"], *, albedo: bool) -> Floa
     Examples
     --------
     >>> to_domain(np.array([0.0, 0.2, 1.0]), albedo=True).round(3)
-    array([0.001, 0.675, 1.   ])
+    array([0.001, 0.749, 1.   ])
     """
     if not albedo:
         return reflectance
