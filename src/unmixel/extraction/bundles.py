@@ -132,6 +132,6 @@ def _cosines(
 ) -> Float[np.ndarray, "pixel endmember"]:
     """Return the cosine of the angle of every pixel and endmember; minus infinity for black pixels."""
     length = np.linalg.norm(pixels, axis=1)
-    units = endmembers / np.linalg.norm(endmembers, axis=1, keepdims=True)
+    units = endmembers / np.maximum(np.linalg.norm(endmembers, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     inner = (pixels @ units.T).astype(np.float64)
     return np.divide(inner, length[:, None], out=np.full_like(inner, -np.inf), where=length[:, None] > 0)

@@ -18,6 +18,9 @@ from unmixel.preprocess.noise import estimate_noise
 
 FEWEST_PIXELS = 200
 """In a smaller scene nothing can be held out."""
+MOST_ENDMEMBERS = 8
+BLACK = 1e-3
+"""Relative norm of a spectrum that is nothing but an offset of the scene."""
 MORE_AXES = 5
 """Axes of the scene beyond the number of endmembers in which evidence is measured."""
 RANK_TOLERANCE = 1e-6
@@ -69,6 +72,11 @@ class Judged:
             "brightness_sd": round(self.hypothesis.brightness_sd, 4),
             "bilinear": round(self.hypothesis.bilinear, 3),
         }
+
+
+def has_evidence(pixels: Float[np.ndarray, "pixel band"], n_endmembers: int) -> bool:
+    """Return whether there are enough pixels that are not black, and few enough endmembers, to choose by evidence."""
+    return int((pixels != 0).any(axis=1).sum()) >= FEWEST_PIXELS and n_endmembers <= MOST_ENDMEMBERS
 
 
 def choose_by_evidence(
@@ -135,8 +143,11 @@ def choose_by_evidence(
         if refined.noise_sd <= UP_TO_NOISE * noise_sd:
             refined = refine(refined, fitted)
             spectra = np.maximum(refined.endmembers @ axes.T, 0)
-            one = _judged(f"refined, {law}, from {start.name}", spectra, refined, held_out)
-            judged.append(replace(one, is_refined=True))
+            norms = np.linalg.norm(spectra, axis=1)
+            if norms.min() > BLACK * norms.max():
+                clipped = replace(refined, endmembers=spectra @ axes)
+                one = _judged(f"refined, {law}, from {start.name}", spectra, clipped, held_out)
+                judged.append(replace(one, is_refined=True))
         if refined.noise_sd > HOPELESS * noise_sd:
             break
     return _ordered(judged)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from unmixel.errors import ParameterError
 from unmixel.extraction.bundles import Extractor, angle_bundle, batch_bundle
-from unmixel.extraction.choosing import FEWEST_PIXELS, choose_by_evidence
+from unmixel.extraction.choosing import choose_by_evidence, has_evidence
 from unmixel.extraction.clusters import clusters
 from unmixel.extraction.number import number_evidence
 from unmixel.extraction.number_evidence import NumberEvidence
@@ -21,7 +21,6 @@ from unmixel.spectra import make_bundle
 MAX_PIXELS = 50_000
 FEWEST = 2
 RANK_TOLERANCE = 1e-6
-MOST_BY_EVIDENCE = 8
 """Endmembers; for more, evidence takes too long."""
 
 FROM_PIXELS: dict[str, Extractor] = {
@@ -79,7 +78,7 @@ def extract(
     Returns
     -------
     DataArray
-        A bundle (see `unmixel.spectra`) on the bands of the scene.
+        A bundle (see `unmixel.spectra`) on the bands of the scene; ``attrs["extractor"]`` is the extractor's name.
 
     Raises
     ------
@@ -117,7 +116,7 @@ def extract(
         attributes["number_of_endmembers"] = json.dumps(evidence.as_record())
     _check_number(pixels, n_endmembers)
 
-    if extractor == "evidence" and (len(pixels) < FEWEST_PIXELS or n_endmembers > MOST_BY_EVIDENCE):
+    if extractor == "evidence" and not has_evidence(pixels, n_endmembers):
         extractor = "clusters"
     if extractor in FROM_PIXELS:
         members = _members(pixels, n_endmembers, FROM_PIXELS[extractor], bundle, n_spectra, rng)
@@ -140,7 +139,7 @@ def extract(
         wavelength=scene["wavelength"].values,
         fwhm=scene["fwhm"].values if "fwhm" in scene.coords else None,
     )
-    return found.assign_attrs(attributes)
+    return found.assign_attrs(**attributes, extractor=extractor)
 
 
 def estimate_n_endmembers(scene: xr.DataArray, *, seed: int = 0) -> NumberEvidence:

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Integer
 
-from unmixel.errors import BundleError, ModelError, ParameterError, SceneError
+from unmixel.errors import BundleError, ModelError, OutputError, ParameterError, SceneError
 from unmixel.extraction import EXTRACTORS, extract
 from unmixel.result import environment, make_result
 from unmixel.scene import ValidPixels, check_scene, good_bands, pixels_of
@@ -29,7 +29,7 @@ Progress = Callable[[str, Mapping[str, float]], None]
 STATISTICS_SAMPLE = 2048
 """Pixels, evenly spaced over the scene, whose spectra make the endmember statistics."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-FORMAT = 1
+FORMAT = 2
 """Version of the files of a saved model."""
 BLOCK = 1024
 """Pixels unmixed at a time. Every block is filled up to this size, because the last bits of a matrix product depend
@@ -86,10 +86,13 @@ class EndmemberSpectra:
     ----------
     names : tuple of str, length P
     spectra : tuple of P arrays, shape (spectrum_k, band)
+    extractor : str, optional
+        What found them in a scene; None where they are known.
     """
 
     names: tuple[str, ...]
     spectra: tuple[np.ndarray, ...]
+    extractor: str | None = None
 
     @property
     def means(self) -> Float[np.ndarray, "endmember band"]:
@@ -231,7 +234,8 @@ class Method(abc.ABC):
         if len(names) < 2:
             raise BundleError(f"a bundle with the endmembers {names}", "at least 2 different labels")
         good = good_bands(scene)
-        return EndmemberSpectra(tuple(names), tuple(spectra_of(bundle, name)[:, good] for name in names))
+        spectra = tuple(spectra_of(bundle, name)[:, good] for name in names)
+        return EndmemberSpectra(tuple(names), spectra, bundle.attrs.get("extractor"))
 
 
 class Fitted(abc.ABC):

@@ -8,17 +8,19 @@ an intimate mixture the albedos are what has vertices.
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from unmixel.extraction import extract
+from unmixel.extraction.choosing import has_evidence
+from unmixel.extraction.extracting import scene_rank
 from unmixel.methods.idnet.hypotheses import FIRST_BRIGHTNESS_SD, Hypothesis, Judge
 from unmixel.methods.idnet.mixing_domain import to_domain, to_reflectance
 from unmixel.methods.idnet.mixing_law import MIXING_LAWS
 from unmixel.methods.idnet.start import LARGEST_SAMPLE
-from unmixel.scene import good_bands, pixels_of
+from unmixel.scene import good_bands, make_scene, pixels_of
 from unmixel.spectra import endmember_names, spectra_of
 
 
@@ -67,23 +69,31 @@ def extract_for_model(
     clusters = _judged(
         extract(scene, n_endmembers, extractor="clusters", seed=seed), "clusters", scene, pixels, n_latents, laws
     )
+    candidates = [clusters]
     albedo = MIXING_LAWS[clusters.hypothesis.mixing].albedo
-    found = extract(
-        scene.copy(data=to_domain(scene.values, albedo=albedo)),
-        len(endmember_names(clusters.bundle)),
-        extractor="evidence",
-        seed=seed,
-    )
-    found = found.copy(data=to_reflectance(found.values, albedo=albedo))
-    same_domain = [law for law in laws if MIXING_LAWS[law].albedo == albedo]
-    by_evidence = _judged(found, "evidence", scene, pixels, n_latents, same_domain)
-    candidates = (clusters, by_evidence)
+    n_endmembers = len(endmember_names(clusters.bundle))
+    mixing = to_domain(pixels, albedo=albedo)
+    if has_evidence(mixing, n_endmembers) and scene_rank(mixing) >= n_endmembers:
+        found = extract(_of_pixels(scene, pixels, albedo=albedo), n_endmembers, extractor="evidence", seed=seed)
+        found = found.copy(data=to_reflectance(found.values, albedo=albedo))
+        same_domain = [law for law in laws if MIXING_LAWS[law].albedo == albedo]
+        candidates.append(_judged(found, "evidence", scene, pixels, n_latents, same_domain))
     compared = [
         {"extractor": one.extractor, **one.hypothesis._asdict(), "log_evidence": round(one.log_evidence, 3)}
         for one in candidates
     ]
     best = max(candidates, key=lambda one: one.log_evidence)
     return best.bundle.assign_attrs({**clusters.bundle.attrs, "candidates": json.dumps(compared)})
+
+
+def _of_pixels(scene: xr.DataArray, pixels: np.ndarray, *, albedo: bool) -> xr.DataArray:
+    """Return a scene of one column that holds some pixels of a scene, in what mixes."""
+    values = np.full((len(pixels), 1, scene.sizes["band"]), np.nan, dtype=np.float32)
+    values[:, 0, good_bands(scene)] = to_domain(pixels, albedo=albedo)
+    bands: dict[str, Any] = {
+        name: scene[name].values for name in ("wavelength", "fwhm", "good_band") if name in scene.coords
+    }
+    return make_scene(values, **bands)
 
 
 def _judged(

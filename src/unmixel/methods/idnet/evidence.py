@@ -27,6 +27,8 @@ from unmixel.methods.idnet.regression import Mixed, Regression, State
 from unmixel.nn.small_systems import solve_positive_definite
 
 N_STEPS = 5
+IMPOSSIBLE = -1e6
+"""Log evidence where there is none."""
 
 
 def log_evidence(
@@ -56,7 +58,8 @@ def log_evidence(
         state = regression.move(state, solve_positive_definite(*regression.equations(state, scene)))
     hessian, _ = regression.equations(state, scene)
     unknowns = len(hessian) - (not regression.law.bilinear)
-    curvature = torch.logdet(hessian[:unknowns, :unknowns].permute(2, 0, 1)) - unknowns * math.log(2 * math.pi)
+    curvature = torch.logdet(hessian[:unknowns, :unknowns].permute(2, 0, 1).double())
+    curvature = curvature - unknowns * math.log(2 * math.pi)
     mixed = regression.mix(state, decoder.basis)
     misfit = reflectance - to_reflectance(
         (mixed.linear + state.share.unsqueeze(-1) * mixed.products).numpy(), albedo=regression.law.albedo
@@ -64,13 +67,18 @@ def log_evidence(
     squared = (misfit.astype(np.float64) ** 2).mean(axis=1)
     variance = float(np.median(squared)) + model_error**2
     likelihood = -0.5 * misfit.shape[1] * (squared / variance + math.log(2 * math.pi * variance))
-    return likelihood + (log_prior(regression, state, mixed) - 0.5 * curvature).numpy()
+    found = likelihood + (log_prior(regression, state, mixed) - 0.5 * curvature).numpy()
+    return np.nan_to_num(found, nan=IMPOSSIBLE)
 
 
 def log_prior(regression: Regression, state: State, mixed: Mixed) -> Float[Tensor, "pixel"]:
     """Return log p(η) + log p(z) + log p(γ), less log Γ(P)."""
     latents, precision = state.latents.flatten(0, 1), regression.precision
-    normal = torch.logdet(precision) - len(precision) * math.log(2 * math.pi) - (latents * (precision @ latents)).sum(0)
+    normal = (
+        torch.logdet(precision.double())
+        - len(precision) * math.log(2 * math.pi)
+        - (latents * (precision @ latents)).sum(0)
+    )
     log_density = mixed.abundances.clamp_min(1e-6).log().sum(0) + 0.5 * normal
     law = regression.law
     if law.bilinear:

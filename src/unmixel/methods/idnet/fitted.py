@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from scipy.linalg import hadamard
 from torch import Tensor
 
 from unmixel.errors import ParameterError
-from unmixel.methods._protocol import BLOCK, QUANTILES, Fitted, filled_blocks
+from unmixel.methods._protocol import BLOCK, QUANTILES, Fitted, Method, filled_blocks
 from unmixel.methods.idnet.generative import linear_mixture
 from unmixel.methods.idnet.inference import concentration_of
 from unmixel.methods.idnet.mixing_domain import to_domain, to_reflectance
@@ -253,6 +253,7 @@ class FittedIDNet(Fitted):
 
     @classmethod
     def _from_state(cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict) -> FittedIDNet:
+        idnet = cast("IDNet", method)
         numbers = dict(zip([field.name for field in fields(Shape)], state.pop("shape"), strict=True))
         kinds = {"float": float, "int": int, "bool": bool}
         shape = Shape(**{f.name: kinds[str(f.type)](numbers[f.name]) for f in fields(Shape)})
@@ -265,10 +266,10 @@ class FittedIDNet(Fitted):
         except RuntimeError as error:
             raise ValueError(str(error)) from error
         try:
-            device = device_of(method.device)
+            device = device_of(idnet.device)
         except ParameterError:  # fitted on a machine with another GPU
             device = torch.device("cpu")
-        return cls(method, scene, endmember, model.to(device))
+        return cls(idnet, scene, endmember, model.to(device))
 
 
 def weighted_statistics(

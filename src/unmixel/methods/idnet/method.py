@@ -54,6 +54,8 @@ POSITIVE = (
 )
 PUBLISHED_ONLY = ("labelled_weight", "supervision", "sparsity", "abundance_decay")
 NOT_NEGATIVE = (*PUBLISHED_ONLY, "mixing_decay", "n_ista", "mixing_gain", "abundance_gain", "tolerance")
+IMPURITY: dict[str | None, float] = {"clusters": 0.1, "vca": 0.1}
+"""Share of another endmember that an endmember may hold or lack (sd), by its extractor: pixels are seldom pure."""
 LOOKED_AT = 1024
 """Pixels whose residual sets the noise."""
 
@@ -215,7 +217,6 @@ class IDNet(Method):
             scene_likelihood=1.0,
             abundances=1.0,
             latents=1.0,
-            sparsity=self.sparsity,
             mixing_decay=self.mixing_decay,
         )
 
@@ -251,7 +252,13 @@ class IDNet(Method):
             compared = [{**one._asdict(), "log_evidence": value} for one, value in judged]
             evidence = {"hypothesis": hypothesis._asdict(), "hypotheses": compared}
         law = MIXING_LAWS[hypothesis.mixing]
-        start = start_from(observed, self.n_latents, hypothesis.brightness_sd, as_in_bundle=hypothesis.as_in_bundle)
+        start = start_from(
+            observed,
+            self.n_latents,
+            hypothesis.brightness_sd,
+            as_in_bundle=hypothesis.as_in_bundle,
+            impurity=IMPURITY.get(endmembers.extractor, 0.0),
+        )
         spectra, sample = observed.spectra, to_domain(sample, albedo=law.albedo)
         shape = Shape(
             n_endmembers=len(endmembers.names),

@@ -4,7 +4,8 @@ Two kinds:
 
 - *pure* (published): M is made of one spectrum of each bundle, a is one of the unit vectors, y = Mᵀa + noise;
 - *mixed*: the generative model is asked for endmembers, Z ~ p(Z), M = μ(Z), abundances are drawn over the whole
-  simplex, its faces and its corners, and mixing is anything between linear and bilinear. The latents are known too.
+  simplex, its faces and its corners, or are those believed of the scene, and they mix by the law that was chosen for
+  it. The latents are known too.
 
 References
 ----------
@@ -73,7 +74,7 @@ def stack_bundles(
     bundles: Sequence[Float[Tensor, "_ band"]],
 ) -> tuple[Float[Tensor, "endmember spectrum band"], Float[Tensor, "endmember"]]:
     """Return bundles of different sizes as one array, filled up with zeros, and their sizes."""
-    sizes = torch.tensor([float(len(spectra)) for spectra in bundles])
+    sizes = torch.tensor([float(len(spectra)) for spectra in bundles], device=bundles[0].device)
     return torch.nn.utils.rnn.pad_sequence(list(bundles), batch_first=True), sizes
 
 

@@ -10,8 +10,9 @@ own. Both :math:`u_k` and :math:`\Sigma_k` are those of the spectra in the bundl
 and so say too little, those of the scene: in the pixels that are nearly made of endmember k, principal axes of what
 non-negative least squares leaves over, divided by the brightness. Six more axes are hidden axes, less the noise along
 each. What varies like another endmember counts as an abundance in the least squares and is in no residual, so if the
-scene is asked, the direction of each other endmember (orthogonal to m̄_k) is a hidden axis, too, a quarter as long as
-the latents' axes are on average. What remains is s_k and the noise.
+scene is asked, the direction of each other endmember is a hidden axis, too, a quarter as long as the latents' axes are
+on average, and no shorter than the impurity of endmembers that were found in the scene. What remains is s_k and the
+noise.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ OWN_BRIGHTNESS = 1 / 3
 """Spread of the own brightness relative to that of the shared one, where the scene is asked."""
 SMALLEST_BRIGHTNESS_SD = 0.005
 SMALLEST_SD = 1e-3
+BLACK = 1e-12
+"""Squared norm of a spectrum, shade, that has no brightness of its own."""
 N_FEATURES = 20
 TOWARDS_OTHERS = 0.25
 """Spread in the direction of another endmember, relative to the spread along the latents' axes."""
@@ -120,7 +123,9 @@ def observe(pixels: Float[np.ndarray, "pixel band"], spectra: tuple[np.ndarray, 
     return Observed(spectra, means, coefficients / brightness, residual, noise_sd, offset, features)
 
 
-def start_from(observed: Observed, n_latents: int, brightness_sd: float, *, as_in_bundle: bool) -> Start:
+def start_from(
+    observed: Observed, n_latents: int, brightness_sd: float, *, as_in_bundle: bool, impurity: float = 0.0
+) -> Start:
     """Return starting values.
 
     Parameters
@@ -132,6 +137,8 @@ def start_from(observed: Observed, n_latents: int, brightness_sd: float, *, as_i
         τ.
     as_in_bundle : bool
         Whether endmembers vary as the spectra in the bundle do, or as the scene says.
+    impurity : float
+        Share of another endmember that an endmember may hold or lack (sd).
     """
     means = observed.means
     n_endmembers, n_bands = means.shape
@@ -145,7 +152,7 @@ def start_from(observed: Observed, n_latents: int, brightness_sd: float, *, as_i
         else:
             deviations = np.concatenate([observed.residual[_nearly_pure(observed.share[:, k])], spectra - means[k]])
             deviations = deviations - deviations.mean(axis=0)
-        brightness = deviations @ means[k] / (means[k] @ means[k])
+        brightness = deviations @ means[k] / max(means[k] @ means[k], BLACK)
         rest = deviations - brightness[:, None] * means[k]
         found, scores, left = _principal_axes(rest, n_latents - 1, N_LEFT_OVER)
         axes[k, 0] = means[k]
@@ -155,11 +162,12 @@ def start_from(observed: Observed, n_latents: int, brightness_sd: float, *, as_i
         hidden_axes[k, :N_LEFT_OVER] = _without_noise(
             found[n_latents - 1 :] * np.sqrt((scores[:, n_latents - 1 :] ** 2).mean(axis=0))[:, None], observed.noise_sd
         )
+        size = 0.0
         if not as_in_bundle:
             spread[0, :] = spread[:, 0] = 0
             spread[0, 0] = (OWN_BRIGHTNESS * brightness_sd) ** 2
             size = TOWARDS_OTHERS * float(np.sqrt(np.trace(spread[1:, 1:]) / max(n_latents - 1, 1)))
-            hidden_axes[k, N_LEFT_OVER:] = size * _towards_others(means, k)
+        hidden_axes[k, N_LEFT_OVER:] = _towards_others(means, k, size, impurity)
         spread[0, 0] += SMALLEST_BRIGHTNESS_SD**2
         endmember_sd[k] = max(left - observed.noise_sd**2, SMALLEST_SD**2) ** 0.5
         own.append(spread)
@@ -210,12 +218,13 @@ def _without_noise(axes: Float[np.ndarray, "axis band"], noise_sd: float) -> Flo
     return axes * np.sqrt(np.maximum(squared - noise_sd**2, 0) / np.maximum(squared, 1e-30))
 
 
-def _towards_others(means: Float[np.ndarray, "endmember band"], k: int) -> Float[np.ndarray, "axis band"]:
-    """Return orthonormal axes that span, with the mean spectrum of k, those of all endmembers."""
-    own_first = np.concatenate([means[k : k + 1], np.delete(means, k, axis=0)])
-    directions, sizes = np.linalg.qr(own_first.T)
-    directions[:, np.abs(np.diag(sizes)) < 1e-9] = 0
-    return directions.T[1:]
+def _towards_others(
+    means: Float[np.ndarray, "endmember band"], k: int, size: float, impurity: float
+) -> Float[np.ndarray, "axis band"]:
+    """Return axes from the mean spectrum of k to the others: so long, and no shorter than the impurity."""
+    directions = np.delete(means, k, axis=0) - means[k]
+    lengths = np.linalg.norm(directions, axis=1, keepdims=True)
+    return directions * np.hypot(size / np.maximum(lengths, 1e-9), impurity)
 
 
 def _whitened_axes(centred: Float[np.ndarray, "pixel band"], noise_sd: float) -> Float[np.ndarray, "feature band"]:
