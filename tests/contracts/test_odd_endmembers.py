@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from unmixel.errors import OutputError
 from unmixel.extraction import extract
+from unmixel.methods.idnet.endmember_choice import extract_for_model
 from unmixel.methods.idnet.method import IDNet
 from unmixel.scene import make_scene
 from unmixel.simulate import simulate_preset
@@ -53,6 +55,15 @@ def test_extracted_endmembers_say_what_found_them():
     scene, _ = simulate_preset("dc1", rows=9, columns=11, seed=0)
     assert extract(scene, 3, extractor="vca").attrs["extractor"] == "vca"
     assert extract(scene, 3, extractor="evidence").attrs["extractor"] == "clusters", "too few pixels to hold some out"
+
+
+def test_endmembers_chosen_for_the_model_say_what_found_them():
+    """Vertices win where no pixel is pure, and are then not taken for pixels."""
+    scene, _ = simulate_preset("no_pure_pixels", rows=30, columns=41, seed=0)
+    bundle = extract_for_model(scene, 3, 2, only_linear=True, seed=0)
+    compared = json.loads(bundle.attrs["candidates"])
+    best = max(compared, key=lambda one: one["log_evidence"])
+    assert best["extractor"] == bundle.attrs["extractor"] == "evidence"
 
 
 def test_a_model_overwrites_nothing(tmp_path: Path):

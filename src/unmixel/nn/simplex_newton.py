@@ -23,6 +23,7 @@ from torch import Tensor
 from unmixel.nn.small_systems import solve_positive_definite
 
 LARGEST_STEP = 2.0
+"""Of η, and of latents where they move with it."""
 FARTHEST_LOGIT = 12.0
 
 

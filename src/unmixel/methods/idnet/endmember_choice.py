@@ -83,7 +83,8 @@ def extract_for_model(
         for one in candidates
     ]
     best = max(candidates, key=lambda one: one.log_evidence)
-    return best.bundle.assign_attrs({**clusters.bundle.attrs, "candidates": json.dumps(compared)})
+    attributes = {**clusters.bundle.attrs, "extractor": best.extractor, "candidates": json.dumps(compared)}
+    return best.bundle.assign_attrs(attributes)
 
 
 def _of_pixels(scene: xr.DataArray, pixels: np.ndarray, *, albedo: bool) -> xr.DataArray:

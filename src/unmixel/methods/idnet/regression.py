@@ -35,6 +35,7 @@ from torch import Tensor, nn
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
 from unmixel.methods.idnet.mixing_law import MixingLaw
 from unmixel.methods.idnet.start import Start
+from unmixel.nn.simplex_newton import FARTHEST_LOGIT, LARGEST_STEP
 from unmixel.nn.small_systems import invert_positive_definite, solve_positive_definite
 from unmixel.nn.unrolled_ista import UnrolledISTA
 
@@ -42,9 +43,6 @@ N_STEPS = 3
 N_ISTA = 10
 N_BINS = 32
 """Averages of neighbouring bands that the steps look at."""
-LARGEST_STEP = 2.0
-"""Of η and of latents."""
-FARTHEST_LOGIT = 12.0
 N_NOISE_ROUNDS = 3
 MODEL_ERROR = 0.01
 """What no model of a scene explains, relative to its mean reflectance: calibration, atmosphere, unknown materials."""
