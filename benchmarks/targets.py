@@ -22,7 +22,7 @@ from pathlib import Path
 from environment import describe_environment
 from record import Record, digest
 from target_rows import SCENES, TARGETS
-from target_runs import Run, measure, runs_of
+from target_runs import PAPER, Run, measure, runs_of
 from targets_table import coverage_section, targets_section
 from unmixel.errors import UnmixingError
 
@@ -81,6 +81,7 @@ def main() -> None:
         for case in cases
         for run in runs_of(case, options.seeds, options.paper_seeds, options.size, options.paper_epochs)
     ]
+    runs.sort(key=lambda run: (run.method == PAPER, run.seed))
     started = time.perf_counter()
     known = perform(runs, Record(options.record, stale=options.stale), options.processes)
     measured = {

@@ -13,6 +13,13 @@ from rich.table import Table
 from unmixel.diagnostics import diagnosis_of
 from unmixel.result import provenance_of
 
+VARIABILITY = {
+    "none": "and spectra no more",
+    "bundle": "and spectra as those in the bundle do",
+    "scene": "and spectra as the pixels of the scene do",
+}
+"""How endmembers vary, in words."""
+
 
 def print_summary(result: xr.Dataset, folder: Path, console: Console) -> None:
     """Print the summary of a result that was written to a folder."""
@@ -55,10 +62,9 @@ def _lines(result: xr.Dataset, provenance: dict[str, Any]) -> list[str]:
         )
     if "hypothesis" in provenance:
         chosen = provenance["hypothesis"]
-        source = "the spectra in the bundle" if chosen["as_in_bundle"] else "the pixels of the scene"
         lines.append(
             f"chosen by evidence: {chosen['mixing']} mixing; "
-            f"brightness varies by {100 * chosen['brightness_sd']:.3g} % (sd), materials as {source} do"
+            f"brightness varies by {100 * chosen['brightness_sd']:.3g} % (sd), {VARIABILITY[chosen['variability']]}"
         )
     if "stopped" in provenance:
         lines.append(f"training stopped: {provenance['stopped']}")

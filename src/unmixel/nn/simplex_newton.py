@@ -1,11 +1,13 @@
 r"""Abundances of pixels whose endmembers are known: Gauss-Newton steps on the simplex, from a good start.
 
-With :math:`a = \mathrm{softmax}(\eta)` uniform on the simplex, whose density in η is ∝ Π_k a_k, each step lowers
+With :math:`a = \mathrm{softmax}(\eta) \sim \mathrm{Dirichlet}(\alpha, \dots, \alpha)`, whose density in η is
+∝ Π_k a_k^α, each step lowers
 
-.. math:: \frac{\lVert y - M^\top a \rVert^2}{2 s^2} - \sum_k \log a_k
+.. math:: \frac{\lVert y - M^\top a \rVert^2}{2 s^2} - \alpha \sum_k \log a_k
 
-With :math:`J = \mathrm{diag}\, a - a a^\top`, its gradient is :math:`J (M M^\top a - M y) / s^2 - (1 - P a)` and its
-Hessian :math:`J M M^\top J / s^2 + P J`, of which the last part is replaced by its bound :math:`\tfrac P2 I`.
+With :math:`J = \mathrm{diag}\, a - a a^\top`, its gradient is :math:`J (M M^\top a - M y) / s^2 - \alpha (1 - P a)`
+and its Hessian :math:`J M M^\top J / s^2 + \alpha P J`, of which the last part is replaced by its bound
+:math:`\tfrac{\alpha P}2 I`.
 
 References
 ----------
@@ -34,6 +36,7 @@ def newton_on_simplex(
     abundances: Float[Tensor, "*#batch endmember"],
     noise_variance: Float[Tensor, "*#batch"],
     n_steps: int,
+    concentration: float = 1.0,
 ) -> Float[Tensor, "*batch endmember"]:
     """Return the abundances after some steps. They carry no gradient.
 
@@ -48,6 +51,8 @@ def newton_on_simplex(
     noise_variance : tensor, shape (...)
         s², the same unit squared.
     n_steps : int
+    concentration : float
+        α.
 
     Examples
     --------
@@ -66,10 +71,10 @@ def newton_on_simplex(
         a = logits.softmax(0)
         gram_a = (gram * a).sum(1)
         misfit = precision * a * (projected - gram_a)
-        downhill = misfit - a * misfit.sum(0) + 1 - n * a
+        downhill = misfit - a * misfit.sum(0) + concentration * (1 - n * a)
         rows = gram * a - gram_a.unsqueeze(1) * a
         hessian = precision * a.unsqueeze(1) * (rows - (a.unsqueeze(1) * rows).sum(0))
-        hessian.diagonal().add_(n / 2)
+        hessian.diagonal().add_(concentration * n / 2)
         logits = logits + solve_positive_definite(hessian, downhill).clamp_(-LARGEST_STEP, LARGEST_STEP)
         logits = (logits - logits.mean(0)).clamp(-FARTHEST_LOGIT, FARTHEST_LOGIT)
     return logits.softmax(0).T.reshape(*batch, n)

@@ -16,7 +16,7 @@ import xarray as xr
 from unmixel.extraction import extract
 from unmixel.extraction.choosing import has_evidence
 from unmixel.extraction.extracting import scene_rank
-from unmixel.methods.idnet.hypotheses import FIRST_BRIGHTNESS_SD, Hypothesis, Judge
+from unmixel.methods.idnet.hypotheses import FIRST_BRIGHTNESS_SD, FROM_SCENE, Hypothesis, Judge
 from unmixel.methods.idnet.mixing_domain import to_domain, to_reflectance
 from unmixel.methods.idnet.mixing_law import MIXING_LAWS
 from unmixel.methods.idnet.start import LARGEST_SAMPLE
@@ -43,7 +43,7 @@ class Candidate(NamedTuple):
 
 
 def extract_for_model(
-    scene: xr.DataArray, n_endmembers: int | None, n_latents: int, *, only_linear: bool, seed: int
+    scene: xr.DataArray, n_endmembers: int | None, n_latents: int | None, *, only_linear: bool, seed: int
 ) -> xr.DataArray:
     """Extract endmembers with which the model predicts the scene best.
 
@@ -52,8 +52,8 @@ def extract_for_model(
     scene : DataArray
     n_endmembers : int, optional
         P; estimated from the scene when None.
-    n_latents : int
-        H.
+    n_latents : int, optional
+        H; that of scenes when None.
     only_linear : bool
         Whether no other mixing law is asked for.
     seed : int
@@ -63,6 +63,7 @@ def extract_for_model(
     DataArray
         A bundle; ``attrs["candidates"]`` says, as JSON, what was compared.
     """
+    n_latents = n_latents or min(FROM_SCENE, int(good_bands(scene).sum()))
     every = pixels_of(scene)
     pixels = every[np.random.default_rng(seed).permutation(len(every))[:LARGEST_SAMPLE]]
     laws = ["linear"] if only_linear else list(MIXING_LAWS)
@@ -103,6 +104,8 @@ def _judged(
     """Judge a bundle by the best of a few hypotheses."""
     good = good_bands(scene)
     spectra = tuple(spectra_of(bundle, name)[:, good] for name in endmember_names(bundle))
-    judge = Judge(pixels, spectra, n_latents)
-    best = judge.best([Hypothesis(law, False, sd) for law in laws for sd in FIRST_BRIGHTNESS_SD])
+    judge = Judge(pixels, spectra)
+    best = judge.best([Hypothesis(law, "scene", n_latents, sd) for law in laws for sd in FIRST_BRIGHTNESS_SD])
+    fixed = [best._replace(variability="none", brightness_sd=sd) for sd in FIRST_BRIGHTNESS_SD]
+    best = judge.best([best, *fixed])
     return Candidate(bundle, extractor, best, judge.log_evidence(best))

@@ -72,15 +72,21 @@ def log_evidence(
 
 
 def log_prior(regression: Regression, state: State, mixed: Mixed) -> Float[Tensor, "pixel"]:
-    """Return log p(η) + log p(z) + log p(γ), less log Γ(P)."""
+    """Return log p(η) + log p(z) + log p(γ).
+
+    η has one direction too many, along which all grow alike and the precision of the regression is αP/2; the prior is
+    normal with that precision there, so that it leaves no trace in the evidence.
+    """
     latents, precision = state.latents.flatten(0, 1), regression.precision
     normal = (
         torch.logdet(precision.double())
         - len(precision) * math.log(2 * math.pi)
         - (latents * (precision @ latents)).sum(0)
     )
-    log_density = mixed.abundances.clamp_min(1e-6).log().sum(0) + 0.5 * normal
-    law = regression.law
+    law, alpha, n_endmembers = regression.law, regression.concentration, len(mixed.abundances)
+    constant = math.lgamma(n_endmembers * alpha) - n_endmembers * math.lgamma(alpha)
+    constant += 0.5 * math.log(alpha * n_endmembers**2 / (4 * math.pi))
+    log_density = alpha * mixed.abundances.clamp_min(1e-6).log().sum(0) + 0.5 * normal + constant
     if law.bilinear:
         share = (state.share - law.share_mean) / law.share_sd
         log_density = log_density - 0.5 * (share.square() + math.log(2 * math.pi * law.share_sd**2))

@@ -221,9 +221,9 @@ class FittedIDNet(Fitted):
         with seeded(other_than_training, self.device), threads(self.method.threads):
             for first in range(0, n_pixels, BLOCK):
                 block = slice(first, min(first + BLOCK, n_pixels))
-                drawn = mixed_pairs(
-                    self.model.p, label_abundances(block.stop - first, len(self.endmember), self.device)
-                )
+                p = self.model.p
+                told = label_abundances(block.stop - first, len(self.endmember), p.concentration, self.device)
+                drawn = mixed_pairs(p, told)
                 values[block, good] = self._reflectance(drawn.pixels)
                 abundances[block] = drawn.abundances.cpu().numpy()
         scene = make_scene(values, **bands, reading=(f"drawn from a fitted {self.method.name} with seed {seed}",))

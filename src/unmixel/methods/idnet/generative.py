@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.distributions import Dirichlet, MultivariateNormal
 
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
+from unmixel.methods.idnet.mixing_domain import albedo_slope
 from unmixel.methods.idnet.mixing_law import MixingLaw
 from unmixel.nn.dense import Dense, EndmemberwiseDense
 from unmixel.nn.isotropic_normal import IsotropicNormal
@@ -89,10 +90,13 @@ class Generative(nn.Module):
         g_y.
     law : MixingLaw
         How labels mix.
+    concentration : float
+        α, of p(a).
     """
 
     ones: Tensor
     latent_scale: Tensor
+    typical_slope: Tensor
 
     def __init__(
         self,
@@ -103,17 +107,19 @@ class Generative(nn.Module):
         n_bands: int,
         mixing_gain: float,
         law: MixingLaw,
+        concentration: float,
     ) -> None:
         super().__init__()
         self.decoder = decoder
         self.mixing_gain = mixing_gain
-        self.law = law
+        self.law, self.concentration = law, concentration
         self.n_bands = n_bands
         n_inputs = n_endmembers * (n_bands + 1)
         self.mixing = Dense([n_inputs, n_endmembers * n_bands, n_bands, n_bands, n_bands])
         self.log_noise_sd = nn.Parameter(torch.zeros(()))
         self.log_endmember_sd = nn.Parameter(torch.zeros(n_endmembers))
         self.register_buffer("ones", torch.ones(n_endmembers), persistent=False)
+        self.register_buffer("typical_slope", torch.ones(()))
         self.register_buffer("latent_scale", torch.eye(n_endmembers * n_latents))
 
     @property
@@ -149,7 +155,24 @@ class Generative(nn.Module):
 
     def abundances(self) -> Dirichlet:
         """p(a)."""
-        return Dirichlet(self.ones, validate_args=False)
+        return Dirichlet(self.concentration * self.ones, validate_args=False)
+
+    @torch.no_grad()
+    def begin_noise(self, pixels: Float[Tensor, "pixel band"]) -> None:
+        """See how steep albedo is in the median pixel, in which the noise is s_y."""
+        if self.law.albedo:
+            self.typical_slope.copy_(albedo_slope(pixels).square().mean(-1).median().sqrt())
+
+    def noise(
+        self, mixed: Float[Tensor, "pixel band"], abundances: Float[Tensor, "pixel endmember"]
+    ) -> Float[Tensor, "pixel band"]:
+        r"""Draw noise of the variance :math:`s_y^2 + \sum_k a_k^2 s_k^2`.
+
+        In albedo it grows with dw/dρ, because what sensors are noisy in is reflectance.
+        """
+        variance = self.noise_sd.square() + abundances.square() @ self.endmember_sd.square()
+        noise = variance.sqrt().unsqueeze(-1) * torch.randn_like(mixed)
+        return noise * albedo_slope(mixed) / self.typical_slope if self.law.albedo else noise
 
     def mix(
         self,

@@ -17,15 +17,26 @@ from unmixel.methods.idnet.evidence import log_evidence
 from unmixel.methods.idnet.mixing_domain import to_domain
 from unmixel.methods.idnet.mixing_law import MIXING_LAWS
 from unmixel.methods.idnet.regression import MODEL_ERROR, Regression
-from unmixel.methods.idnet.start import Observed, observe, start_from
+from unmixel.methods.idnet.start import VARIABILITIES, Observed, observe, start_from
 
 N_PIXELS = 400
 """Pixels of the scene that are asked."""
 OUTLIERS = 0.05
 """Share of the most and of the least probable pixels that don't count."""
-BRIGHTNESS_SD = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+BRIGHTNESS_SD = (0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 FIRST_BRIGHTNESS_SD = (0.05, 0.2)
 """Spreads of the shared brightness."""
+CONCENTRATIONS = (1.0, 0.5, 0.25, 0.1)
+"""Of the abundances: anywhere, to nearly pure pixels."""
+N_LATENTS = (1, 2, 4, 6)
+FROM_SCENE = 4
+"""Latents where endmembers vary as the scene says: its residuals go on to show what isn't theirs."""
+MARGIN = 0.1
+"""The simplest hypothesis is chosen of those that are so near the most probable one [log evidence of a pixel]."""
+OPEN, SURE = "generalised bilinear", 3.0
+"""The law that leaves the bilinear share open is chosen unless another is better by so many standard errors."""
+LATENTS_MARGIN = 0.5
+"""The same as MARGIN for the number of latents, which cost time."""
 
 
 class Hypothesis(NamedTuple):
@@ -35,15 +46,21 @@ class Hypothesis(NamedTuple):
     ----------
     mixing : str
         One of `MIXING_LAWS`.
-    as_in_bundle : bool
-        Whether endmembers vary as the spectra in their bundle do, or as the scene says.
+    variability : str
+        How endmembers vary, one of `VARIABILITIES`.
+    n_latents : int
+        H.
     brightness_sd : float
         Spread of the brightness that all endmembers of a pixel share.
+    concentration : float
+        α of p(a), the same for all endmembers.
     """
 
     mixing: str
-    as_in_bundle: bool
+    variability: str
+    n_latents: int
     brightness_sd: float
+    concentration: float = 1.0
 
 
 class Judged(NamedTuple):
@@ -69,15 +86,10 @@ class Judge:
         Reflectance.
     spectra : tuple of P arrays, shape (spectrum_k, band)
         The bundles [reflectance].
-    n_latents : int
-        H.
     """
 
-    def __init__(
-        self, pixels: Float[np.ndarray, "pixel band"], spectra: tuple[np.ndarray, ...], n_latents: int
-    ) -> None:
-        self.spectra, self.n_latents = spectra, n_latents
-        self.pixels = pixels
+    def __init__(self, pixels: Float[np.ndarray, "pixel band"], spectra: tuple[np.ndarray, ...]) -> None:
+        self.spectra, self.pixels = spectra, pixels
         self.asked = pixels[:N_PIXELS]
         self.found: dict[Hypothesis, np.ndarray] = {}
         self.observed: dict[bool, Observed] = {}
@@ -93,13 +105,15 @@ class Judge:
     def ask(self, hypothesis: Hypothesis) -> Float[np.ndarray, "pixel"]:
         """Return the log evidence of every asked pixel."""
         if hypothesis not in self.found:
-            mixing, as_in_bundle, brightness_sd = hypothesis
-            law = MIXING_LAWS[mixing]
+            law = MIXING_LAWS[hypothesis.mixing]
             start = start_from(
-                self.observe(albedo=law.albedo), self.n_latents, brightness_sd, as_in_bundle=as_in_bundle
+                self.observe(albedo=law.albedo),
+                hypothesis.n_latents,
+                hypothesis.brightness_sd,
+                variability=hypothesis.variability,
             )
             decoder = BundleDecoder(*start.axes.shape)
-            regression = Regression(decoder, law)
+            regression = Regression(decoder, law, hypothesis.concentration)
             pixels = torch.as_tensor(to_domain(self.asked, albedo=law.albedo), dtype=torch.float32)
             regression.begin(start, pixels)
             self.found[hypothesis] = log_evidence(
@@ -114,9 +128,15 @@ class Judge:
         """Return the mean over the asked pixels, without outliers."""
         return _mean(self.ask(hypothesis))
 
-    def best(self, hypotheses: list[Hypothesis]) -> Hypothesis:
-        """Return the most probable one; the first of equals."""
-        return max(hypotheses, key=self.log_evidence)
+    def best(self, hypotheses: list[Hypothesis], margin: float = 0.0) -> Hypothesis:
+        """Return the first one whose evidence is within a margin of the best."""
+        best = max(map(self.log_evidence, hypotheses))
+        return next(one for one in hypotheses if self.log_evidence(one) >= best - margin)
+
+    def surely_better(self, one: Hypothesis, other: Hypothesis) -> bool:
+        """Return whether the evidence of one is greater, by more than the pixels' differences leave to chance."""
+        differences = _inner(self.ask(one) - self.ask(other))
+        return bool(differences.mean() > SURE * differences.std() / np.sqrt(len(differences)))
 
 
 def _inner(values: Float[np.ndarray, "pixel"]) -> Float[np.ndarray, "inner"]:
@@ -132,14 +152,14 @@ def _mean(values: Float[np.ndarray, "pixel"]) -> float:
 def choose(
     pixels: Float[np.ndarray, "pixel band"],
     spectra: tuple[np.ndarray, ...],
-    n_latents: int,
+    n_latents: int | None,
     *,
     only_linear: bool,
 ) -> tuple[Hypothesis, Observed, list[Judged]]:
     """Choose a hypothesis, and say what was compared.
 
-    First what mixes and how endmembers vary, at two spreads of the brightness; then the spread; then, at that spread,
-    once more what mixes and how endmembers vary.
+    First what mixes and how endmembers vary, at two spreads of the brightness; then the spread, the concentration of
+    the abundances and the number of latents; then, with these, once more what mixes and how endmembers vary.
 
     Parameters
     ----------
@@ -147,20 +167,30 @@ def choose(
         A random sample of the scene [reflectance].
     spectra : tuple of P arrays, shape (spectrum_k, band)
         The bundles [reflectance].
-    n_latents : int
-        H.
+    n_latents : int, optional
+        H; chosen when None.
     only_linear : bool
         Whether no other law is asked for.
     """
-    judge = Judge(pixels, spectra, n_latents)
+    judge = Judge(pixels, spectra)
+    most = pixels.shape[1]
+    variabilities = [way for way in VARIABILITIES if way != "bundle" or max(map(len, spectra)) > 1]
     ways = [
-        Hypothesis(mixing, as_in_bundle, sd)
-        for mixing in (["linear"] if only_linear else MIXING_LAWS)
-        for as_in_bundle in (True, False)
+        Hypothesis(mixing, variability, n_latents or min(FROM_SCENE, most), sd)
         for sd in FIRST_BRIGHTNESS_SD
+        for mixing in (["linear"] if only_linear else MIXING_LAWS)
+        for variability in variabilities
     ]
-    first = judge.best(ways)
-    spread = judge.best([first._replace(brightness_sd=sd) for sd in BRIGHTNESS_SD])
-    chosen = judge.best([way._replace(brightness_sd=spread.brightness_sd) for way in ways])
+    chosen = judge.best(ways)
+    chosen = judge.best([chosen._replace(brightness_sd=sd) for sd in BRIGHTNESS_SD], MARGIN)
+    chosen = judge.best([chosen._replace(concentration=alpha) for alpha in CONCENTRATIONS], MARGIN)
+    if n_latents is None and chosen.variability != "scene":
+        sizes = [size for size in N_LATENTS if size <= most]
+        chosen = judge.best([chosen._replace(n_latents=size) for size in sizes], LATENTS_MARGIN)
+    at_last = [chosen._replace(mixing=way.mixing, variability=way.variability) for way in ways]
+    chosen = judge.best(at_last, MARGIN)
+    undecided = judge.best([way for way in at_last if way.mixing == OPEN] or [chosen])
+    if not judge.surely_better(chosen, undecided):
+        chosen = undecided
     judged = [Judged(hypothesis, round(_mean(values), 3)) for hypothesis, values in judge.found.items()]
     return chosen, judge.observe(albedo=MIXING_LAWS[chosen.mixing].albedo), judged

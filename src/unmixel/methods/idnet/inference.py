@@ -214,9 +214,12 @@ class Inference(nn.Module):
         look: Look,
     ) -> Float[Tensor, "*batch endmember"]:
         """Return l(M, y)."""
-        if look.abundances is None or look.noise_variance is None:
+        if self.regression is None:
             return self.linear.solve(gram, projected)
-        return newton_on_simplex(gram, projected, look.abundances, look.noise_variance, N_NEWTON)
+        assert look.abundances is not None
+        assert look.noise_variance is not None
+        alpha = self.regression.concentration
+        return newton_on_simplex(gram, projected, look.abundances, look.noise_variance, N_NEWTON, alpha)
 
     def streams_around(
         self, linear: Float[Tensor, "*batch endmember"], seen: Float[Tensor, "*#batch seen"]
@@ -255,11 +258,27 @@ class Inference(nn.Module):
             concentration: Tensor = self.abundances_around(linear, look).concentration
             return Beta(concentration, concentration.sum(-1, keepdim=True) - concentration, validate_args=False)
         assert look.logit_variance is not None
-        output = EPSILON + torch.relu(self.streams_around(linear, look.seen).output)
-        mean = output / output.sum(-1, keepdim=True)
-        curvature = (mean * (1 - mean) * look.logit_variance).log()
-        precision = (self.log_precision(look.seen) - curvature).clamp(*LOG_PRECISION_RANGE).exp()
+        mean = self.mean_around(linear, look.seen)
+        precision = self.precision_at(mean, look.seen, look.logit_variance)
         return Beta(precision * mean, precision * (1 - mean), validate_args=False)
+
+    def mean_around(
+        self, linear: Float[Tensor, "*batch endmember"], seen: Float[Tensor, "*#batch seen"]
+    ) -> Float[Tensor, "*batch endmember"]:
+        """Return m, the means of the default's abundances."""
+        output = EPSILON + torch.relu(self.streams_around(linear, seen).output)
+        return output / output.sum(-1, keepdim=True)
+
+    def precision_at(
+        self,
+        mean: Float[Tensor, "*batch endmember"],
+        seen: Float[Tensor, "*#batch seen"],
+        logit_variance: Float[Tensor, "*#batch endmember"],
+    ) -> Float[Tensor, "*batch endmember"]:
+        """Return K_k of the default."""
+        assert isinstance(self.log_precision, Dense)
+        curvature = (mean * (1 - mean) * logit_variance).log()
+        return (self.log_precision(seen) - curvature).clamp(*LOG_PRECISION_RANGE).exp()
 
 
 def concentration_of(

@@ -26,7 +26,7 @@ from unmixel.train.seeding import seeded
 
 N_WATCHED = 1024
 """Labels, the same all along, whose score says when to stop."""
-SURPRISES, WIDER = 0.05, 10.0
+SURPRISES, WIDER = 0.02, 10.0
 """Share of labels from a wider distribution, and how many times less precise it is."""
 SMALL, ABSENT = 0.05, 0.15
 """A believed abundance below the first is none in this share of the labels."""
@@ -150,7 +150,8 @@ class InformedTraining:
 
     def anywhere(self, n_pairs: int) -> Tensor:
         """Draw abundances from all over the simplex."""
-        return label_abundances(n_pairs, len(self.model.p.ones), self.pixels.device)
+        p = self.model.p
+        return label_abundances(n_pairs, len(p.ones), p.concentration, self.pixels.device)
 
     @torch.no_grad()
     def beliefs(self, n_pixels: int) -> Beliefs:

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from unmixel.errors import ParameterError
 from unmixel.extraction import EXTRACTORS
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods.idnet.calibration import calibrate
 from unmixel.methods.idnet.endmember_choice import extract_for_model
 from unmixel.methods.idnet.fitted import FittedIDNet, device_of
 from unmixel.methods.idnet.hypotheses import Hypothesis, choose
@@ -31,6 +32,7 @@ from unmixel.train.loop import History, Schedule, train
 from unmixel.train.seeding import seeded, threads
 
 PUBLISHED_BATCH = 16
+PUBLISHED_LATENTS = 2
 PUBLISHED = {
     "dc1": {"labelled_weight": 10.0, "sparsity": 0.0, "abundance_decay": 1e4, "mixing_decay": 0.001},
     "dc2": {"labelled_weight": 1.0, "sparsity": 0.005, "abundance_decay": 0.01, "mixing_decay": 0.1},
@@ -42,7 +44,6 @@ PUBLISHED = {
 HOW_LONG = ("n_epochs", "tolerance", "patience", "threads", "device", "n_nodes")
 """Parameters that a resumed training may change."""
 POSITIVE = (
-    "n_latents",
     "n_epochs",
     "batch_size",
     "learning_rate",
@@ -54,8 +55,16 @@ POSITIVE = (
 )
 PUBLISHED_ONLY = ("labelled_weight", "supervision", "sparsity", "abundance_decay")
 NOT_NEGATIVE = (*PUBLISHED_ONLY, "mixing_decay", "n_ista", "mixing_gain", "abundance_gain", "tolerance")
-IMPURITY: dict[str | None, float] = {"clusters": 0.1, "vca": 0.1}
-"""Share of another endmember that an endmember may hold or lack (sd), by its extractor: pixels are seldom pure."""
+IMPURITY: dict[tuple[str | None, bool], float] = {
+    ("clusters", True): 0.1,
+    ("clusters", False): 0.1,
+    ("vca", True): 0.1,
+    ("vca", False): 0.1,
+    ("evidence", True): 0.05,
+    ("evidence", False): 0.01,
+}
+"""Share of another endmember that an endmember may hold or lack (sd), by its extractor and by whether endmembers vary
+as the scene says: pixels are seldom pure, and vertices are harder to place where more varies."""
 LOOKED_AT = 1024
 """Pixels whose residual sets the noise."""
 
@@ -77,8 +86,9 @@ class IDNet(Method):
         with which the model predicts the scene best.
     seed : int
         Seed of everything random.
-    n_latents : int
-        H, latent dimensions of each endmember.
+    n_latents : int, optional
+        H, latent dimensions of each endmember. When None, 4 where endmembers vary as the scene says, as many as the
+        evidence asks for otherwise; 2 in the published form.
     n_ista : int
         Unrolled steps of the abundances' linear stream; published form only.
     mixing_gain, abundance_gain : float
@@ -121,7 +131,7 @@ class IDNet(Method):
     extractions: ClassVar[tuple[str, ...]] = (*EXTRACTORS, "auto")
 
     extraction: str = "auto"
-    n_latents: int = 4
+    n_latents: int | None = None
     n_ista: int = 10
     mixing_gain: float = 0.1
     abundance_gain: float = 0.1
@@ -132,11 +142,11 @@ class IDNet(Method):
     abundance_decay: float = 0.0
     mixing_decay: float = 0.1
     n_draws: int = 5
-    n_epochs: int = 15
+    n_epochs: int = 9
     batch_size: int = 128
     steps_per_epoch: int | None = 40
     learning_rate: float = 3e-3
-    decay: float = 0.8
+    decay: float = 0.7
     tolerance: float = 0.001
     patience: int = 4
     n_nodes: int = 8
@@ -145,6 +155,8 @@ class IDNet(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.n_latents is not None and not 0 < self.n_latents < inf:
+            raise ParameterError(f"n_latents = {self.n_latents}", "a number above 0, or None")
         for name in POSITIVE:
             if not 0 < getattr(self, name) < inf:
                 raise ParameterError(f"{name} = {getattr(self, name)}", "a number above 0")
@@ -186,7 +198,7 @@ class IDNet(Method):
         settings: dict[str, Any] = {
             "published": True,
             "extraction": "vca",
-            "n_latents": 2,
+            "n_latents": PUBLISHED_LATENTS,
             "supervision": 10.0,
             "n_epochs": 30,
             "batch_size": PUBLISHED_BATCH,
@@ -236,14 +248,16 @@ class IDNet(Method):
         checkpoint: Path | None,
     ) -> FittedIDNet:
         device = device_of(self.device)
-        if self.n_latents > pixels.shape[1]:
+        if (self.n_latents or 0) > pixels.shape[1]:
             raise ParameterError(f"n_latents = {self.n_latents}", f"at most the {pixels.shape[1]} bands of the scene")
         rng = np.random.default_rng(self.seed)
         chosen = rng.permutation(len(pixels))[:LARGEST_SAMPLE]
         sample = pixels[chosen]
         evidence: dict[str, Any] = {}
         if self.published:
-            hypothesis = Hypothesis(mixing="linear", as_in_bundle=True, brightness_sd=0.0)
+            hypothesis = Hypothesis(
+                "linear", variability="bundle", n_latents=self.n_latents or PUBLISHED_LATENTS, brightness_sd=0.0
+            )
             observed = observe(sample, endmembers.spectra)
         else:
             hypothesis, observed, judged = choose(
@@ -254,21 +268,22 @@ class IDNet(Method):
         law = MIXING_LAWS[hypothesis.mixing]
         start = start_from(
             observed,
-            self.n_latents,
+            hypothesis.n_latents,
             hypothesis.brightness_sd,
-            as_in_bundle=hypothesis.as_in_bundle,
-            impurity=IMPURITY.get(endmembers.extractor, 0.0),
+            variability=hypothesis.variability,
+            impurity=IMPURITY.get((endmembers.extractor, hypothesis.variability == "scene"), 0.0),
         )
         spectra, sample = observed.spectra, to_domain(sample, albedo=law.albedo)
         shape = Shape(
             n_endmembers=len(endmembers.names),
-            n_latents=self.n_latents,
+            n_latents=hypothesis.n_latents,
             n_bands=pixels.shape[1],
             n_features=len(start.features),
             n_ista=self.n_ista,
             mixing_gain=self.mixing_gain,
             abundance_gain=self.abundance_gain,
             **law._asdict(),
+            concentration=hypothesis.concentration,
             published=self.published,
         )
         with seeded(self.seed, device), threads(self.threads):
@@ -285,6 +300,8 @@ class IDNet(Method):
                 checkpoint=checkpoint,
                 identity=_identity(self, sample, spectra),
             )
+            if isinstance(training, InformedTraining):
+                calibrate(training, self.seed + 2)
         fitted = FittedIDNet(self, scene, endmembers.names, model)
         fitted.record = {
             **evidence,

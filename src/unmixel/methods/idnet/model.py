@@ -34,6 +34,8 @@ class Shape:
         g_y and g_a.
     albedo, share_mean, share_sd
         The mixing law, see `MixingLaw`.
+    concentration : float
+        α, of p(a).
     published : bool
         Whether decoders and q have their published form.
     """
@@ -48,6 +50,7 @@ class Shape:
     albedo: bool
     share_mean: float
     share_sd: float
+    concentration: float
     published: bool
 
     @property
@@ -70,12 +73,15 @@ class IDNetModel(nn.Module):
             **sizes,
             mixing_gain=shape.mixing_gain,
             law=shape.law,
+            concentration=shape.concentration,
         )
         self.q = Inference(
             nn.Identity() if published else WhitenedComponents(shape.n_features, shape.n_bands),
             **sizes,
             n_features=shape.n_bands if published else shape.n_features,
-            regression=Regression(decoder, shape.law) if isinstance(decoder, BundleDecoder) else None,
+            regression=Regression(decoder, shape.law, shape.concentration)
+            if isinstance(decoder, BundleDecoder)
+            else None,
             widths=(5 * shape.n_latents, 2 * shape.n_latents) if published else INFORMED_WIDTHS,
             endmembers=self.p.endmembers,
             abundance_gain=shape.abundance_gain,
@@ -100,6 +106,7 @@ class IDNetModel(nn.Module):
         features.offset.copy_(told["offset"])
         features.axes.copy_(told["features"])
         regression.begin(start, pixels)
+        self.p.begin_noise(pixels)
         self.p.latent_scale.copy_(torch.linalg.cholesky(told["latent_covariance"]))
         self.p.log_noise_sd.copy_(0.5 * regression.noise_variance.log())
         self.p.mixing.zero_last_layer()

@@ -44,6 +44,7 @@ class LabelModel(Protocol):
     def latents(self) -> Distribution: ...
     def endmembers(self, latents: Tensor) -> Distribution: ...
     def vary(self, endmembers: Tensor) -> Tensor: ...
+    def noise(self, mixed: Tensor, abundances: Tensor) -> Tensor: ...
 
 
 class Pairs(NamedTuple):
@@ -95,12 +96,14 @@ def pure_pairs(
     return Pairs(pixels, endmembers, inside(abundances), None)
 
 
-def label_abundances(n_pairs: int, n_endmembers: int, device: torch.device) -> Float[Tensor, "pair endmember"]:
-    """Draw abundances of which a third each are uniform on the simplex, on a random face of it, and near corners."""
-    concentration = torch.ones(n_pairs, n_endmembers, device=device)
+def label_abundances(
+    n_pairs: int, n_endmembers: int, alpha: float, device: torch.device
+) -> Float[Tensor, "pair endmember"]:
+    """Draw abundances of which a third each are those of p(a), the same on a random face, and near corners."""
+    concentration = torch.full((n_pairs, n_endmembers), alpha, device=device)
     third = n_pairs // 3
     on_face = torch.rand(third, n_endmembers, device=device) < 0.5
-    concentration[:third] = torch.where(on_face, 1.0, 1e-2)
+    concentration[:third] = torch.where(on_face, alpha, 1e-2)
     concentration[third : 2 * third] = 0.1
     return inside(Dirichlet(concentration, validate_args=False).sample())
 
@@ -129,6 +132,4 @@ def mixed_pairs(p: LabelModel, abundances: Float[Tensor, "pair endmember"]) -> P
     share = p.law.share_mean + p.law.share_sd * torch.randn(n_pairs, 1, device=endmembers.device)
     share = share.clamp(0, 1)
     mixed = torch.relu(linear + share * bilinear_part(varied, abundances))
-    variance = p.noise_sd.square() + abundances.square() @ p.endmember_sd.square()
-    noise = variance.sqrt().unsqueeze(-1) * torch.randn_like(mixed)
-    return Pairs(mixed + noise, endmembers, abundances, latents)
+    return Pairs(mixed + p.noise(mixed, abundances), endmembers, abundances, latents)

@@ -5,14 +5,15 @@ With decoders :math:`m_k = \bar m_k + W_k^\top z_k` and abundances :math:`a = \m
 .. math:: y = f(\eta, z, \gamma) + n, \quad f = M^\top a + \gamma \sum_{j<k} a_j a_k\, m_j \odot m_k, \quad
           n \sim \mathcal N(0, s^2 I), \quad s^2 = s_y^2 + \sum_k a_k^2 s_k^2,
 
-and with :math:`Z \sim \mathcal N(0, \Lambda^{-1})`, a uniform on the simplex (in the coordinates η: density ∝ Π_k a_k)
-and :math:`\gamma \sim \mathcal N(\gamma_0, \sigma_\gamma^2)` the regression minimises
+and with :math:`Z \sim \mathcal N(0, \Lambda^{-1})`, :math:`a \sim \mathrm{Dirichlet}(\alpha, \dots, \alpha)` (in the
+coordinates η: density ∝ Π_k a_k^α) and :math:`\gamma \sim \mathcal N(\gamma_0, \sigma_\gamma^2)` the regression
+minimises
 
-.. math:: \frac{\lVert y - f \rVert^2}{2 s^2} + \tfrac12 z^\top \Lambda z - \sum_k \log a_k
+.. math:: \frac{\lVert y - f \rVert^2}{2 s^2} + \tfrac12 z^\top \Lambda z - \alpha \sum_k \log a_k
           + \frac{(\gamma - \gamma_0)^2}{2 \sigma_\gamma^2}
 
 by Gauss-Newton steps. Neighbouring bands in which all :math:`\bar m_k` and :math:`W_k` are most alike are averaged
-first, down to 32: f is nearly the same in them. The curvature of −Σ_k log a_k, which is P (diag a − a aᵀ) ≤ P/2 · I, is
+first, down to 32: f is nearly the same in them. The curvature of −α Σ_k log a_k, αP (diag a − a aᵀ) ≤ αP/2 · I, is
 replaced by that bound: steps from near a corner of the simplex would overshoot otherwise. The inverse of the last
 Hessian is the covariance.
 
@@ -145,6 +146,8 @@ class Regression(nn.Module):
         That of p; it stays a part of p.
     law : MixingLaw
         What is known of the bilinear share before.
+    concentration : float
+        α, what is known of the abundances before.
     """
 
     average: Tensor
@@ -152,11 +155,11 @@ class Regression(nn.Module):
     noise_variance: Tensor
     endmember_variance: Tensor
 
-    def __init__(self, decoder: BundleDecoder, law: MixingLaw) -> None:
+    def __init__(self, decoder: BundleDecoder, law: MixingLaw, concentration: float) -> None:
         super().__init__()
         n_endmembers, n_latents, n_bands = decoder.axes.shape
         self.decoder = (decoder,)  # a tuple hides it from the state of this module
-        self.law = law
+        self.law, self.concentration = law, concentration
         self.register_buffer("average", torch.eye(min(n_bands, N_BINS), n_bands))
         self.register_buffer("precision", torch.eye(n_endmembers * n_latents))
         self.register_buffer("noise_variance", torch.ones(()))
@@ -167,8 +170,8 @@ class Regression(nn.Module):
     def begin(self, start: Start, pixels: Float[Tensor, "pixel band"]) -> None:
         """Take everything from the data; the decoder's values, too.
 
-        The noise is what the regression of some pixels leaves over, in the median pixel, and the model's own error:
-        what the model can't explain counts as noise, and even without noise it is not believed to the last digit.
+        The noise is what the regression of some pixels leaves over, in the median pixel, for what the model can't
+        explain counts as noise; but no less than the noise of the sensor and the error of any model.
         """
         (decoder,) = self.decoder
         told = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in start._asdict().items()}
@@ -181,8 +184,8 @@ class Regression(nn.Module):
         for _ in range(N_NOISE_ROUNDS):
             found = self(pixels)
             left = pixels - found.bilinear - (decoder(found.mean) * found.abundances.unsqueeze(-1)).sum(-2)
-            left_over = left.square().mean(-1).median().clamp_min(told["noise_sd"].square())
-            self.noise_variance.copy_(left_over + (MODEL_ERROR * pixels.mean()).square())
+            least = torch.maximum(told["noise_sd"], MODEL_ERROR * pixels.mean()).square()
+            self.noise_variance.copy_(left.square().mean(-1).median().clamp_min(least))
 
     @torch.no_grad()
     def forward(self, pixels: Float[Tensor, "*batch band"]) -> Regressed:
@@ -245,8 +248,8 @@ class Regression(nn.Module):
         variance = self.variance_at(a)
         hessian /= variance
         downhill /= variance
-        hessian[:n_endmembers, :n_endmembers].diagonal().add_(n_endmembers / 2)
-        downhill[:n_endmembers] += 1 - n_endmembers * a
+        hessian[:n_endmembers, :n_endmembers].diagonal().add_(self.concentration * n_endmembers / 2)
+        downhill[:n_endmembers] += self.concentration * (1 - n_endmembers * a)
         hessian[n_endmembers:-1, n_endmembers:-1] += self.precision.unsqueeze(-1)
         downhill[n_endmembers:-1] -= self.precision @ state.latents.flatten(0, 1)
         share_sd = self.law.share_sd or 1.0

@@ -6,13 +6,13 @@ seen to vary, by amounts with the covariance
 .. math:: \operatorname{cov}(z_{ki}, z_{lj}) = [k = l]\, \Sigma_{k,ij} + [i = j = 1]\, \tau^2
 
 with τ the spread of the brightness that all endmembers of a pixel share, and :math:`\Sigma_k` that of the endmember's
-own. Both :math:`u_k` and :math:`\Sigma_k` are those of the spectra in the bundle, or, where bundles are pixels alike
-and so say too little, those of the scene: in the pixels that are nearly made of endmember k, principal axes of what
-non-negative least squares leaves over, divided by the brightness. Six more axes are hidden axes, less the noise along
-each. What varies like another endmember counts as an abundance in the least squares and is in no residual, so if the
-scene is asked, the direction of each other endmember is a hidden axis, too, a quarter as long as the latents' axes are
-on average, and no shorter than the impurity of endmembers that were found in the scene. What remains is s_k and the
-noise.
+own. Both :math:`u_k` and :math:`\Sigma_k` are none, those of the spectra in the bundle, or, where bundles are pixels
+alike and so say too little, those of the scene: in the pixels that are nearly made of endmember k, principal axes of
+what non-negative least squares leaves over, divided by the brightness. Six more axes are hidden axes, less the noise
+along each. What varies like another endmember counts as an abundance in the least squares and is in no residual, so if
+the scene is asked, the direction of each other endmember is a hidden axis, too, a quarter as long as the latents' axes
+are on average; for endmembers that were found in the scene it is no shorter than their impurity. What remains is s_k
+and the noise.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ from unmixel.solvers import nnls
 
 LARGEST_SAMPLE = 20_000
 """Pixels looked at, and trained on: a seeded sample of the scene."""
+VARIABILITIES = ("none", "bundle", "scene")
+"""How endmembers vary, besides the brightness that they share: not, as their bundle does, or as the scene says."""
 NEARLY_PURE = 0.8
 FEWEST, MOST = 50, 500
 """How many nearly pure pixels speak for an endmember."""
 OWN_BRIGHTNESS = 1 / 3
 """Spread of the own brightness relative to that of the shared one, where the scene is asked."""
-SMALLEST_BRIGHTNESS_SD = 0.005
+SMALLEST_BRIGHTNESS_SD = 0.002
 SMALLEST_SD = 1e-3
 BLACK = 1e-12
 """Squared norm of a spectrum, shade, that has no brightness of its own."""
@@ -124,7 +126,7 @@ def observe(pixels: Float[np.ndarray, "pixel band"], spectra: tuple[np.ndarray, 
 
 
 def start_from(
-    observed: Observed, n_latents: int, brightness_sd: float, *, as_in_bundle: bool, impurity: float = 0.0
+    observed: Observed, n_latents: int, brightness_sd: float, *, variability: str, impurity: float = 0.0
 ) -> Start:
     """Return starting values.
 
@@ -135,8 +137,8 @@ def start_from(
         H.
     brightness_sd : float
         τ.
-    as_in_bundle : bool
-        Whether endmembers vary as the spectra in the bundle do, or as the scene says.
+    variability : str
+        One of `VARIABILITIES`.
     impurity : float
         Share of another endmember that an endmember may hold or lack (sd).
     """
@@ -147,10 +149,11 @@ def start_from(
     endmember_sd = np.zeros(n_endmembers)
     own = []
     for k, spectra in enumerate(observed.spectra):
-        if as_in_bundle:
-            deviations = spectra - means[k]
-        else:
-            deviations = np.concatenate([observed.residual[_nearly_pure(observed.share[:, k])], spectra - means[k]])
+        deviations = spectra - means[k]
+        if variability == "none":
+            deviations = np.zeros_like(deviations)
+        elif variability == "scene":
+            deviations = np.concatenate([observed.residual[_nearly_pure(observed.share[:, k])], deviations])
             deviations = deviations - deviations.mean(axis=0)
         brightness = deviations @ means[k] / max(means[k] @ means[k], BLACK)
         rest = deviations - brightness[:, None] * means[k]
@@ -163,7 +166,7 @@ def start_from(
             found[n_latents - 1 :] * np.sqrt((scores[:, n_latents - 1 :] ** 2).mean(axis=0))[:, None], observed.noise_sd
         )
         size = 0.0
-        if not as_in_bundle:
+        if variability == "scene":
             spread[0, :] = spread[:, 0] = 0
             spread[0, 0] = (OWN_BRIGHTNESS * brightness_sd) ** 2
             size = TOWARDS_OTHERS * float(np.sqrt(np.trace(spread[1:, 1:]) / max(n_latents - 1, 1)))
