@@ -46,6 +46,7 @@ def model_of(published: bool, correlation: float, endmember_sd: tuple[float, flo
         albedo=False,
         share_mean=0.0,
         share_sd=0.0,
+        concentration=1.0,
         published=published,
     )
     model = IDNetModel(shape)

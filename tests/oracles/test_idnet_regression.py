@@ -15,6 +15,7 @@ from unmixel.mixing import generalised_bilinear
 from unmixel.nn.small_systems import invert_positive_definite
 
 P, H, L, N = 3, 2, 30, 8
+ALPHA = 0.6
 NOISE_SD, ENDMEMBER_SD = 0.02, np.array([0.01, 0.02, 0.03])
 LAW = MIXING_LAWS["generalised bilinear"]
 
@@ -39,7 +40,7 @@ def precision() -> np.ndarray:
 
 @pytest.fixture
 def regression(decoder, precision) -> Regression:
-    regression = Regression(decoder, LAW).double()
+    regression = Regression(decoder, LAW, ALPHA).double()
     regression.precision.copy_(torch.as_tensor(precision))
     regression.noise_variance.fill_(NOISE_SD**2)
     regression.endmember_variance.copy_(torch.as_tensor(ENDMEMBER_SD**2))
@@ -73,7 +74,10 @@ def minus_log_posterior(unknowns, pixel, decoder, precision, variance) -> float:
     a, z, share = softmax(unknowns[:P]), unknowns[P:-1], unknowns[-1]
     misfit = ((pixel - modelled(unknowns, decoder)) ** 2).sum() / variance
     return (
-        0.5 * misfit + 0.5 * z @ precision @ z - np.log(a).sum() + 0.5 * ((share - LAW.share_mean) / LAW.share_sd) ** 2
+        0.5 * misfit
+        + 0.5 * z @ precision @ z
+        - ALPHA * np.log(a).sum()
+        + 0.5 * ((share - LAW.share_mean) / LAW.share_sd) ** 2
     )
 
 
@@ -109,7 +113,7 @@ def test_equations_are_the_gradient_and_the_gauss_newton_hessian(regression, dec
         np.testing.assert_allclose(downhill[:, i], -gradient, rtol=1e-5, atol=1e-5 * np.abs(gradient).max())
         jacobian = numerical_gradient(lambda u: modelled(u, decoder), at)
         expected = jacobian.T @ jacobian / variance
-        expected[:P, :P] += P / 2 * np.eye(P)
+        expected[:P, :P] += ALPHA * P / 2 * np.eye(P)
         expected[P:-1, P:-1] += precision
         expected[-1, -1] += 1 / LAW.share_sd**2
         np.testing.assert_allclose(hessian[:, :, i], expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
@@ -154,7 +158,7 @@ def test_almost_without_noise_everything_is_found(share, monkeypatch):
     decoder = BundleDecoder(P, H, n_bands).double()
     decoder.means.copy_(torch.as_tensor(0.1 + 3 * np.abs(orthogonal[:, 0])))
     decoder.axes.copy_(torch.as_tensor(0.4 * orthogonal[:, 1:]))
-    regression = Regression(decoder, LAW).double()
+    regression = Regression(decoder, LAW, 1.0).double()
     regression.noise_variance.fill_(1e-8)
     regression.endmember_variance.zero_()
     pixels, abundances, latents = mixtures(decoder, share)
@@ -176,7 +180,7 @@ def test_an_absent_endmember_keeps_its_prior(regression, decoder, precision):
 
 
 def test_without_bilinear_light_none_is_found(decoder, precision):
-    regression = Regression(decoder, MIXING_LAWS["linear"]).double()
+    regression = Regression(decoder, MIXING_LAWS["linear"], ALPHA).double()
     regression.precision.copy_(torch.as_tensor(precision))
     regression.noise_variance.fill_(NOISE_SD**2)
     found = regression(torch.as_tensor(mixtures(decoder, 0.6)[0]))
@@ -200,7 +204,7 @@ def test_bands_that_are_alike_may_be_averaged(regression, decoder, precision):
     copies = BundleDecoder(P, H, 10 * L).double()
     copies.means.copy_(decoder.means.repeat_interleave(10, dim=-1))
     copies.axes.copy_(decoder.axes.repeat_interleave(10, dim=-1))
-    wide = Regression(copies, LAW).double()
+    wide = Regression(copies, LAW, ALPHA).double()
     wide.average = alike_neighbours(copies.basis.flatten(0, 1), L)
     np.testing.assert_allclose(wide.average, np.kron(np.eye(L), np.full(10, 0.1)), atol=1e-12)
     wide.precision.copy_(torch.as_tensor(precision))

@@ -19,6 +19,7 @@ from unmixel.methods.idnet.start import Start
 from unmixel.nn.unrolled_ista import normal_equations
 
 P, H, L, N, J = 3, 2, 7, 5, 4
+ALPHA = 0.6
 SCALE = np.random.default_rng(12).normal(size=(P * H, 2 * P * H))
 COVARIANCE = np.corrcoef(SCALE)
 """Of the latents: every two are correlated."""
@@ -37,6 +38,7 @@ def model_of(published: bool) -> IDNetModel:
         albedo=False,
         share_mean=0.35,
         share_sd=0.4,
+        concentration=1.0 if published else ALPHA,
         published=published,
     )
     model = IDNetModel(shape)
@@ -136,13 +138,13 @@ def published_linear_stream(model, y, m):
 
 
 def newton_stream(y, m, a, noise_variance):
-    """Two steps on ‖y − Mᵀa‖²/2s² − Σ log a_k over a = softmax(η), of one pixel; steps of η are at most 2."""
+    """Two steps on ‖y − Mᵀa‖²/2s² − α Σ log a_k over a = softmax(η), of one pixel; steps of η are at most 2."""
     logits = np.log(a)
     for _ in range(2):
         a = softmax(logits)
         jacobian = np.diag(a) - np.outer(a, a)
-        gradient = jacobian @ (m @ (a @ m - y)) / noise_variance - (1 - P * a)
-        hessian = jacobian @ m @ m.T @ jacobian / noise_variance + P / 2 * np.eye(P)
+        gradient = jacobian @ (m @ (a @ m - y)) / noise_variance - ALPHA * (1 - P * a)
+        hessian = jacobian @ m @ m.T @ jacobian / noise_variance + ALPHA * P / 2 * np.eye(P)
         logits = logits - np.clip(np.linalg.solve(hessian, gradient), -2, 2)
         logits = np.clip(logits - logits.mean(), -12, 12)
     return softmax(logits)
@@ -181,7 +183,9 @@ def rows(*tensors):
     return zip(*(tensor.numpy() for tensor in tensors), strict=True)
 
 
-LOG_UNIFORM = stats.dirichlet(np.ones(P)).logpdf(np.full(P, 1 / P))
+def log_prior_of_abundances(model, a):
+    """log p(a) of one pixel."""
+    return stats.dirichlet(np.full(P, 1.0 if model.shape.published else ALPHA)).logpdf(a)
 
 
 def posterior_of(model: IDNetModel, pixels: torch.Tensor, hidden: Draw) -> Posterior:
@@ -192,7 +196,7 @@ def test_the_bound_of_scene_pixels_is_its_formula(model, pixels, hidden):
     likelihood, divergence = objective.scene_terms(model.p, posterior_of(model, pixels, hidden), pixels, hidden)
     for i, (y, z, m, a) in enumerate(rows(pixels, *hidden)):
         expected = (
-            LOG_UNIFORM
+            log_prior_of_abundances(model, a)
             - stats.dirichlet(concentration(model, y, m)).logpdf(a)
             + log_prior(model, z)
             - log_posterior(model, pixels[i], z)
@@ -212,7 +216,7 @@ def test_the_labelled_terms_are_their_formulas(model, pairs):
         log_m = [sum(log_isotropic(m[k], decoded[j, k], spread[k]) for k in range(P)) for j in range(J)]
         gaps = [log_prior(model, z) - log_posterior(model, pairs.pixels[i], z) for z in latents[:, i].numpy()]
         log_a = stats.dirichlet(concentration(model, y, m)).logpdf(a)
-        expected = log_pixel(model, y, m, a) + LOG_UNIFORM - log_a + softmax(log_m) @ gaps
+        expected = log_pixel(model, y, m, a) + log_prior_of_abundances(model, a) - log_a + softmax(log_m) @ gaps
         np.testing.assert_allclose(bound[i].item(), expected, rtol=1e-5)
         np.testing.assert_allclose(abundances[i].item(), log_a, rtol=1e-5)
         np.testing.assert_allclose(endmembers[i].item(), np.mean(log_m), rtol=1e-5)
@@ -235,7 +239,7 @@ def test_each_abundance_of_the_default_has_its_own_beta_distribution(pixels, hid
 
 
 def test_a_label_scores_as_its_density_with_a_chance_of_a_wider_one():
-    """S_a of the default: each abundance's density, of which 5 % is ten times less precise."""
+    """S_a of the default: each abundance's density, of which 2 % is ten times less precise."""
     rng = np.random.default_rng(4)
     first, second, label = (
         rng.uniform(0.5, 40, size=(N, P)),
@@ -243,7 +247,7 @@ def test_a_label_scores_as_its_density_with_a_chance_of_a_wider_one():
         rng.uniform(size=(N, P)),
     )
     found = log_score(Beta(torch.as_tensor(first), torch.as_tensor(second)), torch.as_tensor(label))
-    density = 0.95 * stats.beta(first, second).pdf(label) + 0.05 * stats.beta(first / 10, second / 10).pdf(label)
+    density = 0.98 * stats.beta(first, second).pdf(label) + 0.02 * stats.beta(first / 10, second / 10).pdf(label)
     np.testing.assert_allclose(found, np.log(density), rtol=1e-9)
 
 
@@ -272,7 +276,7 @@ def test_what_labels_teach_the_default_is_its_formula(pixels):
         )
         precision = np.exp(np.clip(log_precision, 0, 12))
         usual, wider = (stats.beta(k * mean, k * (1 - mean)).pdf(label) for k in (precision, precision / 10))
-        np.testing.assert_allclose(terms["abundances"][i].item(), np.log(0.95 * usual + 0.05 * wider).sum(), rtol=1e-5)
+        np.testing.assert_allclose(terms["abundances"][i].item(), np.log(0.98 * usual + 0.02 * wider).sum(), rtol=1e-5)
         log_latents = log_isotropic(labels.latents[i].numpy(), latent_mean[i].numpy(), spread[i].numpy())
         np.testing.assert_allclose(terms["latents"][i].item(), log_latents, rtol=1e-6)
 

@@ -41,6 +41,7 @@ def model_of(endmembers: np.ndarray, pixels: np.ndarray, n_ista: int, *, publish
         albedo=False,
         share_mean=0.0,
         share_sd=0.0,
+        concentration=1.0,
         published=published,
     )
     start = Start(

@@ -28,6 +28,7 @@ from unmixel.methods.idnet.start import (
     N_FEATURES,
     OWN_BRIGHTNESS,
     SMALLEST_BRIGHTNESS_SD,
+    VARIABILITIES,
     observe,
     start_from,
 )
@@ -52,7 +53,9 @@ def bundle_decoder() -> BundleDecoder:
 
 
 def generative(decoder, mixing: str = "linear", covariance: np.ndarray | None = None) -> Generative:
-    p = Generative(decoder, n_endmembers=P, n_latents=H, n_bands=L, mixing_gain=0.1, law=MIXING_LAWS[mixing])
+    p = Generative(
+        decoder, n_endmembers=P, n_latents=H, n_bands=L, mixing_gain=0.1, law=MIXING_LAWS[mixing], concentration=1.0
+    )
     if covariance is not None:
         p.latent_scale.copy_(torch.linalg.cholesky(torch.as_tensor(covariance)))
     return p
@@ -144,7 +147,7 @@ def test_start_finds_brightness_axes_and_noise():
     pixels = (pixels + rng.normal(scale=noise_sd, size=pixels.shape)).astype(np.float32)
     bundles = (pixels[:30], pixels[n_pure : n_pure + 40])
 
-    start = start_from(observe(pixels, bundles), 2, 0.1, as_in_bundle=False)
+    start = start_from(observe(pixels, bundles), 2, 0.1, variability="scene")
     np.testing.assert_allclose(start.means, [bundle.mean(axis=0) for bundle in bundles], atol=1e-6)
     np.testing.assert_allclose(start.noise_sd, noise_sd, rtol=0.2)
     np.testing.assert_allclose(start.offset, pixels.mean(axis=0), atol=1e-6)
@@ -175,7 +178,7 @@ def test_latents_reproduce_how_the_spectra_in_the_bundle_vary():
         spectra = (1 + 0.3 * amount) * means[k] + (0.5 * amount + rng.normal(size=(n, 1))) * direction
         bundles.append(spectra + rng.normal(scale=0.01, size=spectra.shape))
     pixels = np.concatenate(bundles).astype(np.float32)
-    start = start_from(observe(pixels, tuple(bundles)), n_latents, shared_sd, as_in_bundle=True)
+    start = start_from(observe(pixels, tuple(bundles)), n_latents, shared_sd, variability="bundle")
     covariance = start.latent_covariance.reshape(2, n_latents, 2, n_latents)
     for k, spectra in enumerate(bundles):
         own = start.axes[k]
@@ -205,12 +208,12 @@ def test_features_are_white():
     assert np.diag(covariance).max() < 1.01
 
 
-@pytest.mark.parametrize("as_in_bundle", [True, False])
+@pytest.mark.parametrize("variability", VARIABILITIES)
 @pytest.mark.parametrize(("n_pixels", "n_bands", "n_latents"), [(7, 20, 3), (60, 4, 5), (4, 3, 1)])
-def test_start_from_few_pixels_or_bands(n_pixels, n_bands, n_latents, as_in_bundle):
+def test_start_from_few_pixels_or_bands(n_pixels, n_bands, n_latents, variability):
     rng = np.random.default_rng(n_pixels)
     pixels = rng.uniform(0.1, 0.9, size=(n_pixels, n_bands)).astype(np.float32)
-    start = start_from(observe(pixels, (pixels[:1], pixels[1:3])), n_latents, 0.1, as_in_bundle=as_in_bundle)
+    start = start_from(observe(pixels, (pixels[:1], pixels[1:3])), n_latents, 0.1, variability=variability)
     assert start.axes.shape == (2, n_latents, n_bands)
     assert all(np.isfinite(value).all() for value in start)
     assert (start.endmember_sd > 0).all()
@@ -252,14 +255,14 @@ def test_labels_lie_inside_the_simplex():
     np.testing.assert_allclose(corner.sum(dim=-1), 1, atol=1e-6)
     np.testing.assert_allclose(corner.min(), SHRINK, rtol=1e-5)
     for n_endmembers in (2, 7):
-        abundances = label_abundances(9000, n_endmembers, torch.device("cpu"))
+        abundances = label_abundances(9000, n_endmembers, 0.5, torch.device("cpu"))
         np.testing.assert_allclose(abundances.sum(dim=-1), 1, atol=1e-5)
         assert float(abundances.min()) >= SHRINK * (1 - 1e-5)
         mean = 1 / n_endmembers
         face, near_corner, spread = abundances.reshape(3, 3000, n_endmembers).numpy()
         for part in (face, near_corner, spread):
             np.testing.assert_allclose(part.mean(axis=0), mean, atol=0.04)
-        for part, concentration in ((near_corner, 0.1), (spread, 1.0)):
+        for part, concentration in ((near_corner, 0.1), (spread, 0.5)):
             variance = mean * (1 - mean) / (n_endmembers * concentration + 1)
             np.testing.assert_allclose(part.var(axis=0), variance, rtol=0.15)
         assert 0.25 < (face < 2 * SHRINK).mean() < 0.75, "a random part of the endmembers is absent"
@@ -283,7 +286,7 @@ def test_mixed_labels_mix_as_the_law_says(mixing, quantiles):
         p.log_noise_sd.fill_(-20)
         p.log_endmember_sd.fill_(-20)  # both at their floor
     n = 4000
-    pairs = mixed_pairs(p, label_abundances(n, P, torch.device("cpu")))
+    pairs = mixed_pairs(p, label_abundances(n, P, 1.0, torch.device("cpu")))
     assert pairs.latents.shape == (n, P, H)
     np.testing.assert_allclose(pairs.abundances.sum(dim=-1), 1, atol=1e-5)
     endmembers, abundances = pairs.endmembers.numpy().astype(float), pairs.abundances.numpy().astype(float)
@@ -302,7 +305,7 @@ def test_mixed_labels_come_from_p_with_its_noise():
     with torch.no_grad():
         p.log_noise_sd.fill_(math.log(0.3))
         p.log_endmember_sd.copy_(torch.tensor([0.1, 0.2, 0.4]).log())
-    told = label_abundances(9000, P, torch.device("cpu"))
+    told = label_abundances(9000, P, 1.0, torch.device("cpu"))
     pairs = mixed_pairs(p, told)
     assert torch.equal(pairs.abundances, told)
     np.testing.assert_allclose(pairs.endmembers, p.decoder(pairs.latents), atol=1e-6)

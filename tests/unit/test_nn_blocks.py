@@ -205,9 +205,11 @@ def test_many_small_systems_are_solved_as_by_lapack():
 # Newton on the simplex
 
 
-def minus_log_density(logits: np.ndarray, endmembers: np.ndarray, pixel: np.ndarray, noise_variance: float) -> float:
+def minus_log_density(
+    logits: np.ndarray, endmembers: np.ndarray, pixel: np.ndarray, noise_variance: float, alpha: float
+) -> float:
     a = softmax(logits)
-    return ((pixel - a @ endmembers) ** 2).sum() / (2 * noise_variance) - log_softmax(logits).sum()
+    return ((pixel - a @ endmembers) ** 2).sum() / (2 * noise_variance) - alpha * log_softmax(logits).sum()
 
 
 def simplex_problem(n_endmembers: int, noise_sd: float) -> tuple[np.ndarray, np.ndarray]:
@@ -218,26 +220,31 @@ def simplex_problem(n_endmembers: int, noise_sd: float) -> tuple[np.ndarray, np.
     return endmembers, abundances @ endmembers + rng.normal(scale=noise_sd, size=(8, 13))
 
 
-def newton(endmembers: np.ndarray, pixels: np.ndarray, noise_variance: np.ndarray, n_steps: int) -> np.ndarray:
+def newton(
+    endmembers: np.ndarray, pixels: np.ndarray, noise_variance: np.ndarray, n_steps: int, alpha: float
+) -> np.ndarray:
     n_pixels, n_endmembers = len(pixels), len(endmembers)
     spectra, y = torch.as_tensor(endmembers), torch.as_tensor(pixels)
     gram, middle = (
         (spectra @ spectra.T).expand(n_pixels, -1, -1),
         torch.full((n_pixels, n_endmembers), 1 / n_endmembers),
     )
-    return newton_on_simplex(gram, y @ spectra.T, middle.double(), torch.as_tensor(noise_variance), n_steps).numpy()
+    return newton_on_simplex(
+        gram, y @ spectra.T, middle.double(), torch.as_tensor(noise_variance), n_steps, alpha
+    ).numpy()
 
 
+@pytest.mark.parametrize("alpha", [1.0, 0.3])
 @pytest.mark.parametrize("n_endmembers", [2, 3, 5])
-def test_newton_on_the_simplex_reaches_the_minimum_that_a_general_minimiser_finds(n_endmembers):
+def test_newton_on_the_simplex_reaches_the_minimum_that_a_general_minimiser_finds(n_endmembers, alpha):
     endmembers, pixels = simplex_problem(n_endmembers, 0.05)
     noise_variance = np.linspace(0.03, 0.1, len(pixels)) ** 2
-    found = newton(endmembers, pixels, noise_variance, 300)
+    found = newton(endmembers, pixels, noise_variance, 300, alpha)
     for pixel, variance, abundances in zip(pixels, noise_variance, found, strict=True):
         best = minimize(
             minus_log_density,
             np.zeros(n_endmembers),
-            args=(endmembers, pixel, variance),
+            args=(endmembers, pixel, variance, alpha),
             options={"gtol": 1e-9, "maxiter": 5000},
         )
         np.testing.assert_allclose(abundances, softmax(best.x), atol=2e-6)
@@ -249,7 +256,8 @@ def test_newton_on_the_simplex_approaches_fcls_as_noise_falls(n_endmembers):
     exact = fcls(pixels, endmembers)
     assert (exact < 1e-9).any(), "some constraints must be active"
     errors = [
-        np.abs(newton(endmembers, pixels, np.full(len(pixels), sd**2), 1000) - exact).max() for sd in (0.1, 1e-2, 1e-4)
+        np.abs(newton(endmembers, pixels, np.full(len(pixels), sd**2), 1000, 1.0) - exact).max()
+        for sd in (0.1, 1e-2, 1e-4)
     ]
     assert errors[0] > 0.02
     assert errors[1] < 0.3 * errors[0]

@@ -35,7 +35,7 @@ MARGIN = 0.1
 """The simplest hypothesis is chosen of those that are so near the most probable one [log evidence of a pixel]."""
 OPEN, SURE = "generalised bilinear", 3.0
 """The law that leaves the bilinear share open is chosen unless another is better by so many standard errors."""
-LATENTS_MARGIN = 0.5
+LATENTS_MARGIN = 0.7
 """The same as MARGIN for the number of latents, which cost time."""
 
 
@@ -116,6 +116,7 @@ class Judge:
             regression = Regression(decoder, law, hypothesis.concentration)
             pixels = torch.as_tensor(to_domain(self.asked, albedo=law.albedo), dtype=torch.float32)
             regression.begin(start, pixels)
+            regression.endmember_variance.zero_()  # what is left over counts once, as noise
             self.found[hypothesis] = log_evidence(
                 regression,
                 pixels,
@@ -184,13 +185,20 @@ def choose(
     chosen = judge.best(ways)
     chosen = judge.best([chosen._replace(brightness_sd=sd) for sd in BRIGHTNESS_SD], MARGIN)
     chosen = judge.best([chosen._replace(concentration=alpha) for alpha in CONCENTRATIONS], MARGIN)
-    if n_latents is None and chosen.variability != "scene":
-        sizes = [size for size in N_LATENTS if size <= most]
-        chosen = judge.best([chosen._replace(n_latents=size) for size in sizes], LATENTS_MARGIN)
+    sizes = [size for size in N_LATENTS if size <= most] if n_latents is None else []
+    chosen = _of_fewest_latents(chosen, sizes, judge)
     at_last = [chosen._replace(mixing=way.mixing, variability=way.variability) for way in ways]
     chosen = judge.best(at_last, MARGIN)
     undecided = judge.best([way for way in at_last if way.mixing == OPEN] or [chosen])
     if not judge.surely_better(chosen, undecided):
         chosen = undecided
+    chosen = _of_fewest_latents(chosen, sizes, judge)
     judged = [Judged(hypothesis, round(_mean(values), 3)) for hypothesis, values in judge.found.items()]
     return chosen, judge.observe(albedo=MIXING_LAWS[chosen.mixing].albedo), judged
+
+
+def _of_fewest_latents(chosen: Hypothesis, sizes: list[int], judge: Judge) -> Hypothesis:
+    """Return the hypothesis with as few latents as are worth it, if there is a choice."""
+    if chosen.variability == "scene" or not sizes:
+        return chosen
+    return judge.best([chosen._replace(n_latents=size) for size in sizes], LATENTS_MARGIN)

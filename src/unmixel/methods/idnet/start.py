@@ -8,8 +8,9 @@ seen to vary, by amounts with the covariance
 with τ the spread of the brightness that all endmembers of a pixel share, and :math:`\Sigma_k` that of the endmember's
 own. Both :math:`u_k` and :math:`\Sigma_k` are none, those of the spectra in the bundle, or, where bundles are pixels
 alike and so say too little, those of the scene: in the pixels that are nearly made of endmember k, principal axes of
-what non-negative least squares leaves over, divided by the brightness. Six more axes are hidden axes, less the noise
-along each. What varies like another endmember counts as an abundance in the least squares and is in no residual, so if
+what non-negative least squares leaves over, divided by the brightness, less the noise along each, of which principal
+axes of n spectra find up to :math:`(1 + \sqrt{L / n})^2` times its variance. Six more axes are hidden axes, less the
+noise, too. What varies like another endmember counts as an abundance in the least squares and is in no residual, so if
 the scene is asked, the direction of each other endmember is a hidden axis, too, a quarter as long as the latents' axes
 are on average; for endmembers that were found in the scene it is no shorter than their impurity. What remains is s_k
 and the noise.
@@ -160,10 +161,15 @@ def start_from(
         found, scores, left = _principal_axes(rest, n_latents - 1, N_LEFT_OVER)
         axes[k, 0] = means[k]
         axes[k, 1:] = found[: n_latents - 1]
+        noise = observed.noise_sd**2
+        if variability == "scene":
+            noise *= (1 + np.sqrt(n_bands / len(rest))) ** 2
+            scores[:, : n_latents - 1] *= _share_beyond(noise, scores[:, : n_latents - 1]) ** 0.5
+        scores[:, n_latents - 1 :] *= _share_beyond(noise, scores[:, n_latents - 1 :]) ** 0.5
         amounts = np.column_stack([brightness, scores[:, : n_latents - 1]])
         spread = amounts.T @ amounts / len(amounts)
-        hidden_axes[k, :N_LEFT_OVER] = _without_noise(
-            found[n_latents - 1 :] * np.sqrt((scores[:, n_latents - 1 :] ** 2).mean(axis=0))[:, None], observed.noise_sd
+        hidden_axes[k, :N_LEFT_OVER] = (
+            found[n_latents - 1 :] * np.sqrt((scores[:, n_latents - 1 :] ** 2).mean(axis=0))[:, None]
         )
         size = 0.0
         if variability == "scene":
@@ -215,10 +221,10 @@ def _principal_axes(
     return found, deviations @ found.T, left
 
 
-def _without_noise(axes: Float[np.ndarray, "axis band"], noise_sd: float) -> Float[np.ndarray, "axis band"]:
-    """Return axes whose squared lengths are shorter by the variance of the noise."""
-    squared = (axes**2).sum(axis=1, keepdims=True)
-    return axes * np.sqrt(np.maximum(squared - noise_sd**2, 0) / np.maximum(squared, 1e-30))
+def _share_beyond(noise: float, scores: Float[np.ndarray, "spectrum axis"]) -> Float[np.ndarray, "axis"]:
+    """Return the share of the variance of each column that exceeds that of the noise."""
+    power = (scores**2).mean(axis=0)
+    return np.maximum(power - noise, 0) / np.maximum(power, 1e-30)
 
 
 def _towards_others(
