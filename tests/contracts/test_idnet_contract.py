@@ -86,7 +86,7 @@ def test_draws_lie_on_the_simplex_and_are_nan_where_the_scene_is(either, scene):
     drawn = either.sample(scene, 3, seed=1)
     assert drawn["abundance"].dims == ("draw", "y", "x", "endmember")
     assert drawn["abundance"].shape == (3, *scene.shape[:2], 3)
-    assert drawn["latents"].shape == (3, *scene.shape[:2], 3, either.method.n_latents)
+    assert drawn["latents"].shape == (3, *scene.shape[:2], 3, either.model.shape.n_latents)
     assert drawn["endmember"].values.tolist() == list(either.endmember)
     valid = valid_pixels(scene)
     assert np.isnan(drawn["abundance"].values[:, ~valid]).all()

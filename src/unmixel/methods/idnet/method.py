@@ -142,11 +142,11 @@ class IDNet(Method):
     abundance_decay: float = 0.0
     mixing_decay: float = 0.1
     n_draws: int = 5
-    n_epochs: int = 9
+    n_epochs: int = 15
     batch_size: int = 128
     steps_per_epoch: int | None = 40
     learning_rate: float = 3e-3
-    decay: float = 0.7
+    decay: float = 0.8
     tolerance: float = 0.001
     patience: int = 4
     n_nodes: int = 8
