@@ -37,12 +37,20 @@ class LazyScene:
         The array of the file.
     shape : tuple of int
         Rows, columns and bands.
+    memory : int
+        Bytes that reading a window takes unless told otherwise.
     """
 
     def __init__(
-        self, path: Path, variable: str | None, raw: RawScene, leave_out: Sequence[Any], scale: float | int | None
+        self,
+        path: Path,
+        variable: str | None,
+        raw: RawScene,
+        leave_out: Sequence[Any],
+        scale: float | int | None,
+        memory: int,
     ) -> None:
-        self.path, self.variable, self.shape = path, variable, raw.shape
+        self.path, self.variable, self.shape, self.memory = path, variable, raw.shape, memory
         self._raw = raw
         self._notes: list[str] = []
         described = describe(raw, leave_out, scale, self._notes)
@@ -91,11 +99,21 @@ class LazyScene:
         nothing = np.broadcast_to(np.float32(np.nan), self.shape)
         return self._assembled(nothing, Window(0, self.shape[0], 0, self.shape[1]))
 
-    def windows(self, memory: int = WINDOW_MEMORY) -> list[Window]:
+    def windows(self, memory: int | None = None) -> list[Window]:
         """Cut the scene into windows that lie together in the file, each read within so many bytes of memory."""
-        rows, columns, n_bands = self.shape
-        most = memory // (n_bands * (_BYTES_FOR_EACH_VALUE + self._raw.dtype.itemsize))
-        return natural_windows((rows, columns), self._raw.block or (1, columns), most)
+        most = (self.memory if memory is None else memory) // (
+            self.shape[2] * (_BYTES_FOR_EACH_VALUE + self._raw.dtype.itemsize)
+        )
+        return natural_windows(self.shape[:2], self._block, most)
+
+    def blocks(self) -> list[Window]:
+        """Cut the scene into the smallest windows that lie together in the file."""
+        return natural_windows(self.shape[:2], self._block, self._block[0] * self._block[1])
+
+    @property
+    def _block(self) -> tuple[int, int]:
+        rows, columns = self._raw.block or (1, self.shape[1])
+        return min(rows, self.shape[0]), min(columns, self.shape[1])
 
     def read(self, window: Window) -> xr.DataArray:
         """Return a window as `unmixel.open_scene` gives it for the whole file, cut to the window.
@@ -132,13 +150,21 @@ class LazyScene:
         return assemble_scene(reflectance, place, self._bands, good, [*self._notes, *lines])
 
 
-def open_lazily(path: str | Path, *, leave_out: Sequence[Any] = (), scale: float | int | None = None) -> LazyScene:
+def open_lazily(
+    path: str | Path,
+    *,
+    leave_out: Sequence[Any] = (),
+    scale: float | int | None = None,
+    memory: int = WINDOW_MEMORY,
+) -> LazyScene:
     """Open a scene file without reading its pixels: ENVI, TIFF, Zarr, NetCDF, MATLAB 7.3 or ``.npy``.
 
     Parameters
     ----------
     path, leave_out, scale
         As in `unmixel.open_scene`.
+    memory : int
+        Bytes that reading a window takes, unless it is asked for another size.
 
     Raises
     ------
@@ -165,4 +191,4 @@ def open_lazily(path: str | Path, *, leave_out: Sequence[Any] = (), scale: float
             "save it as one of them: unmixel.save_scene(unmixel.open_scene(FILE), NEW.zarr)",
         )
     with errors_of(file):
-        return LazyScene(file, variable, raw, leave_out, scale)
+        return LazyScene(file, variable, raw, leave_out, scale, memory)

@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Float, Integer, UInt64
 
 from unmixel.errors import ParameterError, SceneError
-from unmixel.io.lazy import WINDOW_MEMORY, LazyScene
+from unmixel.io.lazy import LazyScene
 from unmixel.io.windows import Window
 from unmixel.scene import DIMS, valid_pixels
 
@@ -34,7 +34,7 @@ class Sample:
     n_valid: int
 
 
-def sample_pixels(scene: LazyScene, n_pixels: int = 100_000, *, seed: int = 0, memory: int = WINDOW_MEMORY) -> Sample:
+def sample_pixels(scene: LazyScene, n_pixels: int = 100_000, *, seed: int = 0, memory: int | None = None) -> Sample:
     r"""Draw pixels from all over a scene, each valid pixel with the same probability, in one pass over its windows.
 
     Every place of the scene has a random number of its own, :math:`u_{yx}`, that depends on nothing but the seed and
@@ -50,7 +50,7 @@ def sample_pixels(scene: LazyScene, n_pixels: int = 100_000, *, seed: int = 0, m
     seed : int
         Seed of the random numbers.
     memory : int
-        Bytes that a window takes.
+        Bytes that a window takes; as the scene was opened when None.
 
     Raises
     ------
