@@ -409,3 +409,39 @@ def test_memory_does_not_grow_with_the_scene(tmp_path: Path) -> None:
     by_tiles, whole_scene = growth("tiles"), growth("whole")
     assert by_tiles < more / 2
     assert whole_scene > more
+
+
+@pytest.mark.parametrize("ballast_kb", [24, 60, 100])
+def test_a_run_that_filled_the_disk_goes_on_when_there_is_room(folder: Path, ballast_kb: int) -> None:
+    run_tiles(folder, "undisturbed")
+    disk = folder / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    try:
+        (disk / "ballast").write_bytes(bytes(600 * 1024 - ballast_kb * 1024))
+        with pytest.raises(OutputError, match=r"cannot be written|No space|enough"):
+            run_tiles(folder, "disk/out")
+        assert not (disk / "out").exists()
+        (disk / "ballast").unlink()
+        run_tiles(folder, "disk/out", resume=True)
+        assert content(disk / "out") == content(folder / "undisturbed")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_an_old_result_is_replaced_when_the_new_one_is_whole(folder: Path) -> None:
+    run_tiles(folder, leave_out=[])
+    (folder / "out/abundance.tif").write_bytes(b"old")
+    with pytest.raises(OutputError, match="exists"):
+        run_tiles(folder, tile_memory=10**9)
+
+    def old_is_there(stage: str, numbers: object) -> None:
+        assert (folder / "out/abundance.tif").read_bytes() == b"old"
+
+    run_tiles(folder, overwrite=True, progress=old_is_there)
+    assert (folder / "out/abundance.tif").read_bytes() != b"old"
+    (folder / "out/thesis.txt").write_text("years of work")
+    with pytest.raises(OutputError, match="did not write"):
+        run_tiles(folder, overwrite=True)
