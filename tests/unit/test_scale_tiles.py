@@ -17,6 +17,7 @@ import xarray as xr
 import zarr
 from affine import Affine
 
+from unmixel.diagnostics import diagnose
 from unmixel.errors import ModelError, OutputError, SceneError
 from unmixel.io import open_scene, save_scene, write_envi
 from unmixel.io.cog import stream_cog, write_cog
@@ -45,6 +46,7 @@ def folder(tmp_path: Path) -> Path:
     values = rng.dirichlet(np.ones(3), (ROWS, COLUMNS)) @ spectra + 0.01 * rng.standard_normal((ROWS, COLUMNS, BANDS))
     values[7:21] = np.nan
     values[40, 3:30] = np.nan
+    values[33, 5:9] += 0.2 * np.cos(np.arange(BANDS))
     scene = make_scene(
         values,
         wavelength=np.linspace(450, 2400, BANDS),
@@ -68,8 +70,21 @@ def run_tiles(folder: Path, output: str = "out", **more: object) -> TileRun:
 
 def whole(folder: Path, fitted: Fitted | None = None) -> tuple[xr.Dataset, Path]:
     fitted = fitted or load(folder / "model")
-    write_result_folder(fitted.unmix(open_scene(folder / "scene.img")), folder / "whole", fitted=fitted)
+    scene = open_scene(folder / "scene.img")
+    write_result_folder(diagnose(scene, fitted.unmix(scene), fitted=fitted), folder / "whole", fitted=fitted)
     return open_result(folder / "whole"), folder / "whole"
+
+
+def assert_alike(mine: object, theirs: object) -> None:
+    """Check that two records are the same up to the rounding of sums."""
+    if isinstance(theirs, dict):
+        assert isinstance(mine, dict) and mine.keys() == theirs.keys()
+        for name in theirs:
+            assert_alike(mine[name], theirs[name])
+    elif isinstance(theirs, float):
+        assert mine == pytest.approx(theirs, rel=1e-6, abs=1e-12)
+    else:
+        assert mine == theirs
 
 
 @pytest.mark.parametrize("memory", [TILE_MEMORY, 20 * BANDS * 22, 10**9])
@@ -85,9 +100,11 @@ def test_tiles_give_the_files_of_the_whole(folder: Path, memory: int) -> None:
     assert run.n_valid == int(expected.abundance.notnull().all("endmember").sum())
     theirs, mine = content(where), content(folder / "out")
     files = [name for name in theirs if "result.zarr" not in name and name != "provenance.json"]
-    assert {"abundance.tif", "endmembers.sli", "model/model.safetensors"} < set(files)
+    assert {"abundance.tif", "outside_reach.tif", "endmembers.sli", "model/model.safetensors"} < set(files)
     assert [name for name in files if mine[name] != theirs[name]] == []
     assert json.loads(mine["provenance.json"])["files"] == json.loads(theirs["provenance.json"])["files"]
+    assert result.outside_reach[33, 5:9].all() and result.outside_reach.sum() < 40
+    assert_alike(provenance_of(result)["diagnosis"], provenance_of(expected)["diagnosis"])
     assert set(provenance_of(expected)) - set(provenance_of(result)) == {"unmix_s"}
     assert sorted(path.name for path in folder.iterdir() if "out" in path.name) == ["out"]
 
@@ -105,7 +122,8 @@ def test_other_formats_and_blocks(folder: Path, kind: str) -> None:
                 file.update_tags(band + 1, wavelength=wavelength, wavelength_units="nm")
     else:
         save_scene(scene, path)
-    expected = load(folder / "model").unmix(open_scene(path))
+    fitted = load(folder / "model")
+    expected = diagnose(open_scene(path), fitted.unmix(open_scene(path)), fitted=fitted)
     run = unmix_tiles(folder / "model", path, folder / "out", tile_memory=TILE_MEMORY)
     assert run.n_tiles > 4
     xr.testing.assert_equal(open_result(folder / "out").drop_attrs(), expected.drop_attrs())
@@ -121,6 +139,7 @@ def test_idnet_by_tiles(folder: Path) -> None:
     assert run.n_tiles == N_TILES
     result = open_result(folder / "out")
     xr.testing.assert_equal(result, expected)
+    assert_alike(provenance_of(result)["diagnosis"], provenance_of(expected)["diagnosis"])
     assert {"abundance_sd", "latent_mean", "nonlinearity_degree"} < set(result)
     assert (folder / "out/nonlinearity.tif").read_bytes() == (folder / "whole/nonlinearity.tif").read_bytes()
 

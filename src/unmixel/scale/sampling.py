@@ -106,7 +106,7 @@ def sample_pixels(scene: LazyScene, n_pixels: int = 100_000, *, seed: int = 0, m
         )
     order = np.argsort(places)
     rows, columns_of = np.divmod(places[order], columns)
-    return Sample(_one_column(scene, spectra[order], n_valid), rows, columns_of, n_valid)
+    return Sample(one_column(scene, spectra[order], n_valid), rows, columns_of, n_valid)
 
 
 def _numbers_of(window: Window, columns: int, seed: int) -> UInt64[np.ndarray, "y x"]:
@@ -120,7 +120,8 @@ def _numbers_of(window: Window, columns: int, seed: int) -> UInt64[np.ndarray, "
     return np.stack(rows)[:, window.left : window.right]
 
 
-def _one_column(scene: LazyScene, spectra: Float[np.ndarray, "pixel band"], n_valid: int) -> xr.DataArray:
+def one_column(scene: LazyScene, spectra: Float[np.ndarray, "pixel band"], n_valid: int) -> xr.DataArray:
+    """Return pixels of a scene as a scene of one column, with the bands of the whole one."""
     outline = scene.outline
     reading = [*outline.attrs["reading"], f"{len(spectra)} of {n_valid} valid pixels drawn from {scene.path.name}"]
     return xr.DataArray(

@@ -20,7 +20,8 @@ from unmixel.io.whole_folder import check_output, provenance_in, write_provenanc
 from unmixel.io.windows import Window
 from unmixel.methods._protocol import QUANTILES, STATISTICS_SAMPLE, Fitted, Progress, evenly_spaced
 from unmixel.registry import load
-from unmixel.result import STREAMS, make_result, open_result, provenance_of, write_variables
+from unmixel.result import STREAMS, add_provenance, make_result, open_result, provenance_of, write_variables
+from unmixel.scale.diagnosing import diagnose_tiles
 from unmixel.scale.gathering import gather_pixels, places_of
 from unmixel.scale.identity import digest_of, run_identity, scene_identity
 from unmixel.scale.journal import Journal, sync
@@ -68,9 +69,9 @@ def unmix_tiles(
     """Unmix a scene on disk into a result folder, with no more in memory than a tile.
 
     The folder holds what `unmixel.io.result_folder.write_result_folder` writes, and the numbers are those of
-    `Fitted.unmix` for the whole scene, whatever the tiles. Every finished tile is recorded in a folder beside the
-    output, so that a run that was killed goes on with ``resume`` and ends with the same bytes as one that was not.
-    The output folder appears whole or not at all.
+    `Fitted.unmix` and `unmixel.diagnose` for the whole scene, whatever the tiles. Every finished tile is recorded in a
+    folder beside the output, so that a run that was killed goes on with ``resume`` and ends with the same bytes as one
+    that was not. The output folder appears whole or not at all.
 
     Parameters
     ----------
@@ -227,6 +228,9 @@ def _write_rest(
     if (store / "nonlinearity_degree").is_dir():
         rest = rest.assign_coords(stream=np.asarray(STREAMS))
     write_variables(rest, store)
+    maps = TileStore(store, scene.shape[:2], tiles[0])
+    diagnosis = diagnose_tiles(fitted, scene, open_result(store), maps, tiles, valid)
+    write_variables(add_provenance(rest, diagnosis=diagnosis.as_record()), store)
     result = open_result(store)
     write_maps(result, made, windows=tiles)
     write_spectra(result, made)
