@@ -65,6 +65,17 @@ _DIMS = {
 STREAMS = ("mixing", "abundance")
 
 
+def dims_of(name: str) -> tuple[str, ...]:
+    """Return the dimensions of a variable of a result.
+
+    Examples
+    --------
+    >>> dims_of("abundance"), dims_of("endmember_spectrum")
+    (('y', 'x', 'endmember'), ('endmember', 'band'))
+    """
+    return _DIMS[name] if name.startswith("endmember_") else ("y", "x", *_DIMS[name])
+
+
 def make_result(
     scene: xr.DataArray,
     *,
@@ -123,11 +134,9 @@ def check_result(result: xr.Dataset) -> None:
         If it does not.
     """
     for name, variable in result.data_vars.items():
-        expected = _DIMS.get(str(name))
-        if expected is None:
+        if name not in _DIMS:
             continue
-        if "endmember_" not in str(name):
-            expected = ("y", "x", *expected)
+        expected = dims_of(str(name))
         if variable.dims != expected:
             raise SceneError(f"a result whose {name} has dims {variable.dims}", str(expected))
     if "abundance" not in result:
@@ -176,16 +185,27 @@ def save_result(result: xr.Dataset, path: str | Path) -> None:
     target = Path(path)
     if target.exists():
         raise OutputError(f"{target} exists", "a path that does not", "remove it or choose another")
+    write_variables(result, target)
+
+
+def write_variables(result: xr.Dataset, path: Path) -> None:
+    """Write the variables of a result into a Zarr v3 store, beside others that are there.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
     from zarr.storage import MemoryStore
 
     content: dict[str, Any] = {}
     _texts_as(object, result).to_zarr(MemoryStore(content), mode="w-", zarr_format=3, consolidated=False)
     try:
         for key, buffer in content.items():  # Zarr's own writer goes on in the background after a full disk
-            (target / key).parent.mkdir(parents=True, exist_ok=True)
-            (target / key).write_bytes(buffer.to_bytes())
+            (path / key).parent.mkdir(parents=True, exist_ok=True)
+            (path / key).write_bytes(buffer.to_bytes())
     except OSError as error:
-        raise OutputError(f"{target}: {error}", "a writable folder with enough space") from error
+        raise OutputError(f"{path}: {error}", "a writable folder with enough space") from error
 
 
 def open_result(path: str | Path) -> xr.Dataset:

@@ -18,6 +18,7 @@ cropped by ordinary indexing and still knows its place.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -78,32 +79,75 @@ def make_scene(
     [True, False, False]
     """
     reflectance = _as_rows_and_columns(values)
-    n_bands = reflectance.shape[2]
+    bands = sort_bands(reflectance.shape[2], wavelength=wavelength, fwhm=fwhm, good_band=good_band)
+    notes = list(reading)
+    if bands.moved:
+        reflectance = reflectance[:, :, bands.order]
+        notes.append("bands sorted by wavelength")
+    good, lines = _mask(reflectance, bands.declared_good)
+    place = place_of(reflectance.shape[0], reflectance.shape[1], crs_wkt, transform)
+    return assemble_scene(reflectance, place, bands, good, notes + lines)
+
+
+class SortedBands(NamedTuple):
+    """The bands of a scene by wavelength.
+
+    Attributes
+    ----------
+    order : array of int, shape (band,)
+        Where each of them was.
+    wavelength, fwhm : array, shape (band,)
+        Nanometres, NaN where unknown.
+    declared_good : array of bool, shape (band,)
+    """
+
+    order: NDArray[np.intp]
+    wavelength: NDArray[np.float64]
+    fwhm: NDArray[np.float64]
+    declared_good: NDArray[np.bool_]
+
+    @property
+    def moved(self) -> bool:
+        """Whether any band was elsewhere."""
+        return bool((self.order != np.arange(len(self.order))).any())
+
+
+def sort_bands(
+    n_bands: int, *, wavelength: ArrayLike | None, fwhm: ArrayLike | None, good_band: ArrayLike | None
+) -> SortedBands:
+    """Sort what is known of the bands by wavelength.
+
+    Raises
+    ------
+    SceneError
+        If there is not one number for each band, or some wavelength cannot be one.
+    """
     centres = _per_band(wavelength, n_bands, "wavelengths", np.nan)
     widths = _per_band(fwhm, n_bands, "fwhm values", np.nan)
     declared = _per_band(good_band, n_bands, "good_band flags", 1.0) > 0
-    notes = list(reading)
     order = _ascending(centres)
-    if (order != np.arange(n_bands)).any():
-        reflectance, centres, widths, declared = (
-            reflectance[:, :, order],
-            centres[order],
-            widths[order],
-            declared[order],
-        )
-        notes.append("bands sorted by wavelength")
-    good, lines = _mask(reflectance, declared)
+    return SortedBands(order, centres[order], widths[order], declared[order])
+
+
+def assemble_scene(
+    reflectance: Float[np.ndarray, "y x band"],
+    place: Mapping[str, object],
+    bands: SortedBands,
+    good: Bool[np.ndarray, "band"],
+    reading: list[str],
+) -> xr.DataArray:
+    """Put masked values and what is known of them together as a scene."""
     return xr.DataArray(
         reflectance,
         dims=DIMS,
         name="reflectance",
         coords={
-            **_place(reflectance.shape[0], reflectance.shape[1], crs_wkt, transform),
-            "wavelength": ("band", centres, {"units": "nm"}),
-            "fwhm": ("band", widths, {"units": "nm"}),
+            **place,
+            "wavelength": ("band", bands.wavelength, {"units": "nm"}),
+            "fwhm": ("band", bands.fwhm, {"units": "nm"}),
             "good_band": ("band", good),
         },
-        attrs={"reading": notes + lines, "units": "1"},
+        attrs={"reading": reading, "units": "1"},
     )
 
 
@@ -149,29 +193,36 @@ def _mask(
         raise SceneError(
             "a scene without one valid pixel", "pixels with finite values", "check the no-data value and the scale"
         )
-    good, lines = _usable_bands(reflectance, declared)
     rows, columns, n_bands = reflectance.shape
+    good, lines = usable_bands(*band_range(reflectance), declared, rows * columns)
     if not good.any():
         raise SceneError(
             f"a scene of {rows}x{columns} pixels and {n_bands} bands without one usable band",
             "bands with more than one value over the scene",
             "check the no-data value, the scale and the bad-band list",
         )
-    invalid = np.isnan(reflectance[:, :, good]).any(axis=2)
-    if invalid.all():
+    n_partly = mask_pixels(reflectance, good)
+    if np.isnan(reflectance[:, :, good.argmax()]).all():
         raise SceneError(
             "a scene without one valid pixel",
             "pixels with a finite value in every good band",
             "check the no-data value and leave out bands that are invalid in places (--bands)",
         )
-    partly = invalid & ~np.isnan(reflectance).all(axis=2)
-    if partly.any():
-        lines.append(f"{int(partly.sum())} pixels masked because some good band is invalid there")
-    reflectance[invalid] = np.nan
+    if n_partly:
+        lines.append(f"{n_partly} pixels masked because some good band is invalid there")
     return good, lines
 
 
-def _place(rows: int, columns: int, crs_wkt: str | None, transform: Affine | None) -> dict[str, object]:
+def mask_pixels(reflectance: Float[np.ndarray, "y x band"], good: Bool[np.ndarray, "band"]) -> int:
+    """Make pixels that are not finite in some good band NaN in all bands, in place; return how many were so in part."""
+    reflectance[~np.isfinite(reflectance)] = np.nan
+    invalid = np.isnan(reflectance[:, :, good]).any(axis=2)
+    partly = invalid & ~np.isnan(reflectance).all(axis=2)
+    reflectance[invalid] = np.nan
+    return int(partly.sum())
+
+
+def place_of(rows: int, columns: int, crs_wkt: str | None, transform: Affine | None) -> dict[str, object]:
     """Return the coordinates that say where the pixels are."""
     spatial_ref = xr.DataArray(np.int32(0))
     if crs_wkt:
@@ -331,17 +382,24 @@ def _per_band(given: ArrayLike | None, n_bands: int, what: str, default: float) 
     return numbers
 
 
-def _usable_bands(
-    reflectance: Float[np.ndarray, "y x band"], declared: Bool[np.ndarray, "band"]
-) -> tuple[Bool[np.ndarray, "band"], list[str]]:
-    """Return which bands can be used, and a line on each group of bands that can't."""
+def band_range(
+    reflectance: Float[np.ndarray, "y x band"],
+) -> tuple[Float[np.ndarray, "band"], Float[np.ndarray, "band"]]:
+    """Return the lowest and the highest finite value of each band; infinity and its negative where there is none."""
     finite = np.isfinite(reflectance)
-    invalid = ~finite.any(axis=(0, 1))
     lowest = np.where(finite, reflectance, np.inf).min(axis=(0, 1))
-    highest = np.where(finite, reflectance, -np.inf).max(axis=(0, 1))
-    constant = ~invalid & (lowest == highest)
-    if reflectance.shape[0] * reflectance.shape[1] == 1:
-        constant[:] = False
+    return lowest, np.where(finite, reflectance, -np.inf).max(axis=(0, 1))
+
+
+def usable_bands(
+    lowest: Float[np.ndarray, "band"],
+    highest: Float[np.ndarray, "band"],
+    declared: Bool[np.ndarray, "band"],
+    n_pixels: int,
+) -> tuple[Bool[np.ndarray, "band"], list[str]]:
+    """Return which bands can be used, and a line on each group of bands that can't, from `band_range` of the scene."""
+    invalid = lowest > highest
+    constant = (lowest == highest) & (n_pixels > 1)
     groups = {
         "declared bad": ~declared,
         "invalid in every pixel": declared & invalid,

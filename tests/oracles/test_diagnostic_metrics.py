@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, norm
 
-from unmixel.metrics import likeness, morans_i, negative_abundances, noise_limit, spectral_angle, usual_reach
+from unmixel.metrics import (
+    likeness,
+    morans_i,
+    morans_i_by_rows,
+    negative_abundances,
+    noise_limit,
+    spectral_angle,
+    usual_reach,
+)
 
 
 def slow_morans_i(values: np.ndarray) -> float:
@@ -204,3 +212,14 @@ def test_the_bound_of_negative_abundances_is_one_sided() -> None:
     pixels = np.zeros((2, 5))
     pixels[:, 0] = [limit * 0.99, limit * 1.01]
     assert negative_abundances(pixels, endmembers, np.full(5, 0.01), sum_to_one=False).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("step", [1, 2, 5, 16, 17, 40])
+def test_morans_i_by_rows_is_that_of_the_whole_map(step: int) -> None:
+    values = np.random.default_rng(1).standard_normal((17, 11)).cumsum(axis=0) + 50
+    values[4, 2:7] = np.nan
+    values[9] = np.nan
+    whole = morans_i(values)
+    rows = morans_i_by_rows(lambda first, last: values[first:last], 17, step)
+    assert rows.n_pairs == whole.n_pairs
+    np.testing.assert_allclose([rows.value, rows.expectation, rows.sd], [whole.value, whole.expectation, whole.sd])

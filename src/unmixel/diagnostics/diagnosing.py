@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -10,7 +11,7 @@ from jaxtyping import Bool, Float, Integer
 
 from unmixel.diagnostics.diagnosis import AlikePair, Diagnosis
 from unmixel.errors import SceneError
-from unmixel.metrics import likeness, morans_i, negative_abundances, noise_limit, usual_reach
+from unmixel.metrics import MoransI, likeness, morans_i, negative_abundances, noise_limit, usual_reach
 from unmixel.preprocess import estimate_noise
 from unmixel.result import UNITS, add_provenance
 from unmixel.scene import CHUNK, ValidPixels
@@ -20,6 +21,8 @@ LEARNT_FROM = 5000
 """Pixels, evenly spaced over the scene, that say how large residuals usually are."""
 SPECTRA = 500
 """Pixels, evenly spaced over the scene, whose endmember spectra say how much each varies."""
+NONLINEARITY = (0.5, 0.95)
+"""Quantiles of the nonlinearity degree that are told."""
 
 
 @runtime_checkable
@@ -78,48 +81,123 @@ def diagnose(scene: xr.DataArray, result: xr.Dataset, *, fitted: KnowsSpectra | 
     scene = scene.assign_coords(good_band=("band", good))
     pixels = ValidPixels(scene)
     endmembers = np.asarray(result["endmember_spectrum"].values[:, good], dtype=np.float64)
-    learnt_from = pixels[_evenly_spaced(len(pixels), LEARNT_FROM)]
-    noise_variance = estimate_noise(learnt_from)[1]
-    flags = _flags_of_pixels(pixels, learnt_from, endmembers, noise_variance)
+    judge = PixelJudge(endmembers, pixels[evenly_spaced(len(pixels), LEARNT_FROM)])
+    flags = np.zeros((len(pixels), 3), dtype=bool)
+    for first in range(0, len(pixels), CHUNK):
+        flags[first : first + CHUNK] = judge.flags(pixels[first : first + CHUNK])
     rmse = np.asarray(result["reconstruction_rmse"].values, dtype=np.float64)
-    structure = morans_i(rmse)
-    defined = bool(np.isfinite(structure.value))
-    diagnosis = Diagnosis(
-        negative_share=float(flags["negative"].mean()),
-        negative_share_sum_to_one=float(flags["negative, sum to one"].mean()),
-        residual_morans_i=structure.value if defined else None,
-        residual_morans_i_expected=structure.expectation if defined else None,
-        residual_morans_i_sd=structure.sd if defined else None,
-        beyond_noise_share=float((rmse[np.isfinite(rmse)] ** 2 > noise_limit(noise_variance)).mean()),
-        outside_reach_share=float(flags["outside reach"].mean()),
-        alike=_alike_pairs(scene, result, pixels, fitted, endmembers, noise_variance),
-        nonlinearity=_nonlinearity(result),
+    spectra = abundance = None
+    if fitted is not None:
+        chosen = np.divmod(pixels.numbers[evenly_spaced(len(pixels), SPECTRA)], scene.sizes["x"])
+        spectra = fitted.endmembers_at(scene, np.stack(chosen, axis=1))[0]
+        abundance = np.asarray(result["abundance"].values[chosen], dtype=np.float64)
+    nonlinearity = {}
+    if "nonlinearity_degree" in result:
+        quantiles = np.nanquantile(result["nonlinearity_degree"].values, NONLINEARITY, axis=(0, 1)).T
+        nonlinearity = dict(zip(result["stream"].values.astype(str), quantiles, strict=True))
+    diagnosis = judge.diagnosis(
+        [str(name) for name in result["endmember"].values],
+        shares=flags.mean(axis=0),
+        structure=morans_i(rmse),
+        beyond_noise=float((rmse[np.isfinite(rmse)] ** 2 > judge.noise_limit).mean()),
+        spectra=spectra,
+        abundance=abundance,
+        nonlinearity=nonlinearity,
     )
     outside = np.zeros(rmse.size, dtype=bool)
-    outside[pixels.numbers] = flags["outside reach"]
+    outside[pixels.numbers] = flags[:, 2]
     attributes = {"units": UNITS["outside_reach"], "grid_mapping": "spatial_ref"}
     diagnosed = result.assign(outside_reach=(("y", "x"), outside.reshape(rmse.shape), attributes))
     return add_provenance(diagnosed, diagnosis=diagnosis.as_record())
 
 
-def _flags_of_pixels(
-    pixels: ValidPixels,
-    learnt_from: Float[np.ndarray, "learnt band"],
-    endmembers: Float[np.ndarray, "endmember band"],
-    noise_variance: Float[np.ndarray, "band"],
-) -> dict[str, Bool[np.ndarray, "pixel"]]:
-    """Return what is true of each pixel, looking at some of them at a time."""
-    problem = ConstrainedLeastSquares(endmembers, sum_to_one=False)
-    reach = usual_reach(*_unexplained(learnt_from, problem, endmembers), noise_variance)
-    names = ("negative", "negative, sum to one", "outside reach")
-    flags = {name: np.zeros(len(pixels), dtype=bool) for name in names}
-    for first in range(0, len(pixels), CHUNK):
-        part = slice(first, first + CHUNK)
-        block = pixels[part]
-        for name, sum_to_one in zip(names[:2], (False, True), strict=True):
-            flags[name][part] = negative_abundances(block, endmembers, noise_variance, sum_to_one=sum_to_one)
-        flags[names[2]][part] = reach.is_exceeded_by(_unexplained(block, problem, endmembers)[0])
-    return flags
+class PixelJudge:
+    """What the mean spectra of the endmembers and some pixels of a scene say of any pixel of it.
+
+    Parameters
+    ----------
+    endmembers : array, shape (endmember, band)
+        Reflectance over the good bands.
+    learnt_from : array, shape (learnt, band)
+        Pixels from all over the scene.
+
+    Attributes
+    ----------
+    noise_limit : float
+        Mean square over the bands that noise allows [1].
+    """
+
+    def __init__(
+        self, endmembers: Float[np.ndarray, "endmember band"], learnt_from: Float[np.ndarray, "learnt band"]
+    ) -> None:
+        self._endmembers = endmembers
+        self._noise_variance = estimate_noise(learnt_from)[1]
+        self._problem = ConstrainedLeastSquares(endmembers, sum_to_one=False)
+        self._reach = usual_reach(*_unexplained(learnt_from, self._problem, endmembers), self._noise_variance)
+        self.noise_limit = noise_limit(self._noise_variance)
+
+    def flags(self, pixels: Float[np.ndarray, "pixel band"]) -> Bool[np.ndarray, "pixel 3"]:
+        """Return whether an abundance is negative, is so if they sum to one, and whether a pixel is out of reach."""
+        negative = (
+            negative_abundances(pixels, self._endmembers, self._noise_variance, sum_to_one=sum_to_one)
+            for sum_to_one in (False, True)
+        )
+        residuals = _unexplained(pixels, self._problem, self._endmembers)[0]
+        return np.stack([*negative, self._reach.is_exceeded_by(residuals)], axis=1)
+
+    def diagnosis(
+        self,
+        names: Sequence[str],
+        *,
+        shares: Sequence[float] | np.ndarray,
+        structure: MoransI,
+        beyond_noise: float,
+        spectra: np.ndarray | None,
+        abundance: np.ndarray | None,
+        nonlinearity: Mapping[str, np.ndarray],
+    ) -> Diagnosis:
+        """Put together what was found in a scene.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The endmembers.
+        shares : three numbers
+            Share of the pixels with each of the `flags`.
+        structure : MoransI
+            Of the map of residuals.
+        beyond_noise : float
+            Share of the pixels that fit worse than noise allows.
+        spectra, abundance : array, shape (pixel, endmember, band) and (pixel, endmember), optional
+            Endmember spectra in some pixels, and the abundances there. Without them, endmembers vary by noise only.
+        nonlinearity : mapping of str to two numbers
+            Quantiles (`NONLINEARITY`) of each stream.
+        """
+        defined = bool(np.isfinite(structure.value))
+        return Diagnosis(
+            negative_share=float(shares[0]),
+            negative_share_sum_to_one=float(shares[1]),
+            residual_morans_i=structure.value if defined else None,
+            residual_morans_i_expected=structure.expectation if defined else None,
+            residual_morans_i_sd=structure.sd if defined else None,
+            beyond_noise_share=beyond_noise,
+            outside_reach_share=float(shares[2]),
+            alike=self._alike_pairs(names, spectra, abundance),
+            nonlinearity={name: (float(low), float(high)) for name, (low, high) in nonlinearity.items()},
+        )
+
+    def _alike_pairs(
+        self, names: Sequence[str], spectra: np.ndarray | None, abundance: np.ndarray | None
+    ) -> tuple[AlikePair, ...]:
+        """Return the pairs that are too alike; in its statistics a pixel counts as the endmember's abundance there."""
+        of_each, weights = list(self._endmembers[:, None]), None
+        if spectra is not None and abundance is not None:
+            of_each, weights = list(spectra.swapaxes(0, 1)), list(abundance.T + 1e-6)
+        return tuple(
+            AlikePair(names[pair.first], names[pair.second], pair.angle, pair.spread)
+            for pair in likeness(of_each, self._noise_variance, weights)
+            if pair.too_alike
+        )
 
 
 def _unexplained(
@@ -132,39 +210,6 @@ def _unexplained(
     return pixels - weights @ endmembers, weights.argmax(axis=1)
 
 
-def _alike_pairs(
-    scene: xr.DataArray,
-    result: xr.Dataset,
-    pixels: ValidPixels,
-    fitted: KnowsSpectra | None,
-    endmembers: Float[np.ndarray, "endmember band"],
-    noise_variance: Float[np.ndarray, "band"],
-) -> tuple[AlikePair, ...]:
-    """Return the pairs that are too alike; in its statistics a pixel counts as the endmember's abundance there."""
-    names = [str(name) for name in result["endmember"].values]
-    spectra, weights = list(endmembers[:, None]), None
-    if fitted is not None:
-        chosen = np.divmod(pixels.numbers[_evenly_spaced(len(pixels), SPECTRA)], scene.sizes["x"])
-        means = fitted.endmembers_at(scene, np.stack(chosen, axis=1))[0]
-        abundance = np.asarray(result["abundance"].values[chosen], dtype=np.float64)
-        spectra, weights = list(means.swapaxes(0, 1)), list(abundance.T + 1e-6)
-    return tuple(
-        AlikePair(names[pair.first], names[pair.second], pair.angle, pair.spread)
-        for pair in likeness(spectra, noise_variance, weights)
-        if pair.too_alike
-    )
-
-
-def _nonlinearity(result: xr.Dataset) -> dict[str, tuple[float, float]]:
-    if "nonlinearity_degree" not in result:
-        return {}
-    degree = result["nonlinearity_degree"]
-    quantiles = np.nanquantile(degree.values, [0.5, 0.95], axis=(0, 1)).T
-    return {
-        str(name): (float(median), float(high))
-        for name, (median, high) in zip(result["stream"].values, quantiles, strict=True)
-    }
-
-
-def _evenly_spaced(n: int, most: int) -> Integer[np.ndarray, "chosen"]:
+def evenly_spaced(n: int, most: int) -> Integer[np.ndarray, "chosen"]:
+    """Return at most so many of the numbers below n, evenly spaced."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))

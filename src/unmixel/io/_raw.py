@@ -9,6 +9,8 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from unmixel.io.windows import Window
+
 
 @dataclass(frozen=True, kw_only=True)
 class RawScene:
@@ -26,6 +28,13 @@ class RawScene:
     read : callable
         ``read(first_row, last_row)`` gives the stored values of rows first to last, without the last, as
         (row, column, band).
+    read_part : callable, optional
+        ``read_part(window)`` gives the stored values of a window, with little more of the file read than that. Where
+        there is none, the columns are cut out of whole rows.
+    block : tuple of int, optional
+        Rows and columns that lie together in the file; a single row where None.
+    by_parts : bool
+        False if the file had to be read whole.
     wavelength, fwhm : array, shape (band,), optional
         As written in the file, in `wavelength_unit` (empty if the file does not say).
     good_band : array of bool, shape (band,), optional
@@ -43,6 +52,9 @@ class RawScene:
     shape: tuple[int, int, int]
     dtype: np.dtype
     read: Callable[[int, int], NDArray]
+    read_part: Callable[[Window], NDArray] | None = None
+    block: tuple[int, int] | None = None
+    by_parts: bool = True
     wavelength: NDArray[np.float64] | None = None
     wavelength_unit: str = ""
     fwhm: NDArray[np.float64] | None = None
@@ -53,3 +65,9 @@ class RawScene:
     crs_wkt: str | None = None
     transform: Affine | None = None
     notes: tuple[str, ...] = ()
+
+    def read_window(self, window: Window) -> NDArray:
+        """Return the stored values of a window as (row, column, band)."""
+        if self.read_part is not None:
+            return self.read_part(window)
+        return self.read(window.top, window.bottom)[:, window.left : window.right]

@@ -16,8 +16,9 @@ from rasterio.windows import Window
 
 from unmixel.errors import OutputError, SceneError
 from unmixel.io._raw import RawScene
-from unmixel.io.envi_header import bands_described, find_header, read_envi_header
+from unmixel.io.envi_header import EnviHeader, bands_described, find_header, read_envi_header
 from unmixel.io.whole_file import written_whole
+from unmixel.io.windows import Window as Part
 from unmixel.scene import check_scene, crs_wkt_of, transform_of
 
 _NO_SIDECARS = {"GDAL_PAM_ENABLED": "NO"}  # a stale .aux.xml must not shadow the header
@@ -53,6 +54,7 @@ def read_envi(data: Path, header_path: Path) -> RawScene:
                     shape=(file.height, file.width, file.count),
                     dtype=np.dtype(file.dtypes[0]),
                     read=partial(_read_rows, data),
+                    read_part=partial(_read_part, data, header),
                     crs_wkt=file.crs.to_wkt() if file.crs else None,
                     transform=None if file.transform.is_identity else file.transform,
                     **bands_described(header),
@@ -70,6 +72,34 @@ def _read_rows(path: Path, first: int, last: int) -> NDArray:
     except RasterioIOError as error:
         raise SceneError(f"{path}: {error}", "a readable ENVI file", "is it complete?") from error
     return np.moveaxis(values, 0, 2)
+
+
+def _read_part(path: Path, header: EnviHeader, window: Part) -> NDArray:
+    """Return a part of the file from its own bytes: GDAL reads a line once for each of its bands."""
+    _, columns, n_bands = header.shape()
+    stored, n_rows = header.dtype(), window.shape[0]
+    row = columns * stored.itemsize
+    start = header.whole("header offset", 0)
+
+    def run(first: int, count: int) -> NDArray:
+        values = np.fromfile(path, dtype=stored, count=count, offset=start + first)
+        if len(values) != count:
+            raise SceneError(f"{path}, which ends too early", "a readable ENVI file", "is it complete?")
+        return values
+
+    columns_asked = slice(window.left, window.right)
+    match header.text("interleave").lower():
+        case "bsq":
+            size = header.shape()[0] * row
+            bands = [run(band * size + window.top * row, n_rows * columns) for band in range(n_bands)]
+            values = np.stack(bands, axis=-1).reshape(n_rows, columns, n_bands)[:, columns_asked]
+        case "bil":
+            lines = run(window.top * row * n_bands, n_rows * columns * n_bands)
+            values = lines.reshape(n_rows, n_bands, columns)[:, :, columns_asked].swapaxes(1, 2)
+        case _:
+            lines = run(window.top * row * n_bands, n_rows * columns * n_bands)
+            values = lines.reshape(n_rows, columns, n_bands)[:, columns_asked]
+    return values.astype(stored.newbyteorder("="), copy=False)
 
 
 def write_envi(scene: xr.DataArray, path: str | Path) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
+from unmixel.io.windows import Window
 
 _ROWS = {"nrow", "nrows", "rows", "row", "lines", "h", "height", "n_rows"}
 _COLUMNS = {"ncol", "ncols", "cols", "col", "columns", "samples", "w", "width", "n_cols"}
@@ -66,16 +68,24 @@ def read_matlab(path: Path, variable: str | None = None) -> RawScene:
         if hdf5:
             with h5py.File(path) as file:
                 dtype = file[layout.name].dtype
+                block = _block(layout, file[layout.name].chunks)
             read = partial(_read_hdf5_rows, path, layout)
+            parts: dict[str, Any] = {"read_part": partial(_read_hdf5_part, path, layout), "block": block}
         else:
             whole = _as_scene(load(path, layout.name), layout)
-            dtype, read = whole.dtype, partial(_rows_of, whole)
+            dtype, read, parts = whole.dtype, partial(_rows_of, whole), {"by_parts": False}
     except _DAMAGE as error:
         raise SceneError(f"{path}: {error}", "a complete MATLAB file", "is it truncated?") from error
-    return _raw_scene(layout, dtype, read, small)
+    return _raw_scene(layout, dtype, read, small, parts)
 
 
-def _raw_scene(layout: _Layout, dtype: np.dtype, read: partial[NDArray], small: Mapping[str, NDArray]) -> RawScene:
+def _raw_scene(
+    layout: _Layout,
+    dtype: np.dtype,
+    read: partial[NDArray],
+    small: Mapping[str, NDArray],
+    parts: Mapping[str, Any],
+) -> RawScene:
     n_bands = layout.shape[2]
     notes = [f"variable {layout.name!r} of the MATLAB file"]
     if layout.axes in ("bp", "pb") and layout.shape[1] == 1:
@@ -98,6 +108,7 @@ def _raw_scene(layout: _Layout, dtype: np.dtype, read: partial[NDArray], small: 
         good_band=None if flags is None else flags > 0,
         gain=gain,
         notes=tuple(notes),
+        **parts,
     )
 
 
@@ -194,6 +205,38 @@ def _read_hdf5_rows(path: Path, layout: _Layout, first: int, last: int) -> NDArr
     except OSError as error:
         raise SceneError(f"{path}: {error}", "a complete MATLAB file", "is it truncated?") from error
     return np.stack(by_column, axis=1)
+
+
+def _block(layout: _Layout, chunks: tuple[int, ...] | None) -> tuple[int, int]:
+    """Return the rows and columns that lie together: MATLAB goes down the columns."""
+    rows = layout.shape[0]
+    if chunks is None:
+        return rows, 1
+    if layout.axes == "yxb":
+        return chunks[2], chunks[1]
+    if layout.axes == "byx":
+        return chunks[1], chunks[0]
+    return rows, max(1, chunks[0 if layout.axes == "bp" else 1] // rows)
+
+
+def _read_hdf5_part(path: Path, layout: _Layout, window: Window) -> NDArray:
+    rows, _, n_bands = layout.shape
+    (y, x), pixels = window.slices, slice(window.left * rows, window.right * rows)
+    try:
+        with h5py.File(path) as file:
+            stored = file[layout.name]
+            match layout.axes:
+                case "yxb":
+                    return stored[:, x, y].T
+                case "byx":
+                    return stored[x, y, :].swapaxes(0, 1)
+                case "bp":
+                    by_column = stored[pixels]
+                case _:
+                    by_column = stored[:, pixels].T
+    except OSError as error:
+        raise SceneError(f"{path}: {error}", "a complete MATLAB file", "is it truncated?") from error
+    return by_column.reshape(window.shape[1], rows, n_bands).swapaxes(0, 1)[y]
 
 
 def _shapes_of_version_5(path: Path) -> dict[str, tuple[int, ...]]:

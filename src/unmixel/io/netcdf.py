@@ -13,6 +13,7 @@ from unmixel.errors import BundleError, SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.scene_dataset import dataset_of, described_in
 from unmixel.io.whole_file import written_whole
+from unmixel.io.windows import Window
 from unmixel.spectra import check_bundle, make_bundle
 
 
@@ -25,7 +26,14 @@ def read_netcdf(path: Path) -> RawScene:
         If the file is damaged or holds something else.
     """
     with _opened(path) as dataset:
-        return RawScene(read=partial(_read_rows, path), **described_in(dataset, path))
+        described = described_in(dataset, path)
+        together = dataset["reflectance"].encoding.get("chunksizes")
+        return RawScene(
+            read=partial(_read_rows, path),
+            read_part=partial(_read_part, path),
+            block=together[:2] if together else None,
+            **described,
+        )
 
 
 def write_netcdf(scene: xr.DataArray, path: Path) -> None:
@@ -88,8 +96,16 @@ def _opened(path: Path) -> xr.Dataset:
 
 
 def _read_rows(path: Path, first: int, last: int) -> NDArray:
+    return _read(path, slice(first, last), slice(None))
+
+
+def _read_part(path: Path, window: Window) -> NDArray:
+    return _read(path, *window.slices)
+
+
+def _read(path: Path, rows: slice, columns: slice) -> NDArray:
     with _opened(path) as dataset:
         try:
-            return np.asarray(dataset["reflectance"].isel(y=slice(first, last)).values)
+            return np.asarray(dataset["reflectance"].isel(y=rows, x=columns).values)
         except OSError as error:
             raise SceneError(f"{path}: {error}", "a complete NetCDF-4 file", "is it truncated?") from error

@@ -57,6 +57,7 @@ def read_npz(path: Path, variable: str | None = None) -> RawScene:
         shape=_shape(path, arrays[name]),
         dtype=arrays[name].dtype,
         read=partial(_rows_of, arrays[name]),
+        by_parts=False,
         wavelength=beside.get("wavelength"),
         fwhm=beside.get("fwhm"),
         good_band=None if flags is None else flags > 0,

@@ -19,16 +19,19 @@ The folder appears whole or not at all.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
 from unmixel import __version__
-from unmixel.io.cog import write_cog
+from unmixel.io.cog import stream_cog, write_cog
 from unmixel.io.whole_folder import whole_folder, write_provenance
+from unmixel.io.windows import Window
 from unmixel.result import check_result, provenance_of, save_result
 from unmixel.scene import crs_wkt_of, transform_of
 from unmixel.spectra import make_bundle
@@ -87,41 +90,58 @@ def write_result_folder(
         If the folder exists and may not be replaced, or cannot be written. What was there stays as it was.
     """
     check_result(result)
-    with whole_folder(folder, overwrite=overwrite) as partial:
-        save_result(result, partial / "result.zarr")
-        _write_maps(result, partial)
-        if "endmember_spectrum" in result:
-            _write_spectra_csv(result, partial / "endmembers.csv")
-            _write_spectra_sli(result, partial / "endmembers.sli")
+    with whole_folder(folder, overwrite=overwrite) as unfinished:
+        save_result(result, unfinished / "result.zarr")
+        write_maps(result, unfinished)
+        write_spectra(result, unfinished)
         if fitted is not None:
-            fitted.save(partial / "model")
+            fitted.save(unfinished / "model")
         for name, figure in (figures or {}).items():
-            figure.savefig(partial / f"{name}.png", dpi=150)
-        write_provenance(partial, provenance_of(result))
+            figure.savefig(unfinished / f"{name}.png", dpi=150)
+        write_provenance(unfinished, provenance_of(result))
 
 
-def _write_maps(result: xr.Dataset, folder: Path) -> None:
+def write_maps(result: xr.Dataset, folder: Path, *, windows: Sequence[Window] | None = None) -> None:
+    """Write each map of a result as a cloud-optimised GeoTIFF; window by window if windows are given."""
     provenance = provenance_of(result)
-    valid = result["abundance"].notnull().all("endmember")
+    rows, columns = result.sizes["y"], result.sizes["x"]
     for name, (file_name, meaning) in MAPS.items():
         if name not in result:
             continue
         variable = result[name]
-        maps = np.asarray(variable.where(valid).values, dtype=np.float32)
         by = variable.dims[2] if variable.ndim == 3 else None
-        write_cog(
-            maps if by else maps[:, :, None],
-            folder / file_name,
-            bands=[str(label) for label in result[by].values] if by else [name],
-            unit=str(variable.attrs.get("units", "")),
-            crs_wkt=crs_wkt_of(result),
-            transform=transform_of(result),
-            tags={
+        bands = [str(label) for label in result[by].values] if by else [name]
+        described: dict[str, Any] = {
+            "bands": bands,
+            "unit": str(variable.attrs.get("units", "")),
+            "crs_wkt": crs_wkt_of(result),
+            "transform": transform_of(result),
+            "tags": {
                 "quantity": meaning,
                 "method": str(provenance.get("method", "")),
                 "TIFFTAG_SOFTWARE": f"unmixel {__version__}",
             },
-        )
+        }
+        if windows is None:
+            write_cog(_map_in(result, name, Window(0, rows, 0, columns)), folder / file_name, **described)
+        else:
+            read = partial(_map_in, result, name)
+            stream_cog(read, windows, (rows, columns), folder / file_name, **described)
+
+
+def _map_in(result: xr.Dataset, name: str, window: Window) -> Float[np.ndarray, "y x band"]:
+    """Return a map in a window, NaN where the scene is invalid."""
+    rows, columns = window.slices
+    part = result[[name, "abundance"] if name != "abundance" else [name]].isel(y=rows, x=columns)
+    values = np.asarray(part[name].where(part["abundance"].notnull().all("endmember")).values, dtype=np.float32)
+    return values if values.ndim == 3 else values[:, :, None]
+
+
+def write_spectra(result: xr.Dataset, folder: Path) -> None:
+    """Write the endmember spectra of a result, if it has any, as a table and as an ENVI library."""
+    if "endmember_spectrum" in result:
+        _write_spectra_csv(result, folder / "endmembers.csv")
+        _write_spectra_sli(result, folder / "endmembers.sli")
 
 
 def _statistics(result: xr.Dataset) -> dict[str, np.ndarray]:

@@ -17,6 +17,7 @@ from rasterio.windows import Window
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.envi_header import bands_described, find_header, read_envi_header
+from unmixel.io.windows import Window as Part
 
 
 def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
@@ -47,6 +48,8 @@ def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
                     shape=shape,
                     dtype=np.result_type(*file.dtypes),
                     read=partial(_read_rows, path),
+                    read_part=partial(_read_part, path),
+                    block=file.block_shapes[0],
                     crs_wkt=file.crs.to_wkt() if file.crs else None,
                     transform=None if file.transform.is_identity else file.transform,
                     **said,
@@ -104,11 +107,20 @@ def _is_picture(file: rasterio.DatasetReader) -> bool:
 
 
 def _read_rows(path: Path, first: int, last: int) -> NDArray:
+    return _read_window(path, first, last, 0, None)
+
+
+def _read_part(path: Path, part: Part) -> NDArray:
+    return _read_window(path, *part)
+
+
+def _read_window(path: Path, top: int, bottom: int, left: int, right: int | None) -> NDArray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path, driver="GTiff") as file:
-                values = file.read(window=Window(0, first, file.width, last - first))
+                width = (file.width if right is None else right) - left
+                values = file.read(window=Window(left, top, width, bottom - top))
     except RasterioIOError as error:
         raise SceneError(f"{path}: {error}", "a readable TIFF file", "is it complete?") from error
     return np.moveaxis(values, 0, 2)

@@ -49,13 +49,13 @@ def whole_folder(folder: str | Path, *, overwrite: bool = False) -> Iterator[Pat
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir()
         yield partial
-        _move_into_place(partial, target, aside)
+        move_into_place(partial, target, aside)
     except OutputError as error:
         if not isinstance(error.__cause__, OSError):
             raise
-        raise _unwritable(folder, error.__cause__) from error
+        raise unwritable(folder, error.__cause__) from error
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         if target.exists():
@@ -82,7 +82,7 @@ def check_output(folder: str | Path, *, overwrite: bool = False) -> None:
         probe.mkdir()
         probe.rmdir()
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
 
 
 def write_provenance(folder: Path, provenance: Mapping[str, Any]) -> None:
@@ -99,7 +99,8 @@ def _sibling(target: Path, role: str) -> Path:
     return target.parent / f".{target.name}.{role}-{secrets.token_hex(4)}"
 
 
-def _move_into_place(new: Path, target: Path, aside: Path) -> None:
+def move_into_place(new: Path, target: Path, aside: Path) -> None:
+    """Move a finished folder to its place, and what was there aside."""
     if not target.exists():
         new.rename(target)
         return
@@ -128,19 +129,25 @@ def _check_replaceable(target: Path, shown: Path, overwrite: bool) -> None:
         )
 
 
+def provenance_in(folder: str | Path) -> dict[str, Any]:
+    """Return the provenance of a folder that unmixel wrote; nothing if it is no such folder."""
+    try:
+        content = json.loads((Path(folder) / "provenance.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(content, dict) or not str(content.get("written_by", "")).startswith("unmixel "):
+        return {}
+    return content
+
+
 def _written_by_unmixel(folder: Path) -> set[str]:
     """Return the names that the provenance of a folder lists; none if unmixel did not write it."""
-    try:
-        content = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return set()
-    if not isinstance(content, dict) or not str(content.get("written_by", "")).startswith("unmixel "):
-        return set()
-    files = content.get("files")
+    files = provenance_in(folder).get("files")
     return {str(name) for name in files} if isinstance(files, list) else set()
 
 
-def _unwritable(folder: str | Path, error: OSError) -> OutputError:
+def unwritable(folder: str | Path, error: OSError) -> OutputError:
+    """Return the error that says why an output folder cannot be written."""
     return OutputError(
         f"the output folder {folder} cannot be written ({error.strerror or error})",
         "a writable disk with enough free space",

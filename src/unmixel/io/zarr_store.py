@@ -15,6 +15,7 @@ from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.scene_dataset import dataset_of, described_in
 from unmixel.io.whole_file import written_whole
+from unmixel.io.windows import Window
 
 if TYPE_CHECKING:
     from zarr.core.buffer import Buffer
@@ -28,7 +29,16 @@ def read_zarr(path: Path) -> RawScene:
     SceneError
         If the store is damaged or holds something else.
     """
-    return RawScene(read=partial(_read_rows, path), **described_in(_opened(path), path))
+    dataset = _opened(path)
+    described = described_in(dataset, path)
+    encoding = dataset["reflectance"].encoding
+    together = encoding.get("shards") or encoding.get("chunks")
+    return RawScene(
+        read=partial(_read_rows, path),
+        read_part=partial(_read_part, path),
+        block=together[:2] if together else None,
+        **described,
+    )
 
 
 def write_zarr(scene: xr.DataArray, path: Path) -> None:
@@ -55,7 +65,15 @@ def _opened(path: Path) -> xr.Dataset:
 
 
 def _read_rows(path: Path, first: int, last: int) -> NDArray:
+    return _read(path, slice(first, last), slice(None))
+
+
+def _read_part(path: Path, window: Window) -> NDArray:
+    return _read(path, *window.slices)
+
+
+def _read(path: Path, rows: slice, columns: slice) -> NDArray:
     try:
-        return np.asarray(_opened(path)["reflectance"].isel(y=slice(first, last)).values)
+        return np.asarray(_opened(path)["reflectance"].isel(y=rows, x=columns).values)
     except (OSError, ValueError, RuntimeError) as error:
         raise SceneError(f"{path}: {error}", "a complete Zarr store") from error

@@ -6,6 +6,7 @@ A new method is one file in this folder: a :class:`Method` and a :class:`Fitted`
 from __future__ import annotations
 
 import abc
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -276,6 +277,30 @@ class Fitted(abc.ABC):
         start = time.perf_counter()
         scene = self.on_my_bands(scene)
         pixels = ValidPixels(scene)
+        maps = self._maps_of(scene, pixels, progress)
+        return make_result(
+            scene,
+            endmember=self.endmember,
+            maps=maps,
+            spectra=self.endmember_statistics(pixels[evenly_spaced(len(pixels), STATISTICS_SAMPLE)]),
+            quantile=QUANTILES,
+            provenance={**self.provenance(scene), "unmix_s": round(time.perf_counter() - start, 3)},
+        )
+
+    def maps(self, scene: xr.DataArray, *, progress: Progress | None = None) -> dict[str, np.ndarray]:
+        """Unmix the valid pixels of a scene, or of a window of one: the maps of the result, NaN elsewhere.
+
+        A pixel's values are the same to the bit whatever else is in the scene.
+
+        Raises
+        ------
+        ModelError
+            If the scene has other bands than the one the method was fitted to.
+        """
+        scene = self.on_my_bands(scene)
+        return self._maps_of(scene, ValidPixels(scene), progress)
+
+    def _maps_of(self, scene: xr.DataArray, pixels: ValidPixels, progress: Progress | None) -> dict[str, np.ndarray]:
         rows, columns = scene.shape[:2]
         flat: dict[str, np.ndarray] = {}
         for first, n, block in filled_blocks(pixels):
@@ -285,22 +310,32 @@ class Fitted(abc.ABC):
                 flat[name][pixels.numbers[first : first + n]] = values[:n]
             if progress:
                 progress("unmix", {"pixel": first + n, "of": len(pixels)})
-        return make_result(
-            scene,
-            endmember=self.endmember,
-            maps={name: values.reshape(rows, columns, *values.shape[1:]) for name, values in flat.items()},
-            spectra=self._endmember_statistics(pixels[evenly_spaced(len(pixels), STATISTICS_SAMPLE)]),
-            quantile=QUANTILES,
-            provenance={
-                "method": self.method.name,
-                "parameters": asdict(self.method),
-                "reference": self.method.reference,
-                "environment": environment(),
-                "scene_reading": list(scene.attrs.get("reading", [])),
-                **self.record,
-                "unmix_s": round(time.perf_counter() - start, 3),
-            },
+        return {name: values.reshape(rows, columns, *values.shape[1:]) for name, values in flat.items()}
+
+    def endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
+        """Return the endmember spectra of a result from a sample of its pixels, over the model's good bands."""
+        return self._endmember_statistics(pixels)
+
+    def provenance(self, scene: xr.DataArray) -> dict[str, Any]:
+        """Return what a result for this scene says of its making: method, parameters, versions, how it was fitted."""
+        return {
+            "method": self.method.name,
+            "parameters": asdict(self.method),
+            "reference": self.method.reference,
+            "environment": environment(),
+            "scene_reading": list(scene.attrs.get("reading", [])),
+            **self.record,
+        }
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all that decides what this model makes of a pixel."""
+        content = hashlib.sha256(
+            json.dumps([FORMAT, self.method.name, asdict(self.method), self.endmember], default=str).encode()
         )
+        for name, array in sorted({**self.bands, **self._state()}.items()):
+            content.update(f"{name} {array.dtype} {array.shape}".encode())
+            content.update(np.ascontiguousarray(array).tobytes())
+        return content.hexdigest()
 
     @abc.abstractmethod
     def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:

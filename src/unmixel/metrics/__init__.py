@@ -10,7 +10,7 @@ from unmixel.metrics.matching import match_endmembers
 from unmixel.metrics.negative_abundances import negative_abundances
 from unmixel.metrics.reach import Reach, noise_limit, usual_reach
 from unmixel.metrics.reconstruction import reconstruction_rmse
-from unmixel.metrics.spatial_structure import MoransI, morans_i
+from unmixel.metrics.spatial_structure import MoransI, morans_i, morans_i_by_rows
 from unmixel.metrics.spectral_angle import pairwise_spectral_angle, spectral_angle
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "likeness",
     "match_endmembers",
     "morans_i",
+    "morans_i_by_rows",
     "negative_abundances",
     "noise_limit",
     "pairwise_spectral_angle",

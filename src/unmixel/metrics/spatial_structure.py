@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,23 +76,58 @@ def morans_i(values: Float[np.ndarray, "y x"]) -> MoransI:
     >>> round(found.value, 3), round(found.expectation, 3), round(found.sd, 3)
     (0.691, -0.043, 0.153)
     """
-    valid = np.isfinite(values)
-    n, pairs = int(valid.sum()), 0
-    degree = np.zeros(values.shape)
-    deviation = np.where(valid, values, 0.0).astype(np.float64)
-    deviation = np.where(valid, deviation - deviation.sum() / max(n, 1), 0.0)
-    product = 0.0
-    for first, second in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
-        both = valid[first] & valid[second]
-        pairs += int(both.sum())
-        degree[first] += both
-        degree[second] += both
-        product += float((deviation[first] * deviation[second]).sum())
-    square = float((deviation**2).sum())
-    if n < FEWEST or pairs == 0 or square <= np.finfo(float).eps ** 2 * n * float(np.nanmax(np.abs(values))) ** 2:
+    return morans_i_by_rows(lambda first, last: values[first:last], len(values), max(len(values), 1))
+
+
+def morans_i_by_rows(read: Callable[[int, int], Float[np.ndarray, "row x"]], n_rows: int, step: int) -> MoransI:
+    """Measure the spatial structure of a map that is read some rows at a time, twice: see `morans_i`.
+
+    Parameters
+    ----------
+    read : callable
+        ``read(first, last)`` gives rows first to last of the map, without the last.
+    n_rows, step : int
+        Rows of the map, and how many are looked at together.
+
+    Examples
+    --------
+    >>> values = np.arange(24.0).reshape(4, 6)
+    >>> round(morans_i_by_rows(lambda first, last: values[first:last], 4, 3).value, 3)
+    0.691
+    """
+    n, total, largest = 0, 0.0, 0.0
+    for first in range(0, n_rows, step):
+        values = read(first, min(first + step, n_rows)).astype(np.float64)
+        found = values[np.isfinite(values)]
+        n, total = n + len(found), total + float(found.sum())
+        largest = max(largest, float(np.abs(found).max(initial=0.0)))
+    mean = total / max(n, 1)
+    pairs, product, square, fourth, of_degrees = 0, 0.0, 0.0, 0.0, 0.0
+    for first in range(0, n_rows, step):
+        last = min(first + step, n_rows)
+        above, below = min(first, 1), min(n_rows - last, 1)
+        values = read(first - above, last + below).astype(np.float64)
+        valid = np.isfinite(values)
+        deviation = np.where(valid, values - mean, 0.0)
+        inner = slice(above, above + last - first)
+        degree = np.zeros(values.shape)
+        vertical = valid[:-1] & valid[1:]
+        degree[:-1] += vertical
+        degree[1:] += vertical
+        horizontal = valid[inner, :-1] & valid[inner, 1:]
+        degree[inner, :-1] += horizontal
+        degree[inner, 1:] += horizontal
+        own = slice(0, last - first - 1 + above)  # pairs across the lower edge belong to the rows below
+        pairs += int(horizontal.sum()) + int(vertical[own].sum())
+        product += float((deviation[inner, :-1] * deviation[inner, 1:]).sum())
+        product += float((deviation[:-1] * deviation[1:])[own].sum())
+        square += float((deviation[inner] ** 2).sum())
+        fourth += float((deviation[inner] ** 4).sum())
+        of_degrees += float((degree[inner] ** 2).sum())
+    if n < FEWEST or pairs == 0 or square <= np.finfo(float).eps ** 2 * n * largest**2:
         return MoransI(np.nan, np.nan, np.nan, pairs)
-    s0, s1, s2 = 2.0 * pairs, 4.0 * pairs, 4.0 * float((degree**2).sum())
-    kurtosis = n * float((deviation**4).sum()) / square**2
+    s0, s1, s2 = 2.0 * pairs, 4.0 * pairs, 4.0 * of_degrees
+    kurtosis = n * fourth / square**2
     normal_part = n * ((n**2 - 3 * n + 3) * s1 - n * s2 + 3 * s0**2)
     second_moment = (normal_part - kurtosis * ((n**2 - n) * s1 - 2 * n * s2 + 6 * s0**2)) / (
         (n - 1) * (n - 2) * (n - 3) * s0**2

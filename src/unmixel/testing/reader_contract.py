@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 
 from unmixel.io._raw import RawScene
+from unmixel.io.windows import natural_windows
 
 
 def check_reader(raw: RawScene) -> None:
@@ -14,7 +15,8 @@ def check_reader(raw: RawScene) -> None:
     which.
 
     Rows that are read alone, in pairs and all at once are the same values, of the shape and the type
-    announced; numbers per band are one for each band; and what is given can be sent to another process.
+    announced, and so are windows; numbers per band are one for each band; and what is given can be sent to
+    another process.
 
     Parameters
     ----------
@@ -38,6 +40,12 @@ def check_reader(raw: RawScene) -> None:
         part = np.asarray(raw.read(first, last))
         assert part.shape == (last - first, columns, n_bands), f"rows {first}:{last} have shape {part.shape}"
         assert np.array_equal(part, whole[first:last], equal_nan=True), f"rows {first}:{last} read alone differ"
+    for window in natural_windows((rows, columns), (2, 3), 6):
+        part = np.asarray(raw.read_window(window))
+        assert part.shape == (*window.shape, n_bands), f"{window} has shape {part.shape}"
+        assert part.dtype == raw.dtype, f"{window} has values of type {part.dtype}, announced: {raw.dtype}"
+        assert np.array_equal(part, whole[window.slices], equal_nan=True), f"{window} read alone differs"
+    assert raw.block is None or min(raw.block) > 0, f"blocks of {raw.block} pixels"
     for name in ("wavelength", "fwhm", "good_band"):
         given = getattr(raw, name)
         assert given is None or given.shape == (n_bands,), f"{name} is not one number for each band"

@@ -1,0 +1,118 @@
+"""What is known of a scene from its description alone: its bands, and how stored values become reflectance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmixel.errors import ParameterError, SceneError
+from unmixel.io._raw import RawScene
+from unmixel.io.calibration import Calibration
+from unmixel.io.wavelength_units import to_nanometres
+
+
+class Described(NamedTuple):
+    """The bands of a scene in the order of the file, and its calibration.
+
+    Attributes
+    ----------
+    wavelength, fwhm : array, shape (band,), or None
+        Nanometres.
+    declared_good : array of bool, shape (band,)
+        False where the file or the user leaves the band out.
+    calibration : Calibration
+    left_out : list of str
+        A line on each range of bands that the user leaves out.
+    """
+
+    wavelength: NDArray[np.float64] | None
+    fwhm: NDArray[np.float64] | None
+    declared_good: NDArray[np.bool_]
+    calibration: Calibration
+    left_out: list[str]
+
+
+def describe(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None, notes: list[str]) -> Described:
+    """Check what a reader found, and add to the notes what was decided.
+
+    Raises
+    ------
+    SceneError
+        If the file can hold no spectral scene.
+    ParameterError
+        If `scale` is not positive, or a range ends before it begins.
+    """
+    if scale is not None and not (np.isfinite(scale) and scale > 0):
+        raise ParameterError(f"scale = {scale}", "a positive number")
+    _check_spectral(raw)
+    notes.extend([*raw.notes, f"stored as {raw.dtype.name}"])
+    wavelength, fwhm = _in_nanometres(raw, notes)
+    calibration = Calibration(raw, scale)
+    notes.extend(calibration.notes())
+    good = np.ones(raw.shape[2], dtype=bool) if raw.good_band is None else raw.good_band
+    if len(good) != raw.shape[2]:
+        raise SceneError(f"a bad-band list of {len(good)} for {raw.shape[2]} bands", "one flag for each band")
+    left_out: list[str] = []
+    declared_good = good & ~_asked_out(wavelength, raw.shape[2], leave_out, left_out)
+    return Described(wavelength, fwhm, declared_good, calibration, left_out)
+
+
+def _check_spectral(raw: RawScene) -> None:
+    """Check that the file can hold a spectral scene at all."""
+    n_bands = raw.shape[2]
+    if raw.dtype.kind not in "iuf":
+        raise SceneError(f"values of type {raw.dtype}", "real numbers")
+    if n_bands == 1:
+        raise SceneError("a scene with one band", "two or more: a spectrum in every pixel", "is it a map?")
+    if raw.wavelength is not None and len(raw.wavelength) != n_bands:
+        raise SceneError(
+            f"{len(raw.wavelength)} wavelengths for {n_bands} bands",
+            "one for each band",
+            "correct the header",
+        )
+    if raw.dtype == np.uint8 and n_bands in (3, 4) and raw.wavelength is None:
+        raise SceneError(f"a colour picture ({n_bands} bands of 8 bits)", "a scene with many spectral bands")
+    if 0 in raw.shape:
+        raise SceneError(f"an array of shape {raw.shape}", "at least one pixel and one band")
+
+
+def _in_nanometres(raw: RawScene, notes: list[str]) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    if raw.wavelength is None:
+        notes.append("no wavelengths in the file")
+        return None, None
+    factor, note = to_nanometres(raw.wavelength, raw.wavelength_unit)
+    if note:
+        notes.append(note)
+    if factor is None:
+        return None, None
+    return raw.wavelength * factor, None if raw.fwhm is None else raw.fwhm * factor
+
+
+def _asked_out(
+    wavelength: NDArray[np.float64] | None,
+    n_bands: int,
+    ranges: Sequence[Any],
+    notes: list[str],
+) -> NDArray[np.bool_]:
+    """Return which bands lie in the ranges that the user left out."""
+    where = np.arange(1, n_bands + 1) if wavelength is None else wavelength
+    out = np.zeros(n_bands, dtype=bool)
+    for low, high in _pairs(ranges):
+        if not low <= high:
+            raise ParameterError(f"a range of bands from {low:g} to {high:g}", "the smaller number first")
+        inside = (where >= low) & (where <= high)
+        count = int(inside.sum())
+        notes.append(f"{count} {'band' if count == 1 else 'bands'} within {low:g} to {high:g} left out as asked")
+        out |= inside
+    return out
+
+
+def _pairs(ranges: Any) -> list[tuple[float, float]]:
+    """Return ranges given as pairs of numbers."""
+    try:
+        return [(float(low), float(high)) for low, high in ranges]
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"leave_out = {ranges!r}", "pairs of numbers, as in [(1350, 1450)]") from error

@@ -1,0 +1,194 @@
+"""Scenes on disk that are read window by window, and never whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool
+
+from unmixel.errors import SceneError
+from unmixel.io._raw import RawScene
+from unmixel.io.describing import describe
+from unmixel.io.opening import errors_of, read_raw, split_variable
+from unmixel.io.windows import Window, natural_windows
+from unmixel.scene import SortedBands, assemble_scene, band_range, mask_pixels, place_of, sort_bands, usable_bands
+
+WINDOW_MEMORY = 128_000_000
+"""Bytes that reading one window takes."""
+_BYTES_FOR_EACH_VALUE = 18
+"""Reflectance, its copy in the order of wavelengths, the product with the gain, and what is missing."""
+
+
+class LazyScene:
+    """A scene on disk: its bands and its place are known, its pixels are read when they are asked for.
+
+    Made by `open_lazily`.
+
+    Attributes
+    ----------
+    path : Path
+        The file, without the name of a variable.
+    variable : str or None
+        The array of the file.
+    shape : tuple of int
+        Rows, columns and bands.
+    memory : int
+        Bytes that reading a window takes unless told otherwise.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        variable: str | None,
+        raw: RawScene,
+        leave_out: Sequence[Any],
+        scale: float | int | None,
+        memory: int,
+    ) -> None:
+        self.path, self.variable, self.shape, self.memory = path, variable, raw.shape, memory
+        self._raw = raw
+        self._notes: list[str] = []
+        described = describe(raw, leave_out, scale, self._notes)
+        self._calibrate = described.calibration
+        self._notes.extend(described.left_out)
+        self._bands: SortedBands = sort_bands(
+            raw.shape[2], wavelength=described.wavelength, fwhm=described.fwhm, good_band=described.declared_good
+        )
+        if self._bands.moved:
+            self._notes.append("bands sorted by wavelength")
+        self._place = place_of(raw.shape[0], raw.shape[1], raw.crs_wkt, raw.transform)
+
+    @cached_property
+    def _usable(self) -> tuple[Bool[np.ndarray, "band"], list[str]]:
+        """Which bands can be used, and what is said about the others.
+
+        Windows are read only until every band that is declared good has shown two values.
+        """
+        n_bands = self.shape[2]
+        lowest, highest = np.full(n_bands, np.inf, np.float32), np.full(n_bands, -np.inf, np.float32)
+        for window in self.windows():
+            low, high = band_range(self._reflectance(window))
+            lowest, highest = np.minimum(lowest, low), np.maximum(highest, high)
+            if (lowest < highest)[self._bands.declared_good].all():
+                break
+        good, lines = usable_bands(lowest, highest, self._bands.declared_good, self.shape[0] * self.shape[1])
+        if not good.any():
+            raise SceneError(
+                f"{self.path}: {self.shape[0]}x{self.shape[1]} pixels and {n_bands} bands without one usable band",
+                "bands with more than one value over the scene",
+                "check the no-data value, the scale and the bad-band list",
+            )
+        return good, lines
+
+    @property
+    def good_band(self) -> Bool[np.ndarray, "band"]:
+        """Which bands unmixing uses: a band that is invalid or the same all over the scene is not among them.
+
+        Only such a band makes it necessary to read the scene to its end.
+        """
+        return self._usable[0]
+
+    @property
+    def outline(self) -> xr.DataArray:
+        """The scene with all its coordinates and NaN in every pixel; it takes no memory."""
+        nothing = np.broadcast_to(np.float32(np.nan), self.shape)
+        return self._assembled(nothing, Window(0, self.shape[0], 0, self.shape[1]))
+
+    def windows(self, memory: int | None = None) -> list[Window]:
+        """Cut the scene into windows that lie together in the file, each read within so many bytes of memory."""
+        most = (self.memory if memory is None else memory) // (
+            self.shape[2] * (_BYTES_FOR_EACH_VALUE + self._raw.dtype.itemsize)
+        )
+        return natural_windows(self.shape[:2], self._block, most)
+
+    def blocks(self) -> list[Window]:
+        """Cut the scene into the smallest windows that lie together in the file."""
+        return natural_windows(self.shape[:2], self._block, self._block[0] * self._block[1])
+
+    @property
+    def _block(self) -> tuple[int, int]:
+        rows, columns = self._raw.block or (1, self.shape[1])
+        return min(rows, self.shape[0]), min(columns, self.shape[1])
+
+    def read(self, window: Window) -> xr.DataArray:
+        """Return a window as `unmixel.open_scene` gives it for the whole file, cut to the window.
+
+        The notes in ``attrs["reading"]`` are those that don't depend on pixels elsewhere.
+
+        Raises
+        ------
+        SceneError
+            If the window is not inside the scene, or cannot be read.
+        """
+        top, bottom, left, right = window
+        if not (0 <= top < bottom <= self.shape[0] and 0 <= left < right <= self.shape[1]):
+            raise SceneError(
+                f"rows {top} to {bottom} and columns {left} to {right} of {self.path}",
+                f"a window in {self.shape[0]} rows and {self.shape[1]} columns",
+            )
+        reflectance = self._reflectance(window)
+        mask_pixels(reflectance, self.good_band)
+        return self._assembled(reflectance, window)
+
+    def _reflectance(self, window: Window) -> np.ndarray:
+        """Return calibrated values, the bands by wavelength, before pixels are masked."""
+        values = self._calibrate(self._raw.read_window(window)).values
+        values = values[:, :, self._bands.order] if self._bands.moved else values
+        values[~np.isfinite(values)] = np.nan
+        return values
+
+    def _assembled(self, reflectance: np.ndarray, window: Window) -> xr.DataArray:
+        rows, columns = window.slices
+        place: dict[str, Any] = {**self._place}
+        place["y"], place["x"] = place["y"][rows], place["x"][columns]
+        good, lines = self._usable
+        return assemble_scene(reflectance, place, self._bands, good, [*self._notes, *lines])
+
+
+def open_lazily(
+    path: str | Path,
+    *,
+    leave_out: Sequence[Any] = (),
+    scale: float | int | None = None,
+    memory: int = WINDOW_MEMORY,
+) -> LazyScene:
+    """Open a scene file without reading its pixels: ENVI, TIFF, Zarr, NetCDF, MATLAB 7.3 or ``.npy``.
+
+    Parameters
+    ----------
+    path, leave_out, scale
+        As in `unmixel.open_scene`.
+    memory : int
+        Bytes that reading a window takes, unless it is asked for another size.
+
+    Raises
+    ------
+    SceneError
+        If the file cannot be read, is no scene, or has a format that can only be read whole.
+    ParameterError
+        If `scale` is not positive, or a range ends before it begins.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "scene.npy"
+    >>> np.save(file, np.random.default_rng(0).random((40, 30, 5)))
+    >>> scene = open_lazily(file)
+    >>> scene.shape, scene.read(Window(2, 6, 0, 30)).shape
+    ((40, 30, 5), (4, 30, 5))
+    """
+    file, variable = split_variable(path)
+    raw = read_raw(file, variable)
+    if not raw.by_parts:
+        raise SceneError(
+            f"{file}, of a format that can only be read whole",
+            "ENVI, TIFF, Zarr, NetCDF, MATLAB 7.3 or .npy, which are read window by window",
+            "save it as one of them: unmixel.save_scene(unmixel.open_scene(FILE), NEW.zarr)",
+        )
+    with errors_of(file):
+        return LazyScene(file, variable, raw, leave_out, scale, memory)

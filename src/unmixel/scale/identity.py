@@ -1,0 +1,63 @@
+"""What decides the result of a run: the model, the scene and how it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unmixel import __version__
+from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_envi_header
+
+
+def scene_identity(path: Path, variable: str | None) -> dict[str, Any]:
+    """Return what tells a scene file from another, or from itself after a change, without reading its pixels.
+
+    Size and time of change of each of its files, and the content of its header.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "scene.npy"
+    >>> _ = file.write_bytes(b"abc")
+    >>> before = scene_identity(file, None)
+    >>> _ = file.write_bytes(b"abcd")
+    >>> before == scene_identity(file, None)
+    False
+    """
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        headers = [path / "zarr.json"]
+    else:
+        header = path if is_envi_header(path) else find_header(path)
+        headers = [] if header is None else [header]
+        data = find_data(read_envi_header(path)) if header == path else path
+        files = sorted({data, *headers})
+    stats = [(str(file.relative_to(path.parent)), file.stat()) for file in files]
+    listed = json.dumps([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
+    return {
+        "path": str(path.resolve()),
+        "variable": variable,
+        "bytes": sum(stat.st_size for _, stat in stats),
+        "files": hashlib.sha256(listed.encode()).hexdigest(),
+        "header": [hashlib.sha256(header.read_bytes()).hexdigest() for header in headers if header.is_file()],
+    }
+
+
+def run_identity(model_digest: str, scene: Mapping[str, Any], leave_out: Any, scale: float | None) -> dict[str, Any]:
+    """Return all that decides what a run writes, as plain values."""
+    identity = {
+        "unmixel": __version__,
+        "model": model_digest,
+        "scene": scene,
+        "leave_out": [[float(low), float(high)] for low, high in leave_out],
+        "scale": scale,
+    }
+    return json.loads(json.dumps(identity))
+
+
+def digest_of(identity: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of an identity."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

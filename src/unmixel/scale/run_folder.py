@@ -1,0 +1,76 @@
+"""The folder of a run that is not finished: one process at a time works in it, and it outlives that process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from unmixel.errors import OutputError
+from unmixel.io.whole_folder import move_into_place, unwritable
+
+JOURNAL = "journal"
+
+
+@contextmanager
+def run_folder(output: Path) -> Iterator[Path]:
+    """Yield the folder beside `output` where its run is made, locked against other processes.
+
+    The lock is the kernel's: that of a process that died is free. The folder stays when an error is raised, unless it
+    has no journal.
+
+    Raises
+    ------
+    OutputError
+        If another process works in it, or it cannot be written.
+    """
+    target = output.resolve()
+    folder = target.with_name(f".{target.name}.unfinished")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise OutputError(
+            f"the output folder {output}, which {_owner(folder)} is writing",
+            "one that no other run is writing",
+            "wait for it, or choose another folder",
+        ) from None
+    except OSError as error:
+        raise unwritable(output, error) from error
+    try:
+        (folder / "owner").write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        yield folder
+    except OSError as error:
+        raise unwritable(output, error) from error
+    finally:
+        if not (folder / JOURNAL).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+
+
+def finish(folder: Path, output: Path) -> None:
+    """Move the finished result to its place, and remove the folder of its run."""
+    target = output.resolve()
+    replaced = folder / "replaced"
+    move_into_place(folder / "result", target, replaced)
+    discard(folder)
+
+
+def discard(folder: Path) -> None:
+    """Forget what a run has made so far. The journal goes first: what it says must be true at any moment."""
+    (folder / JOURNAL).unlink(missing_ok=True)
+    for name in ("result", "replaced"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _owner(folder: Path) -> str:
+    try:
+        return (folder / "owner").read_text(encoding="utf-8")
+    except OSError:
+        return "another process"

@@ -1,0 +1,92 @@
+"""The maps of a result, written tile by tile into a Zarr store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from unmixel.io.windows import Window
+from unmixel.result import UNITS, dims_of
+from unmixel.scale.journal import sync
+
+CHUNK = 128
+"""Most rows and columns of a chunk, where a tile can be cut evenly."""
+
+
+class TileStore:
+    """Maps of a result in a Zarr v3 store, each tile in files of its own.
+
+    A tile is one shard of each map, cut into chunks so that a few pixels can be read alone. A tile without valid pixels
+    has no files: nothing but the fill value.
+
+    Parameters
+    ----------
+    path : path
+        The store.
+    shape : tuple of int
+        Rows and columns of the maps.
+    tile : Window
+        The first tile, at the upper left; all others have its size or end with the maps.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int], tile: Window) -> None:
+        self.path, self._shape, self._tile = path, shape, tile.shape
+        self._arrays: dict[str, zarr.Array] = {}
+
+    def write(self, window: Window, maps: Mapping[str, np.ndarray]) -> dict[str, str]:
+        """Write a tile, wait until it is on the disk, and return the SHA-256 of each of its files."""
+        digests: dict[str, str] = {}
+        for name, values in maps.items():
+            if name not in self._arrays:
+                self._arrays[name] = self._create(name, values)
+            file = self._file_of(window, name, values.ndim)
+            file.unlink(missing_ok=True)  # Zarr would read what an unfinished run left there
+            self._arrays[name][window.slices] = values
+            if file.is_file():
+                sync(file)
+                sync(file.parent)
+                digests[str(file.relative_to(self.path))] = _digest(file)
+        return digests
+
+    def holds(self, digests: Mapping[str, str]) -> bool:
+        """Return whether the files of a tile are what they were when they were written."""
+        return all((self.path / name).is_file() and _digest(self.path / name) == digests[name] for name in digests)
+
+    def _file_of(self, window: Window, name: str, n_dims: int) -> Path:
+        place = (window.top // self._tile[0], window.left // self._tile[1], *[0] * (n_dims - 2))
+        return self.path.joinpath(name, "c", *map(str, place))
+
+    def _create(self, name: str, values: np.ndarray) -> zarr.Array:
+        """Make an array, or open the one that is there."""
+        if (self.path / name / "zarr.json").is_file():
+            array: Any = zarr.open_array(self.path / name, mode="r+")
+            if array.shape == (*self._shape, *values.shape[2:]) and array.shards[:2] == self._tile:
+                return array
+        rest = values.shape[2:]
+        return zarr.create_array(
+            str(self.path / name),
+            shape=(*self._shape, *rest),
+            shards=(*self._tile, *rest),
+            chunks=(*(_chunk(length) for length in self._tile), *rest),
+            dtype=values.dtype,
+            fill_value=np.nan if values.dtype.kind == "f" else 0,
+            dimension_names=dims_of(name),
+            attributes={"units": UNITS[name], "grid_mapping": "spatial_ref"},
+            overwrite=True,
+        )
+
+
+def _chunk(length: int) -> int:
+    """Return how long equal parts of a side of a tile are, the whole side where they would be very short."""
+    part = max(part for part in range(1, min(length, CHUNK) + 1) if length % part == 0)
+    return part if part >= min(length, CHUNK) / 4 else length
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
