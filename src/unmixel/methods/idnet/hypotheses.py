@@ -23,7 +23,7 @@ N_PIXELS = 400
 """Pixels of the scene that are asked."""
 OUTLIERS = 0.05
 """Share of the most and of the least probable pixels that don't count."""
-BRIGHTNESS_SD = (0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+BRIGHTNESS_SD = (0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 FIRST_BRIGHTNESS_SD = (0.05, 0.2)
 """Spreads of the shared brightness."""
 CONCENTRATIONS = (1.0, 0.5, 0.25, 0.1)

@@ -37,7 +37,7 @@ FEWEST, MOST = 50, 500
 """How many nearly pure pixels speak for an endmember."""
 OWN_BRIGHTNESS = 1 / 3
 """Spread of the own brightness relative to that of the shared one, where the scene is asked."""
-SMALLEST_BRIGHTNESS_SD = 0.002
+SMALLEST_BRIGHTNESS_SD = 0.001
 SMALLEST_SD = 1e-3
 BLACK = 1e-12
 """Squared norm of a spectrum, shade, that has no brightness of its own."""
