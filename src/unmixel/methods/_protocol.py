@@ -30,7 +30,7 @@ Progress = Callable[[str, Mapping[str, float]], None]
 STATISTICS_SAMPLE = 2048
 """Pixels, evenly spaced over the scene, whose spectra make the endmember statistics."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-FORMAT = 2
+FORMAT = 3
 """Version of the files of a saved model."""
 BLOCK = 1024
 """Pixels unmixed at a time. Every block is filled up to this size, because the last bits of a matrix product depend
