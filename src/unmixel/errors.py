@@ -54,5 +54,9 @@ class OutputError(UnmixingError):
     """Results cannot be written."""
 
 
+class EngineError(UnmixingError):
+    """The processes that should do the work can't be reached, or died."""
+
+
 class DatasetError(UnmixingError):
     """A named public scene is unknown, or could not be downloaded and verified."""

@@ -226,6 +226,23 @@ def open_result(path: str | Path) -> xr.Dataset:
     return result
 
 
+def thinned(result: xr.Dataset, most: int = 4_000_000) -> tuple[xr.Dataset, int]:
+    """Return a result on every n-th row and column, so that it has at most so many pixels, and n.
+
+    What is looked at as a whole (a figure, a quantile) needs no more, and the maps of a large result don't fit in
+    memory.
+
+    Examples
+    --------
+    >>> result = xr.Dataset({"abundance": (("y", "x", "endmember"), np.zeros((10, 20, 3)))})
+    >>> small, step = thinned(result, 60)
+    >>> dict(small.sizes), step
+    ({'y': 5, 'x': 10, 'endmember': 3}, 2)
+    """
+    step = int(np.ceil(np.sqrt(result.sizes["y"] * result.sizes["x"] / most)))
+    return result.isel(y=slice(None, None, step), x=slice(None, None, step)), step
+
+
 def _texts_as(dtype: type, result: xr.Dataset) -> xr.Dataset:
     """Return the result with its labels as fixed-length texts (str) or, as Zarr stores them, as objects."""
     names = [name for name in ("endmember", "stream") if name in result.coords]

@@ -31,6 +31,8 @@ from unmixel.errors import SceneError
 DIMS = ("y", "x", "band")
 SHORTEST_WAVELENGTH = 100.0
 """Wavelengths below it [nm] are no light that imaging spectrometers see, but another unit."""
+RED_GREEN_BLUE = (640.0, 550.0, 470.0)
+"""Wavelengths of the three colours [nm]."""
 CHUNK = 4096
 """Pixels looked at at a time where a copy of the whole scene would be too much."""
 
@@ -333,6 +335,40 @@ def to_maps(scene: xr.DataArray, per_pixel: Mapping[str, np.ndarray]) -> dict[st
     """Put several kinds of values of the valid pixels back where they belong, see :func:`to_map`."""
     valid = valid_pixels(scene)
     return {name: to_map(np.asarray(values), valid) for name, values in per_pixel.items()}
+
+
+class Colours(NamedTuple):
+    """The bands of a scene that are shown as red, green and blue, and what to call that."""
+
+    bands: list[int]
+    title: str
+
+
+def colours_of(scene: xr.DataArray) -> Colours:
+    """Return the bands nearest to the three colours of the eye, or three spread ones where a scene has none there.
+
+    Examples
+    --------
+    >>> colours_of(make_scene(np.random.rand(4, 5, 6), wavelength=[450, 480, 550, 600, 645, 900]))
+    Colours(bands=[4, 2, 1], title='true colour: 645, 550, 480 nm')
+    >>> colours_of(make_scene(np.random.rand(4, 5, 6)))
+    Colours(bands=[5, 3, 1], title='false colour: bands 6, 4, 2')
+    """
+    good = np.flatnonzero(good_bands(scene))
+    wavelength = np.asarray(scene["wavelength"].values, dtype=float)[good]
+    known = bool(np.isfinite(wavelength).all())
+
+    def join(numbers: NDArray[np.floating]) -> str:
+        return ", ".join(f"{number:.0f}" for number in numbers)
+
+    if known:
+        nearest = [int(np.argmin(np.abs(wavelength - colour))) for colour in RED_GREEN_BLUE]
+        if np.abs(wavelength[nearest] - RED_GREEN_BLUE).max() <= 25:
+            return Colours([int(good[i]) for i in nearest], f"true colour: {join(wavelength[nearest])} nm")
+    spread = len(good) * np.array([5, 3, 1]) // 6
+    bands = [int(good[i]) for i in spread]
+    numbers = f"{join(wavelength[spread])} nm" if known else f"bands {join(np.array(bands) + 1.0)}"
+    return Colours(bands, f"false colour: {numbers}")
 
 
 def crs_wkt_of(scene: xr.DataArray | xr.Dataset) -> str | None:

@@ -36,7 +36,7 @@ def test_the_pixels_are_valid_and_lie_where_it_says(lazy: LazyScene) -> None:
     assert valid_pixels(whole)[sample.rows, sample.columns].all()
     place = sample.rows * COLUMNS + sample.columns
     assert (np.diff(place) > 0).all()
-    assert sample.n_valid == valid_pixels(whole).sum()
+    assert sample.counts.valid == valid_pixels(whole).sum()
     for name in ("wavelength", "fwhm", "good_band"):
         np.testing.assert_array_equal(sample.scene[name], whole[name])
 
@@ -60,7 +60,7 @@ def test_every_valid_pixel_is_as_likely_as_another(lazy: LazyScene) -> None:
     for seed in range(60):
         sample = sample_pixels(lazy, 200, seed=seed)
         drawn[sample.rows, sample.columns] += 1
-    expected = 60 * 200 / sample.n_valid
+    expected = 60 * 200 / sample.counts.valid
     counts = drawn[valid_pixels(open_scene(lazy.path))]
     assert abs(counts.var() / (expected * (1 - expected / 60)) - 1) < 0.15
     corners = [drawn[:30, 20:], drawn[30:, :20], drawn[30:, 20:]]

@@ -28,7 +28,7 @@ from unmixel.methods.fcls import FCLS
 from unmixel.methods.scls import SCLS
 from unmixel.registry import load
 from unmixel.result import open_result, provenance_of
-from unmixel.scale import TileRun, sample_pixels, unmix_tiles
+from unmixel.scale import TileRun, sample_pixels, unmix_file
 from unmixel.scale.journal import Journal
 from unmixel.scene import make_scene
 
@@ -60,12 +60,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+TIMES = ("read_s", "extraction_s", "fit_s", "unmix_s", "write_s", "peak_memory_mb", "where")
+
+
 def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    """Return all files of a folder; of the provenance, all but how long it took and where."""
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    told = json.loads(found["provenance.json"])
+    found["provenance.json"] = json.dumps({name: told[name] for name in told if name not in TIMES}).encode()
+    return found
 
 
 def run_tiles(folder: Path, output: str = "out", **more: object) -> TileRun:
-    return unmix_tiles(folder / "model", folder / "scene.img", folder / output, **({"tile_memory": TILE_MEMORY} | more))
+    return unmix_file(folder / "model", folder / "scene.img", folder / output, **({"tile_memory": TILE_MEMORY} | more))
 
 
 def whole(folder: Path, fitted: Fitted | None = None) -> tuple[xr.Dataset, Path]:
@@ -124,7 +131,7 @@ def test_other_formats_and_blocks(folder: Path, kind: str) -> None:
         save_scene(scene, path)
     fitted = load(folder / "model")
     expected = diagnose(open_scene(path), fitted.unmix(open_scene(path)), fitted=fitted)
-    run = unmix_tiles(folder / "model", path, folder / "out", tile_memory=TILE_MEMORY)
+    run = unmix_file(folder / "model", path, folder / "out", tile_memory=TILE_MEMORY)
     assert run.n_tiles > 4
     xr.testing.assert_equal(open_result(folder / "out").drop_attrs(), expected.drop_attrs())
 
@@ -135,7 +142,7 @@ def test_idnet_by_tiles(folder: Path) -> None:
     sample = sample_pixels_of(folder)
     fitted = IDNet(n_endmembers=3, n_epochs=1, steps_per_epoch=2).fit(sample)
     expected, _ = whole(folder, fitted)
-    run = unmix_tiles(fitted, folder / "scene.img", folder / "out", tile_memory=TILE_MEMORY)
+    run = unmix_file(fitted, folder / "scene.img", folder / "out", tile_memory=TILE_MEMORY)
     assert run.n_tiles == N_TILES
     result = open_result(folder / "out")
     xr.testing.assert_equal(result, expected)
@@ -164,7 +171,7 @@ def test_masked_tiles_cost_nothing(folder: Path) -> None:
 KILLED = """
     import os, signal, sys
     from unmixel.io import result_folder
-    from unmixel.scale import tiles, unmix_tiles
+    from unmixel.scale import finishing, run, stages, unmix_file
     from unmixel.scale.journal import Journal
 
     folder, point, at = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -194,14 +201,14 @@ KILLED = """
         "tile": lambda: None,
         "before the journal": lambda: before(Journal, "add"),
         "maps": lambda: after(result_folder, "stream_cog"),
-        "spectra": lambda: before(tiles, "write_spectra"),
-        "before the move": lambda: before(tiles, "finish"),
+        "spectra": lambda: before(finishing, "write_spectra"),
+        "before the move": lambda: before(run, "finish"),
         "after the move": lambda: after(sys.modules["unmixel.scale.run_folder"], "move_into_place"),
     }
     points[point]()
-    progress = die if point == "tile" else None
+    progress = (lambda stage, numbers: stage == "tiles" and die()) if point == "tile" else None
     paths = [f"{folder}/{name}" for name in ("model", "scene.img", "out")]
-    unmix_tiles(*paths, tile_memory=int(sys.argv[4]), progress=progress)
+    unmix_file(*paths, tile_memory=int(sys.argv[4]), progress=progress)
 """
 
 
@@ -216,7 +223,7 @@ def kill_at(folder: Path, point: str, at: int) -> None:
     [
         ("tile", None, None),
         ("before the journal", 0, 0),
-        ("before the journal", 5, 4),
+        ("before the journal", 5, 3),
         ("maps", 0, N_TILES),
         ("spectra", 0, N_TILES),
         ("before the move", 0, N_TILES),
@@ -268,7 +275,7 @@ def test_an_unfinished_run_is_neither_lost_nor_mixed_with_another(folder: Path) 
         run_tiles(folder)
     other = SCLS(n_endmembers=3).fit(open_scene(folder / "scene.img"))
     with pytest.raises(OutputError, match="another model"):
-        unmix_tiles(other, folder / "scene.img", folder / "out", resume=True)
+        unmix_file(other, folder / "scene.img", folder / "out", resume=True)
     with pytest.raises(OutputError, match="another leave_out"):
         run_tiles(folder, resume=True, leave_out=[(1, 2)])
     os.utime(folder / "scene.img", (1, 1))
@@ -299,12 +306,12 @@ def test_a_second_run_in_the_same_folder_is_refused(folder: Path) -> None:
 
 
 def test_a_second_process_is_refused_and_a_dead_one_is_not_in_the_way(folder: Path) -> None:
-    waiting = "import sys, time\nfrom unmixel.scale import unmix_tiles\n" + textwrap.dedent("""
+    waiting = "import sys, time\nfrom unmixel.scale import unmix_file\n" + textwrap.dedent("""
         folder = sys.argv[1]
         def wait(*_):
             print("begun", flush=True)
             time.sleep(600)
-        unmix_tiles(f"{folder}/model", f"{folder}/scene.img", f"{folder}/out", progress=wait)
+        unmix_file(f"{folder}/model", f"{folder}/scene.img", f"{folder}/out", progress=wait)
     """)
     with subprocess.Popen([sys.executable, "-c", waiting, str(folder)], stdout=subprocess.PIPE) as first:
         assert first.stdout is not None and first.stdout.readline() == b"begun\n"
@@ -320,11 +327,11 @@ def test_what_cannot_be_unmixed_leaves_nothing(folder: Path, tmp_path: Path) -> 
     values[::2, :, 0], values[1::2, :, 1] = np.arange(4).reshape(2, 2), np.arange(4).reshape(2, 2)
     np.save(folder / "never.npy", values)
     with pytest.raises(ModelError, match="2 bands for a model of 12"):
-        unmix_tiles(folder / "model", folder / "never.npy", folder / "out")
+        unmix_file(folder / "model", folder / "never.npy", folder / "out")
     bundle_scene = make_scene(np.random.default_rng(0).random((9, 2, 2)))
     fitted = FCLS(n_endmembers=2).fit(bundle_scene)
     with pytest.raises(SceneError, match="without one valid pixel"):
-        unmix_tiles(fitted, folder / "never.npy", folder / "out")
+        unmix_file(fitted, folder / "never.npy", folder / "out")
     assert sorted(path.name for path in folder.iterdir()) == ["model", "never.npy", "scene.hdr", "scene.img"]
 
 
@@ -389,17 +396,17 @@ MEMORY = """
     from pathlib import Path
     from unmixel.io import open_scene
     from unmixel.registry import load
-    from unmixel.scale import unmix_tiles
+    from unmixel.scale import unmix_file
 
     def largest():
         return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
 
     folder, scene, how = sys.argv[1:]
-    unmix_tiles(f"{folder}/model", f"{folder}/warm.img", f"{folder}/warm_{how}_{scene}", tile_memory=500_000)
+    unmix_file(f"{folder}/model", f"{folder}/warm.img", f"{folder}/warm_{how}_{scene}", tile_memory=500_000)
     Path("/proc/self/clear_refs").write_text("5")
     before = largest()
     if how == "tiles":
-        unmix_tiles(f"{folder}/model", f"{folder}/{scene}.img", f"{folder}/{how}_{scene}", tile_memory=500_000)
+        unmix_file(f"{folder}/model", f"{folder}/{scene}.img", f"{folder}/{how}_{scene}", tile_memory=500_000)
     else:
         load(f"{folder}/model").unmix(open_scene(f"{folder}/{scene}.img"))
     print(largest() - before)

@@ -13,14 +13,17 @@ from unmixel.diagnostics.diagnosis import AlikePair, Diagnosis
 from unmixel.errors import SceneError
 from unmixel.metrics import MoransI, likeness, morans_i, negative_abundances, noise_limit, usual_reach
 from unmixel.preprocess import estimate_noise
+from unmixel.representative import representative
 from unmixel.result import UNITS, add_provenance
 from unmixel.scene import CHUNK, ValidPixels
 from unmixel.solvers import ConstrainedLeastSquares
 
 LEARNT_FROM = 5000
-"""Pixels, evenly spaced over the scene, that say how large residuals usually are."""
+"""Pixels, drawn from all over the scene, that say how large residuals usually are."""
 SPECTRA = 500
-"""Pixels, evenly spaced over the scene, whose endmember spectra say how much each varies."""
+"""Pixels, drawn from all over the scene, whose endmember spectra say how much each varies."""
+NONLINEARITY_FROM = 20_000
+"""Pixels, drawn from all over the scene, whose nonlinearity degrees are told."""
 NONLINEARITY = (0.5, 0.95)
 """Quantiles of the nonlinearity degree that are told."""
 
@@ -80,21 +83,23 @@ def diagnose(scene: xr.DataArray, result: xr.Dataset, *, fitted: KnowsSpectra | 
     good = np.asarray(result["good_band"].values, dtype=bool)
     scene = scene.assign_coords(good_band=("band", good))
     pixels = ValidPixels(scene)
+
+    def places(most: int) -> tuple[np.ndarray, ...]:
+        return np.divmod(pixels.numbers[representative(pixels.numbers, scene.sizes["x"], most)], scene.sizes["x"])
+
     endmembers = np.asarray(result["endmember_spectrum"].values[:, good], dtype=np.float64)
-    judge = PixelJudge(endmembers, pixels[evenly_spaced(len(pixels), LEARNT_FROM)])
-    flags = np.zeros((len(pixels), 3), dtype=bool)
-    for first in range(0, len(pixels), CHUNK):
-        flags[first : first + CHUNK] = judge.flags(pixels[first : first + CHUNK])
+    judge = PixelJudge(endmembers, pixels[representative(pixels.numbers, scene.sizes["x"], LEARNT_FROM)])
+    flags = judge.flags_of(pixels)
     rmse = np.asarray(result["reconstruction_rmse"].values, dtype=np.float64)
     spectra = abundance = None
     if fitted is not None:
-        chosen = np.divmod(pixels.numbers[evenly_spaced(len(pixels), SPECTRA)], scene.sizes["x"])
+        chosen = places(SPECTRA)
         spectra = fitted.endmembers_at(scene, np.stack(chosen, axis=1))[0]
         abundance = np.asarray(result["abundance"].values[chosen], dtype=np.float64)
     nonlinearity = {}
     if "nonlinearity_degree" in result:
-        quantiles = np.nanquantile(result["nonlinearity_degree"].values, NONLINEARITY, axis=(0, 1)).T
-        nonlinearity = dict(zip(result["stream"].values.astype(str), quantiles, strict=True))
+        degrees = result["nonlinearity_degree"].values[places(NONLINEARITY_FROM)]
+        nonlinearity = nonlinearity_quantiles(result["stream"].values.astype(str), degrees)
     diagnosis = judge.diagnosis(
         [str(name) for name in result["endmember"].values],
         shares=flags.mean(axis=0),
@@ -144,6 +149,13 @@ class PixelJudge:
         )
         residuals = _unexplained(pixels, self._problem, self._endmembers)[0]
         return np.stack([*negative, self._reach.is_exceeded_by(residuals)], axis=1)
+
+    def flags_of(self, pixels: ValidPixels) -> Bool[np.ndarray, "pixel 3"]:
+        """Return the `flags` of all valid pixels, some at a time."""
+        flags = np.zeros((len(pixels), 3), dtype=bool)
+        for first in range(0, len(pixels), CHUNK):
+            flags[first : first + CHUNK] = self.flags(pixels[first : first + CHUNK])
+        return flags
 
     def diagnosis(
         self,
@@ -210,6 +222,9 @@ def _unexplained(
     return pixels - weights @ endmembers, weights.argmax(axis=1)
 
 
-def evenly_spaced(n: int, most: int) -> Integer[np.ndarray, "chosen"]:
-    """Return at most so many of the numbers below n, evenly spaced."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
+def nonlinearity_quantiles(
+    streams: Sequence[str] | np.ndarray, degrees: Float[np.ndarray, "pixel stream"]
+) -> dict[str, np.ndarray]:
+    """Return the quantiles (`NONLINEARITY`) of the nonlinearity degree of each stream."""
+    quantiles = np.nanquantile(degrees.astype(np.float32), NONLINEARITY, axis=0).T
+    return dict(zip(map(str, streams), quantiles, strict=True))

@@ -13,8 +13,10 @@ from jaxtyping import Bool
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
+from unmixel.io.calibration import Calibrated
 from unmixel.io.describing import describe
 from unmixel.io.opening import errors_of, read_raw, split_variable
+from unmixel.io.remarks import Counts, count, filling_notes, kept_notes
 from unmixel.io.windows import Window, natural_windows
 from unmixel.scene import SortedBands, assemble_scene, band_range, mask_pixels, place_of, sort_bands, usable_bands
 
@@ -64,15 +66,16 @@ class LazyScene:
         self._place = place_of(raw.shape[0], raw.shape[1], raw.crs_wkt, raw.transform)
 
     @cached_property
-    def _usable(self) -> tuple[Bool[np.ndarray, "band"], list[str]]:
-        """Which bands can be used, and what is said about the others.
+    def usable(self) -> tuple[Bool[np.ndarray, "band"], list[str]]:
+        """Which bands can be used, and a line on each group of the others.
 
-        Windows are read only until every band that is declared good has shown two values.
+        It can be set to what was found before. Windows are read only until every band that is declared good has shown
+        two values.
         """
         n_bands = self.shape[2]
         lowest, highest = np.full(n_bands, np.inf, np.float32), np.full(n_bands, -np.inf, np.float32)
         for window in self.windows():
-            low, high = band_range(self._reflectance(window))
+            low, high = band_range(self._reflectance(window).values)
             lowest, highest = np.minimum(lowest, low), np.maximum(highest, high)
             if (lowest < highest)[self._bands.declared_good].all():
                 break
@@ -91,7 +94,7 @@ class LazyScene:
 
         Only such a band makes it necessary to read the scene to its end.
         """
-        return self._usable[0]
+        return self.usable[0]
 
     @property
     def outline(self) -> xr.DataArray:
@@ -125,28 +128,41 @@ class LazyScene:
         SceneError
             If the window is not inside the scene, or cannot be read.
         """
+        return self._assembled(self._masked(window).values, window)
+
+    def read_and_count(self, window: Window) -> tuple[xr.DataArray, Counts]:
+        """Return what `read` does, and what was met in the window."""
+        calibrated = self._masked(window)
+        scene = self._assembled(calibrated.values, window)
+        return scene, count(scene, calibrated)
+
+    def notes_on(self, counts: Counts) -> list[str]:
+        """Return the notes that follow from the counts of all windows together, as `unmixel.open_scene` has them."""
+        return [*filling_notes(counts, self._calibrate), *kept_notes(counts, int(self.good_band.sum()))]
+
+    def _masked(self, window: Window) -> Calibrated:
         top, bottom, left, right = window
         if not (0 <= top < bottom <= self.shape[0] and 0 <= left < right <= self.shape[1]):
             raise SceneError(
                 f"rows {top} to {bottom} and columns {left} to {right} of {self.path}",
                 f"a window in {self.shape[0]} rows and {self.shape[1]} columns",
             )
-        reflectance = self._reflectance(window)
-        mask_pixels(reflectance, self.good_band)
-        return self._assembled(reflectance, window)
+        calibrated = self._reflectance(window)
+        mask_pixels(calibrated.values, self.good_band)
+        return calibrated
 
-    def _reflectance(self, window: Window) -> np.ndarray:
+    def _reflectance(self, window: Window) -> Calibrated:
         """Return calibrated values, the bands by wavelength, before pixels are masked."""
-        values = self._calibrate(self._raw.read_window(window)).values
+        values, n_filled, n_empty = self._calibrate(self._raw.read_window(window))
         values = values[:, :, self._bands.order] if self._bands.moved else values
         values[~np.isfinite(values)] = np.nan
-        return values
+        return Calibrated(values, n_filled, n_empty)
 
     def _assembled(self, reflectance: np.ndarray, window: Window) -> xr.DataArray:
         rows, columns = window.slices
         place: dict[str, Any] = {**self._place}
         place["y"], place["x"] = place["y"][rows], place["x"][columns]
-        good, lines = self._usable
+        good, lines = self.usable
         return assemble_scene(reflectance, place, self._bands, good, [*self._notes, *lines])
 
 
@@ -159,6 +175,8 @@ def open_lazily(
 ) -> LazyScene:
     """Open a scene file without reading its pixels: ENVI, TIFF, Zarr, NetCDF, MATLAB 7.3 or ``.npy``.
 
+    Older MATLAB files and ``.npz`` can only be read whole: such a scene stays in memory.
+
     Parameters
     ----------
     path, leave_out, scale
@@ -169,7 +187,7 @@ def open_lazily(
     Raises
     ------
     SceneError
-        If the file cannot be read, is no scene, or has a format that can only be read whole.
+        If the file cannot be read, or is no scene.
     ParameterError
         If `scale` is not positive, or a range ends before it begins.
 
@@ -184,11 +202,5 @@ def open_lazily(
     """
     file, variable = split_variable(path)
     raw = read_raw(file, variable)
-    if not raw.by_parts:
-        raise SceneError(
-            f"{file}, of a format that can only be read whole",
-            "ENVI, TIFF, Zarr, NetCDF, MATLAB 7.3 or .npy, which are read window by window",
-            "save it as one of them: unmixel.save_scene(unmixel.open_scene(FILE), NEW.zarr)",
-        )
     with errors_of(file):
         return LazyScene(file, variable, raw, leave_out, scale, memory)

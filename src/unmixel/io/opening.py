@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
-from unmixel.io.calibration import Calibration
+from unmixel.io.calibration import Calibrated, Calibration
 from unmixel.io.describing import describe
 from unmixel.io.envi import read_envi
 from unmixel.io.matlab import read_matlab
@@ -21,9 +20,11 @@ from unmixel.io.netcdf import read_netcdf
 from unmixel.io.numpy_arrays import read_npy, read_npz
 from unmixel.io.plausibility import looks_like_reflectance
 from unmixel.io.recognise import recognise
+from unmixel.io.remarks import count, filling_notes, kept_notes
 from unmixel.io.tiff import read_tiff
+from unmixel.io.windows import Window
 from unmixel.io.zarr_store import read_zarr
-from unmixel.scene import good_bands, make_scene, valid_pixels
+from unmixel.scene import good_bands, make_scene
 
 _VALUES_AT_ONCE = 16_000_000
 
@@ -144,8 +145,7 @@ def read_raw(path: Path, variable: str | None = None) -> RawScene:
 def _scene_of(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None) -> xr.DataArray:
     notes: list[str] = []
     described = describe(raw, leave_out, scale, notes)
-    values = _calibrated(raw, described.calibration, notes)
-    notes.extend(described.left_out)
+    values, n_filled, n_empty = _calibrated(raw, described.calibration)
     scene = make_scene(
         values,
         wavelength=described.wavelength,
@@ -153,13 +153,16 @@ def _scene_of(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None
         good_band=described.declared_good,
         crs_wkt=raw.crs_wkt,
         transform=raw.transform,
-        reading=tuple(notes),
     )
-    scene.attrs["reading"].extend(_remarks(scene))
+    counts = count(scene, Calibrated(values, n_filled, n_empty))
+    notes.extend([*filling_notes(counts, described.calibration), *described.left_out, *scene.attrs["reading"]])
+    notes.extend(kept_notes(counts, int(good_bands(scene).sum())))
+    warning = looks_like_reflectance(scene)
+    scene.attrs["reading"] = [*notes, warning] if warning else notes
     return scene
 
 
-def _calibrated(raw: RawScene, calibration: Calibration, notes: list[str]) -> NDArray[np.float32]:
+def _calibrated(raw: RawScene, calibration: Calibration) -> Calibrated:
     """Return reflectance, NaN where nothing was measured, reading some rows at a time."""
     rows, columns, n_bands = raw.shape
     step = max(1, _VALUES_AT_ONCE // (columns * n_bands))
@@ -167,26 +170,6 @@ def _calibrated(raw: RawScene, calibration: Calibration, notes: list[str]) -> ND
     filled = empty = 0
     for first in range(0, rows, step):
         last = min(first + step, rows)
-        values[first:last], n_filled, n_empty = calibration(raw.read(first, last))
+        values[first:last], n_filled, n_empty = calibration(raw.read_window(Window(first, last, 0, columns)))
         filled, empty = filled + n_filled, empty + n_empty
-    if calibration.fills:
-        shown = ", ".join(f"{v:g}" for v in calibration.fills)
-        notes.append(f"{filled} values equal to the fill value {shown} made invalid")
-    if 0 < empty < rows * columns:
-        notes.append(f"{empty} pixels masked: zero in every band")
-    return values
-
-
-def _remarks(scene: xr.DataArray) -> list[str]:
-    """Return what a user should know about the values, though nothing was done about it."""
-    valid = valid_pixels(scene)
-    values = scene.values[:, :, good_bands(scene)]
-    lines = []
-    negative = np.count_nonzero(values < 0) / (valid.sum() * values.shape[2])
-    if negative:
-        lines.append(f"{negative:.2%} of the values are negative (kept)")
-    repeated = (values[:, 1:] == values[:, :-1]).all(axis=2).sum()
-    if repeated:
-        lines.append(f"{int(repeated)} pixels repeat the spectrum of their left neighbour exactly (kept)")
-    warning = looks_like_reflectance(scene)
-    return [*lines, warning] if warning else lines
+    return Calibrated(values, filled, empty)

@@ -96,37 +96,39 @@ def write_result_folder(
         write_spectra(result, unfinished)
         if fitted is not None:
             fitted.save(unfinished / "model")
-        for name, figure in (figures or {}).items():
-            figure.savefig(unfinished / f"{name}.png", dpi=150)
+        write_figures(figures or {}, unfinished)
         write_provenance(unfinished, provenance_of(result))
 
 
-def write_maps(result: xr.Dataset, folder: Path, *, windows: Sequence[Window] | None = None) -> None:
-    """Write each map of a result as a cloud-optimised GeoTIFF; window by window if windows are given."""
-    provenance = provenance_of(result)
+def write_maps(result: xr.Dataset, folder: Path) -> None:
+    """Write each map of a result as a cloud-optimised GeoTIFF."""
+    for name in MAPS:
+        if name in result:
+            write_map(result, name, folder)
+
+
+def write_map(result: xr.Dataset, name: str, folder: Path, *, windows: Sequence[Window] | None = None) -> None:
+    """Write a map of a result as a cloud-optimised GeoTIFF; window by window if windows are given."""
+    file_name, meaning = MAPS[name]
     rows, columns = result.sizes["y"], result.sizes["x"]
-    for name, (file_name, meaning) in MAPS.items():
-        if name not in result:
-            continue
-        variable = result[name]
-        by = variable.dims[2] if variable.ndim == 3 else None
-        bands = [str(label) for label in result[by].values] if by else [name]
-        described: dict[str, Any] = {
-            "bands": bands,
-            "unit": str(variable.attrs.get("units", "")),
-            "crs_wkt": crs_wkt_of(result),
-            "transform": transform_of(result),
-            "tags": {
-                "quantity": meaning,
-                "method": str(provenance.get("method", "")),
-                "TIFFTAG_SOFTWARE": f"unmixel {__version__}",
-            },
-        }
-        if windows is None:
-            write_cog(_map_in(result, name, Window(0, rows, 0, columns)), folder / file_name, **described)
-        else:
-            read = partial(_map_in, result, name)
-            stream_cog(read, windows, (rows, columns), folder / file_name, **described)
+    variable = result[name]
+    by = variable.dims[2] if variable.ndim == 3 else None
+    described: dict[str, Any] = {
+        "bands": [str(label) for label in result[by].values] if by else [name],
+        "unit": str(variable.attrs.get("units", "")),
+        "crs_wkt": crs_wkt_of(result),
+        "transform": transform_of(result),
+        "tags": {
+            "quantity": meaning,
+            "method": str(provenance_of(result).get("method", "")),
+            "TIFFTAG_SOFTWARE": f"unmixel {__version__}",
+        },
+    }
+    if windows is None:
+        write_cog(_map_in(result, name, Window(0, rows, 0, columns)), folder / file_name, **described)
+    else:
+        read = partial(_map_in, result, name)
+        stream_cog(read, windows, (rows, columns), folder / file_name, **described)
 
 
 def _map_in(result: xr.Dataset, name: str, window: Window) -> Float[np.ndarray, "y x band"]:
@@ -135,6 +137,12 @@ def _map_in(result: xr.Dataset, name: str, window: Window) -> Float[np.ndarray, 
     part = result[[name, "abundance"] if name != "abundance" else [name]].isel(y=rows, x=columns)
     values = np.asarray(part[name].where(part["abundance"].notnull().all("endmember")).values, dtype=np.float32)
     return values if values.ndim == 3 else values[:, :, None]
+
+
+def write_figures(figures: Mapping[str, Drawing], folder: Path) -> None:
+    """Write figures under their names."""
+    for name, figure in figures.items():
+        figure.savefig(folder / f"{name}.png", dpi=150)
 
 
 def write_spectra(result: xr.Dataset, folder: Path) -> None:

@@ -16,10 +16,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float, Integer
+from jaxtyping import Float
 
 from unmixel.errors import BundleError, ModelError, OutputError, ParameterError, SceneError
 from unmixel.extraction import EXTRACTORS, extract
+from unmixel.representative import representative
 from unmixel.result import environment, make_result
 from unmixel.scene import ValidPixels, check_scene, good_bands, pixels_of
 from unmixel.spectra import check_bundle, endmember_names, spectra_of
@@ -28,18 +29,13 @@ Progress = Callable[[str, Mapping[str, float]], None]
 """Called with a stage and its numbers, e.g. ``progress("train", {"epoch": 3, "of": 30, "loss": -1.2})``."""
 
 STATISTICS_SAMPLE = 2048
-"""Pixels, evenly spaced over the scene, whose spectra make the endmember statistics."""
+"""Pixels, drawn from all over the scene, whose spectra make the endmember statistics."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FORMAT = 3
 """Version of the files of a saved model."""
 BLOCK = 1024
 """Pixels unmixed at a time. Every block is filled up to this size, because the last bits of a matrix product depend
 on its shape: so a pixel's result does not depend on which other pixels are unmixed with it."""
-
-
-def evenly_spaced(n: int, most: int) -> Integer[np.ndarray, "chosen"]:
-    """Return at most so many of the numbers below n, evenly spaced."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
 
 
 def first_other_band(wavelength: np.ndarray, other: np.ndarray) -> int | None:
@@ -278,11 +274,12 @@ class Fitted(abc.ABC):
         scene = self.on_my_bands(scene)
         pixels = ValidPixels(scene)
         maps = self._maps_of(scene, pixels, progress)
+        some = representative(pixels.numbers, scene.sizes["x"], STATISTICS_SAMPLE)
         return make_result(
             scene,
             endmember=self.endmember,
             maps=maps,
-            spectra=self.endmember_statistics(pixels[evenly_spaced(len(pixels), STATISTICS_SAMPLE)]),
+            spectra=self.endmember_statistics(pixels[some]),
             quantile=QUANTILES,
             provenance={**self.provenance(scene), "unmix_s": round(time.perf_counter() - start, 3)},
         )

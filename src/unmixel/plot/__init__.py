@@ -6,7 +6,7 @@ Every function returns a :class:`matplotlib.figure.Figure` of its own: no window
 from unmixel.plot.comparison import comparison
 from unmixel.plot.maps import abundance_sd, abundances, nonlinearity, residual
 from unmixel.plot.reliability import reliability
-from unmixel.plot.scenes import scene_rgb
+from unmixel.plot.scenes import picture, scene_rgb
 from unmixel.plot.spectra import endmembers
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "comparison",
     "endmembers",
     "nonlinearity",
+    "picture",
     "reliability",
     "residual",
     "scene_rgb",

@@ -9,10 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from unmixel.plot.map_axes import MASKED, draw_map, frame_of, map_panels
-from unmixel.scene import check_scene, good_bands
-
-RED_GREEN_BLUE = (640.0, 550.0, 470.0)
-"""Wavelengths of the three colours [nm]."""
+from unmixel.scene import check_scene, colours_of
 
 
 def scene_rgb(scene: xr.DataArray) -> Figure:
@@ -42,33 +39,27 @@ def scene_rgb(scene: xr.DataArray) -> Figure:
     'true colour: 638, 550, 475 nm'
     """
     check_scene(scene)
-    bands, title = _three_bands(scene)
-    frame = frame_of(scene)
+    colours = colours_of(scene)
+    return picture(np.asarray(scene.values[:, :, colours.bands], dtype=np.float32), scene, colours.title)
+
+
+def picture(values: Float[np.ndarray, "y x three"], grid: xr.DataArray | xr.Dataset, title: str) -> Figure:
+    """Draw red, green and blue reflectance on the grid of a scene or a result, stretched as by `scene_rgb`.
+
+    Examples
+    --------
+    >>> from unmixel.scene import make_scene
+    >>> values = np.random.default_rng(0).random((4, 5, 3), dtype=np.float32)
+    >>> picture(values, make_scene(values), "a scene").axes[0].get_title()
+    'a scene'
+    """
+    frame = frame_of(grid)
     figure, (axes,) = map_panels(frame, 1)
     figure.set_size_inches(*(1.5 * figure.get_size_inches()))
-    draw_map(axes, frame, _stretched(np.asarray(scene.values[:, :, bands], dtype=np.float32)))
+    draw_map(axes, frame, _stretched(values))
     axes.set_title(title)
     axes.set(xlabel=frame.x_label, ylabel=frame.y_label)
     return figure
-
-
-def _three_bands(scene: xr.DataArray) -> tuple[list[int], str]:
-    """Return the bands shown as red, green and blue, and what to call that."""
-    good = np.flatnonzero(good_bands(scene))
-    wavelength = np.asarray(scene["wavelength"].values, dtype=float)[good]
-    if np.isfinite(wavelength).all():
-        nearest = [int(np.argmin(np.abs(wavelength - colour))) for colour in RED_GREEN_BLUE]
-        if np.abs(wavelength[nearest] - RED_GREEN_BLUE).max() <= 25:
-            return [int(good[i]) for i in nearest], f"true colour: {_join(wavelength[nearest])} nm"
-    spread = len(good) * np.array([5, 3, 1]) // 6
-    bands = [int(good[i]) for i in spread]
-    if np.isfinite(wavelength).all():
-        return bands, f"false colour: {_join(wavelength[spread])} nm"
-    return bands, f"false colour: bands {_join(np.array(bands) + 1.0)}"
-
-
-def _join(numbers: Float[np.ndarray, "three"]) -> str:
-    return ", ".join(f"{number:.0f}" for number in numbers)
 
 
 def _stretched(values: Float[np.ndarray, "y x three"]) -> Float[np.ndarray, "y x three"]:

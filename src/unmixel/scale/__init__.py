@@ -1,6 +1,8 @@
-"""Scenes larger than memory: a sample to learn from, and unmixing by tiles from disk to disk."""
+"""Scenes larger than memory, from file to folder: a sample to learn from, tiles to unmix, many processes."""
 
+from unmixel.scale.engines import Engine, open_engine
+from unmixel.scale.run import unmix_file
 from unmixel.scale.sampling import Sample, sample_pixels
-from unmixel.scale.tiles import TileRun, unmix_tiles
+from unmixel.scale.stages import TileRun
 
-__all__ = ["Sample", "TileRun", "sample_pixels", "unmix_tiles"]
+__all__ = ["Engine", "Sample", "TileRun", "open_engine", "sample_pixels", "unmix_file"]

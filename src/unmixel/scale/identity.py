@@ -46,11 +46,13 @@ def scene_identity(path: Path, variable: str | None) -> dict[str, Any]:
     }
 
 
-def run_identity(model_digest: str, scene: Mapping[str, Any], leave_out: Any, scale: float | None) -> dict[str, Any]:
+def run_identity(
+    model: Mapping[str, Any] | str, scene: Mapping[str, Any], leave_out: Any, scale: float | None
+) -> dict[str, Any]:
     """Return all that decides what a run writes, as plain values."""
     identity = {
         "unmixel": __version__,
-        "model": model_digest,
+        "model": model,
         "scene": scene,
         "leave_out": [[float(low), float(high)] for low, high in leave_out],
         "scale": scale,

@@ -13,8 +13,9 @@ from filelock import FileLock, Timeout
 
 from unmixel.errors import OutputError
 from unmixel.io.whole_folder import move_into_place, unwritable
+from unmixel.scale.plan import JOURNAL
 
-JOURNAL = "journal"
+KEPT = ("lock", "owner")
 
 
 @contextmanager
@@ -65,8 +66,9 @@ def finish(folder: Path, output: Path) -> None:
 def discard(folder: Path) -> None:
     """Forget what a run has made so far. The journal goes first: what it says must be true at any moment."""
     (folder / JOURNAL).unlink(missing_ok=True)
-    for name in ("result", "replaced"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    for path in folder.iterdir():
+        if path.name not in KEPT:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
 def _owner(folder: Path) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float, Integer, UInt64
+from jaxtyping import Float, Integer
 
 from unmixel.errors import ParameterError, SceneError
 from unmixel.io.lazy import LazyScene
-from unmixel.io.windows import Window
+from unmixel.io.plausibility import looks_like_reflectance
+from unmixel.io.remarks import Counts
+from unmixel.methods._protocol import Progress
+from unmixel.representative import place_numbers, representative
 from unmixel.scene import DIMS, valid_pixels
 
 
@@ -24,17 +29,58 @@ class Sample:
         A scene of one column with the bands of the whole one, in row-major order: what `Method.fit` takes.
     rows, columns : array of int, shape (pixel,)
         Where the pixels are in the whole scene.
-    n_valid : int
-        Number of valid pixels of the whole scene.
+    counts : Counts
+        What was met in the whole scene.
+    width : int
+        Columns of the whole scene.
+    seed : int
+        Seed of the draw.
     """
 
     scene: xr.DataArray
     rows: Integer[np.ndarray, "pixel"]
     columns: Integer[np.ndarray, "pixel"]
-    n_valid: int
+    counts: Counts
+    width: int
+    seed: int = 0
+
+    def first(self, most: int) -> Integer[np.ndarray, "chosen"]:
+        """Return which pixels a smaller sample would hold, in row-major order."""
+        return representative(self.rows * self.width + self.columns, self.width, most, self.seed)
+
+    def save(self, path: Path) -> None:
+        """Write the sample to a file that is whole or absent."""
+        partial = path.with_name(f".{path.name}.partial")
+        with partial.open("wb") as file:
+            np.savez(
+                file,
+                spectra=self.scene.values[:, 0],
+                rows=self.rows,
+                columns=self.columns,
+                counts=np.array(self.counts),
+                seed=np.array(self.seed),
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
 
 
-def sample_pixels(scene: LazyScene, n_pixels: int = 100_000, *, seed: int = 0, memory: int | None = None) -> Sample:
+def load_sample(path: Path, scene: LazyScene) -> Sample:
+    """Read what `Sample.save` wrote of a sample of this scene."""
+    with np.load(path, allow_pickle=False) as saved:
+        counts = Counts(*saved["counts"].tolist())
+        drawn = one_column(scene, saved["spectra"], counts)
+        return Sample(drawn, saved["rows"], saved["columns"], counts, scene.shape[1], int(saved["seed"]))
+
+
+def sample_pixels(
+    scene: LazyScene,
+    n_pixels: int = 100_000,
+    *,
+    seed: int = 0,
+    memory: int | None = None,
+    progress: Progress | None = None,
+) -> Sample:
     r"""Draw pixels from all over a scene, each valid pixel with the same probability, in one pass over its windows.
 
     Every place of the scene has a random number of its own, :math:`u_{yx}`, that depends on nothing but the seed and
@@ -51,6 +97,8 @@ def sample_pixels(scene: LazyScene, n_pixels: int = 100_000, *, seed: int = 0, m
         Seed of the random numbers.
     memory : int
         Bytes that a window takes; as the scene was opened when None.
+    progress : callable, optional
+        Told after each window: stage ``"reading"``.
 
     Raises
     ------
@@ -72,7 +120,7 @@ def sample_pixels(scene: LazyScene, n_pixels: int = 100_000, *, seed: int = 0, m
     >>> file = Path(tempfile.mkdtemp()) / "scene.npy"
     >>> np.save(file, np.random.default_rng(0).random((40, 30, 5)))
     >>> sample = sample_pixels(open_lazily(file), 100)
-    >>> sample.scene.shape, sample.n_valid
+    >>> sample.scene.shape, sample.counts.valid
     ((100, 1, 5), 1200)
     """
     if n_pixels < 1:
@@ -83,12 +131,13 @@ def sample_pixels(scene: LazyScene, n_pixels: int = 100_000, *, seed: int = 0, m
     numbers = np.empty(0, dtype=np.uint64)
     places = np.empty(0, dtype=np.int64)
     spectra = np.empty((0, n_bands), dtype=np.float32)
-    n_valid = 0
-    for window in scene.windows(memory):
-        part = scene.read(window)
+    counts = Counts()
+    windows = scene.windows(memory)
+    for done, window in enumerate(windows, start=1):
+        part, met = scene.read_and_count(window)
+        counts = counts.plus(met)
         rows_in, columns_in = np.nonzero(valid_pixels(part))
-        n_valid += len(rows_in)
-        drawn = _numbers_of(window, columns, seed)[rows_in, columns_in]
+        drawn = place_numbers(window.top, window.bottom, columns, seed)[rows_in, columns_in + window.left]
         if len(numbers) == n_pixels:
             smaller = drawn < numbers.max()
             rows_in, columns_in, drawn = rows_in[smaller], columns_in[smaller], drawn[smaller]
@@ -100,31 +149,21 @@ def sample_pixels(scene: LazyScene, n_pixels: int = 100_000, *, seed: int = 0, m
         chosen = np.concatenate([old, new + len(spectra)])
         spectra = np.concatenate([spectra[old], part.values[rows_in[new], columns_in[new]]])
         numbers, places = numbers[chosen], places[chosen]
-    if not n_valid:
+        if progress:
+            progress("reading", {"window": done, "of": len(windows)})
+    if not counts.valid:
         raise SceneError(
             f"{scene.path}: a scene without one valid pixel", "pixels with a finite value in every good band"
         )
     order = np.argsort(places)
     rows, columns_of = np.divmod(places[order], columns)
-    return Sample(one_column(scene, spectra[order], n_valid), rows, columns_of, n_valid)
+    return Sample(one_column(scene, spectra[order], counts), rows, columns_of, counts, columns, seed)
 
 
-def _numbers_of(window: Window, columns: int, seed: int) -> UInt64[np.ndarray, "y x"]:
-    """Return the random numbers of the places in a window: each row of the scene has a stream of its own."""
-    rows = [
-        np.random.Generator(np.random.Philox(key=seed, counter=row << 64)).integers(
-            0, 2**64 - 1, size=columns, dtype=np.uint64, endpoint=True
-        )
-        for row in range(window.top, window.bottom)
-    ]
-    return np.stack(rows)[:, window.left : window.right]
-
-
-def one_column(scene: LazyScene, spectra: Float[np.ndarray, "pixel band"], n_valid: int) -> xr.DataArray:
+def one_column(scene: LazyScene, spectra: Float[np.ndarray, "pixel band"], counts: Counts) -> xr.DataArray:
     """Return pixels of a scene as a scene of one column, with the bands of the whole one."""
     outline = scene.outline
-    reading = [*outline.attrs["reading"], f"{len(spectra)} of {n_valid} valid pixels drawn from {scene.path.name}"]
-    return xr.DataArray(
+    drawn = xr.DataArray(
         spectra[:, None],
         dims=DIMS,
         name="reflectance",
@@ -134,5 +173,12 @@ def one_column(scene: LazyScene, spectra: Float[np.ndarray, "pixel band"], n_val
             "spatial_ref": xr.DataArray(np.int32(0)),
             **{name: outline[name] for name in ("wavelength", "fwhm", "good_band")},
         },
-        attrs={"reading": reading, "units": "1"},
+        attrs={"units": "1"},
     )
+    reading = [*outline.attrs["reading"], *scene.notes_on(counts)]
+    if (warning := looks_like_reflectance(drawn)) is not None:
+        reading.append(warning)
+    if counts.valid > len(spectra):
+        reading.append(f"learnt from {len(spectra)} of the {counts.valid} valid pixels, drawn from all over the scene")
+    drawn.attrs["reading"] = reading
+    return drawn

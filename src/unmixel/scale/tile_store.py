@@ -19,66 +19,72 @@ CHUNK = 128
 
 
 class TileStore:
-    """Maps of a result in a Zarr v3 store, each tile in files of its own.
+    """Maps of a scene in a Zarr v3 store, each tile in files of its own, so that many processes can write it.
 
     A tile is one shard of each map, cut into chunks so that a few pixels can be read alone. A tile without valid pixels
     has no files: nothing but the fill value.
 
     Parameters
     ----------
-    path : path
-        The store.
+    root : path
+        The folder of the run.
+    name : str
+        The store in it.
     shape : tuple of int
         Rows and columns of the maps.
     tile : Window
         The first tile, at the upper left; all others have its size or end with the maps.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, int], tile: Window) -> None:
-        self.path, self._shape, self._tile = path, shape, tile.shape
-        self._arrays: dict[str, zarr.Array] = {}
+    def __init__(self, root: Path, name: str, shape: tuple[int, int], tile: Window) -> None:
+        self._root, self._path, self._shape, self._tile = root, root / name, shape, tile.shape
+
+    def prepare(self, maps: Mapping[str, np.ndarray]) -> None:
+        """Make an empty map for each of these, of its type and with its last axes; one that is there stays.
+
+        To be called by one process, before any writes.
+        """
+        for name, values in maps.items():
+            rest = values.shape[2:]
+            if (self._path / name / "zarr.json").is_file():
+                array: Any = zarr.open_array(self._path / name, mode="r")
+                if array.shape == (*self._shape, *rest) and array.shards[:2] == self._tile:
+                    continue
+            in_result = name in UNITS
+            zarr.create_array(
+                str(self._path / name),
+                shape=(*self._shape, *rest),
+                shards=(*self._tile, *rest),
+                chunks=(*(_chunk(length) for length in self._tile), *rest),
+                dtype=values.dtype,
+                fill_value=np.nan if values.dtype.kind == "f" else 0,
+                dimension_names=dims_of(name) if in_result else None,
+                attributes={"units": UNITS[name], "grid_mapping": "spatial_ref"} if in_result else None,
+                overwrite=True,
+            )
 
     def write(self, window: Window, maps: Mapping[str, np.ndarray]) -> dict[str, str]:
         """Write a tile, wait until it is on the disk, and return the SHA-256 of each of its files."""
         digests: dict[str, str] = {}
         for name, values in maps.items():
-            if name not in self._arrays:
-                self._arrays[name] = self._create(name, values)
+            array: Any = zarr.open_array(self._path / name, mode="r+")
             file = self._file_of(window, name, values.ndim)
             file.unlink(missing_ok=True)  # Zarr would read what an unfinished run left there
-            self._arrays[name][window.slices] = values
+            array[window.slices] = values
             if file.is_file():
                 sync(file)
                 sync(file.parent)
-                digests[str(file.relative_to(self.path))] = _digest(file)
+                digests[str(file.relative_to(self._root))] = _digest(file)
         return digests
-
-    def holds(self, digests: Mapping[str, str]) -> bool:
-        """Return whether the files of a tile are what they were when they were written."""
-        return all((self.path / name).is_file() and _digest(self.path / name) == digests[name] for name in digests)
 
     def _file_of(self, window: Window, name: str, n_dims: int) -> Path:
         place = (window.top // self._tile[0], window.left // self._tile[1], *[0] * (n_dims - 2))
-        return self.path.joinpath(name, "c", *map(str, place))
+        return self._path.joinpath(name, "c", *map(str, place))
 
-    def _create(self, name: str, values: np.ndarray) -> zarr.Array:
-        """Make an array, or open the one that is there."""
-        if (self.path / name / "zarr.json").is_file():
-            array: Any = zarr.open_array(self.path / name, mode="r+")
-            if array.shape == (*self._shape, *values.shape[2:]) and array.shards[:2] == self._tile:
-                return array
-        rest = values.shape[2:]
-        return zarr.create_array(
-            str(self.path / name),
-            shape=(*self._shape, *rest),
-            shards=(*self._tile, *rest),
-            chunks=(*(_chunk(length) for length in self._tile), *rest),
-            dtype=values.dtype,
-            fill_value=np.nan if values.dtype.kind == "f" else 0,
-            dimension_names=dims_of(name),
-            attributes={"units": UNITS[name], "grid_mapping": "spatial_ref"},
-            overwrite=True,
-        )
+
+def holds(root: Path, digests: Mapping[str, str]) -> bool:
+    """Return whether the files of a tile are what they were when they were written."""
+    return all((root / name).is_file() and _digest(root / name) == digests[name] for name in digests)
 
 
 def _chunk(length: int) -> int:

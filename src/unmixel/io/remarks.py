@@ -1,0 +1,76 @@
+"""What a user should know about the values of a scene, counted while they are read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from unmixel.io.calibration import Calibrated, Calibration
+from unmixel.scene import good_bands, valid_pixels
+
+
+class Counts(NamedTuple):
+    """What was met in a scene, or in a part of one.
+
+    Attributes
+    ----------
+    pixels, valid, filled, empty, negative, repeated : int
+        Pixels; those that can be unmixed; values equal to a fill value; pixels of zeros; negative values of valid
+        pixels; pixels that repeat their left neighbour.
+    """
+
+    pixels: int = 0
+    valid: int = 0
+    filled: int = 0
+    empty: int = 0
+    negative: int = 0
+    repeated: int = 0
+
+    def plus(self, other: Counts) -> Counts:
+        """Return the counts of two parts together.
+
+        Examples
+        --------
+        >>> Counts(pixels=4, valid=3).plus(Counts(pixels=2, valid=2, empty=1))
+        Counts(pixels=6, valid=5, filled=0, empty=1, negative=0, repeated=0)
+        """
+        return Counts(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+def count(scene: xr.DataArray, calibrated: Calibrated) -> Counts:
+    """Count what is in a scene, or in a window of one, and what its calibration met."""
+    values, good = scene.values, np.flatnonzero(good_bands(scene))
+    valid = valid_pixels(scene)
+    same = (values[:, 1:, good[0]] == values[:, :-1, good[0]]).nonzero()
+    left, right = (values[same[0], same[1] + shift][:, good] for shift in (0, 1))
+    return Counts(
+        pixels=valid.size,
+        valid=int(valid.sum()),
+        filled=calibrated.n_filled,
+        empty=calibrated.n_empty,
+        negative=sum(int(np.count_nonzero(line[:, good] < 0)) for line in values),
+        repeated=int((left == right).all(axis=1).sum()),
+    )
+
+
+def filling_notes(counts: Counts, calibration: Calibration) -> list[str]:
+    """Return a line on the values, and one on the pixels, that were made invalid."""
+    lines = []
+    if calibration.fills:
+        shown = ", ".join(f"{v:g}" for v in calibration.fills)
+        lines.append(f"{counts.filled} values equal to the fill value {shown} made invalid")
+    if 0 < counts.empty < counts.pixels:
+        lines.append(f"{counts.empty} pixels masked: zero in every band")
+    return lines
+
+
+def kept_notes(counts: Counts, n_bands: int) -> list[str]:
+    """Return a line on each kind of value that is odd, though nothing was done about it."""
+    lines = []
+    if counts.negative:
+        lines.append(f"{counts.negative / (counts.valid * n_bands):.2%} of the values are negative (kept)")
+    if counts.repeated:
+        lines.append(f"{counts.repeated} pixels repeat the spectrum of their left neighbour exactly (kept)")
+    return lines

@@ -1,0 +1,170 @@
+"""Where the work on tiles is done: in this process, in several on this machine, or on a Dask cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from unmixel import __version__
+from unmixel.errors import EngineError, ParameterError
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
+
+WORTH_A_CLUSTER = 500_000
+"""Valid pixels from which on processes of their own are worth their start."""
+WAIT_FOR_WORKERS_S = 60
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Something that does parts of a run, in any order.
+
+    Attributes
+    ----------
+    n_workers : int
+        How many parts are done at a time.
+    where : str
+        In words.
+    """
+
+    n_workers: int
+    where: str
+
+    def each(
+        self, work: Callable[[str, str, Item], Done], folder: str, token: str, items: Sequence[Item]
+    ) -> Iterator[Done]:
+        """Yield ``work(folder, token, item)`` for every item, in the order in which they are done."""
+
+
+class Serial:
+    """This process."""
+
+    n_workers = 1
+    where = "in this process"
+
+    def each(
+        self, work: Callable[[str, str, Item], Done], folder: str, token: str, items: Sequence[Item]
+    ) -> Iterator[Done]:
+        """See `Engine`."""
+        return (work(folder, token, item) for item in items)
+
+
+class Cluster:
+    """The workers of a Dask cluster; they see the files under the same paths.
+
+    A part whose worker dies is done again by another.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    where : str
+        What to call it.
+    """
+
+    def __init__(self, client: Any, where: str) -> None:
+        self._client = client
+        try:
+            client.wait_for_workers(1, timeout=WAIT_FOR_WORKERS_S)
+        except TimeoutError as error:
+            raise EngineError(
+                f"{where}, which has no worker after {WAIT_FOR_WORKERS_S} s", "at least one", "start workers"
+            ) from error
+        versions = client.run(_version)
+        others = sorted({str(version) for version in versions.values()} - {__version__})
+        if others:
+            raise EngineError(
+                f"{where}, whose workers have {', '.join(others)}", f"unmixel {__version__}", "install it there"
+            )
+        self.n_workers = len(versions)
+        self.where = f"{where}, {self.n_workers} workers"
+
+    def each(
+        self, work: Callable[[str, str, Item], Done], folder: str, token: str, items: Sequence[Item]
+    ) -> Iterator[Done]:
+        """See `Engine`."""
+        from distributed import CancelledError, KilledWorker, as_completed
+        from distributed.comm import CommClosedError
+
+        futures = [self._client.submit(work, folder, token, item, pure=False) for item in items]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except KilledWorker as error:
+            raise EngineError(
+                f"{self.where}: {error.allowed_failures + 1} workers died over the same part",
+                "workers that live",
+                "is there enough memory? Go on with --resume, and fewer workers",
+            ) from error
+        except (CancelledError, CommClosedError) as error:
+            raise EngineError(f"{self.where}, which was lost", "a cluster that stays", "go on with --resume") from error
+        finally:
+            self._client.cancel(futures, reason="the run ends", msg=False)
+
+
+def _version() -> str:
+    from unmixel import __version__
+
+    return __version__
+
+
+@contextmanager
+def open_engine(n_workers: int | None = None, scheduler: str | None = None, n_pixels: int = 0) -> Iterator[Engine]:
+    """Open the engine that was asked for, or the one that suits the size of the work.
+
+    Parameters
+    ----------
+    n_workers : int, optional
+        Processes on this machine. When None, one for each core if there are many pixels, otherwise this one.
+    scheduler : str, optional
+        Address of a running Dask scheduler, such as ``"tcp://10.0.0.1:8786"``.
+    n_pixels : int
+        Pixels to be unmixed.
+
+    Raises
+    ------
+    ParameterError
+        If both are given, or `n_workers` is below 1.
+    EngineError
+        If the cluster can't be reached, or its workers have no unmixel, or another one.
+    """
+    if n_workers is not None and scheduler is not None:
+        raise ParameterError("workers and a scheduler", "one of them", "the scheduler has its own workers")
+    if n_workers is not None and n_workers < 1:
+        raise ParameterError(f"workers = {n_workers}", "at least 1")
+    if n_workers is None:
+        n_workers = _cores() if n_pixels >= WORTH_A_CLUSTER else 1
+    if scheduler is None and n_workers == 1:
+        yield Serial()
+        return
+    from distributed import Client, LocalCluster
+
+    if scheduler is not None:
+        where = f"the Dask cluster at {scheduler}"
+        try:
+            client = Client(scheduler, set_as_default=False, timeout=30)
+        except (OSError, ValueError, ImportError) as error:
+            raise EngineError(f"{where}, which does not answer ({error})", "a running scheduler", "start it") from error
+        with client:
+            yield Cluster(client, where)
+        return
+    cluster = LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        memory_limit=None,
+        silence_logs=logging.CRITICAL,
+    )
+    with cluster, Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(n_workers, timeout=WAIT_FOR_WORKERS_S)
+        yield Cluster(client, "on this machine")
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

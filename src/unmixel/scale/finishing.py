@@ -1,0 +1,115 @@
+"""The tiles of a run are done -> all else that the folder of a result holds."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from unmixel.diagnostics.diagnosing import NONLINEARITY_FROM, SPECTRA, nonlinearity_quantiles
+from unmixel.diagnostics.diagnosis import Diagnosis
+from unmixel.io.result_folder import MAPS, Drawing, write_figures, write_spectra
+from unmixel.methods._protocol import QUANTILES
+from unmixel.metrics import morans_i_by_rows
+from unmixel.result import STREAMS, add_provenance, make_result, open_result, provenance_of, thinned, write_variables
+from unmixel.scale.engines import Engine
+from unmixel.scale.plan import MODEL, PICTURE, RESULT, STORE, Plan
+from unmixel.scale.tile_work import write_one_map
+
+Drawings = Callable[[xr.Dataset, Float[np.ndarray, "y x three"], str], Mapping[str, Drawing]]
+"""From a result, red, green and blue reflectance on its grid, and what to call these, to figures by their name."""
+
+
+def finish_result(
+    plan: Plan,
+    engine: Engine,
+    token: str,
+    odd: Float[np.ndarray, "4"],
+    provenance: Mapping[str, Any],
+    drawings: Drawings | None,
+) -> dict[str, Any]:
+    """Make all but the maps in the store and ``provenance.json``: spectra, diagnosis, GeoTIFFs, figures and model.
+
+    Parameters
+    ----------
+    plan : Plan
+    engine : Engine
+        Writes the GeoTIFFs.
+    token : str
+        Of the run.
+    odd : array, shape (4,)
+        Shares of the pixels that `unmixel.scale.tile_work.TileDone` counts.
+    provenance : mapping
+        What is known besides what the model knows.
+    drawings : callable, optional
+
+    Returns
+    -------
+    dict
+        The provenance of the result.
+    """
+    made = plan.folder / RESULT
+    for left_over in made.iterdir():
+        if left_over.name != STORE:
+            shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink()
+    for unfinished in plan.store.rglob("*.partial"):
+        unfinished.unlink()
+    fitted = plan.fitted
+    outline = plan.scene.outline.assign_attrs(reading=plan.sample.scene.attrs["reading"])
+    rest = make_result(
+        fitted.on_my_bands(outline),
+        endmember=fitted.endmember,
+        maps={},
+        spectra=plan.spectra,
+        quantile=QUANTILES,
+        provenance={**fitted.provenance(outline), **provenance},
+    )
+    if "nonlinearity_degree" in plan.sample_maps:
+        rest = rest.assign_coords(stream=np.asarray(STREAMS))
+    write_variables(rest, plan.store)
+    diagnosis = _diagnose(plan, open_result(plan.store), odd)
+    write_variables(add_provenance(rest, diagnosis=diagnosis.as_record()), plan.store)
+    result = open_result(plan.store)
+    for _ in engine.each(write_one_map, str(plan.folder), token, [name for name in MAPS if name in result]):
+        pass
+    write_spectra(result, made)
+    if drawings:
+        write_figures(drawings(*_thinned(plan, result)), made)
+    shutil.copytree(plan.folder / MODEL, made / "model")
+    return provenance_of(result)
+
+
+def _diagnose(plan: Plan, result: xr.Dataset, odd: Float[np.ndarray, "4"]) -> Diagnosis:
+    """Return what `unmixel.diagnose` finds in the whole result, from the counts of its tiles and the sample."""
+    maps, few = plan.sample_maps, plan.sample.first(SPECTRA)
+    among = np.searchsorted(plan.sample.first(NONLINEARITY_FROM), few)
+    nonlinearity = {}
+    if "nonlinearity_degree" in maps:
+        nonlinearity = nonlinearity_quantiles(STREAMS, maps["nonlinearity_degree"][:, 0])
+    rmse = result["reconstruction_rmse"]
+    return plan.judge.diagnosis(
+        list(plan.fitted.endmember),
+        shares=odd[:3],
+        structure=morans_i_by_rows(
+            lambda first, last: np.asarray(rmse[first:last].values, dtype=np.float64),
+            plan.scene.shape[0],
+            plan.tiles[0].bottom,
+        ),
+        beyond_noise=float(odd[3]),
+        spectra=plan.fitted.endmembers_at(plan.sample.scene.isel(y=few))[0],
+        abundance=maps["abundance"][among, 0].astype(np.float64),
+        nonlinearity=nonlinearity,
+    )
+
+
+def _thinned(plan: Plan, result: xr.Dataset) -> tuple[xr.Dataset, Float[np.ndarray, "y x three"], str]:
+    """Return the result and the scene in three colours, on every n-th row and column if they are large."""
+    import zarr
+
+    small, step = thinned(result)
+    picture: Any = zarr.open_array(plan.folder / PICTURE / "picture", mode="r")
+    return small, np.asarray(picture[::step, ::step]), plan.colours.title

@@ -1,0 +1,177 @@
+"""A scene on disk -> the folder of its result, tile by tile; a run that ends at any moment can go on."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from unmixel.errors import EngineError, OutputError, SceneError, UnmixingError
+from unmixel.extraction import NumberEvidence
+from unmixel.io.lazy import WINDOW_MEMORY, open_lazily
+from unmixel.io.whole_folder import check_output, provenance_in
+from unmixel.methods._protocol import Fitted, Method, Progress
+from unmixel.registry import load
+from unmixel.scale.engines import Engine, Serial
+from unmixel.scale.finishing import Drawings
+from unmixel.scale.identity import digest_of, run_identity, scene_identity
+from unmixel.scale.journal import Journal
+from unmixel.scale.plan import JOURNAL
+from unmixel.scale.run_folder import discard, finish, run_folder
+from unmixel.scale.stages import Stages, TileRun
+from unmixel.scale.tile_work import peak_memory
+
+
+def unmix_file(
+    model: Method | Fitted | str | Path,
+    scene: str | Path,
+    output: str | Path,
+    *,
+    bundle: xr.DataArray | None = None,
+    leave_out: Sequence[Any] = (),
+    scale: float | int | None = None,
+    engine: Engine | None = None,
+    tile_memory: int = WINDOW_MEMORY,
+    progress: Progress | None = None,
+    on_number: Callable[[NumberEvidence], None] | None = None,
+    drawings: Drawings | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    provenance: Mapping[str, Any] | None = None,
+) -> TileRun:
+    """Unmix a scene on disk into a result folder, with no more in memory than a sample of it and a tile.
+
+    The folder holds what `unmixel.io.result_folder.write_result_folder` writes, and the numbers are those of
+    `Fitted.unmix` and `unmixel.diagnose` for the whole scene, whatever the tiles and wherever they are unmixed. What is
+    finished is recorded in a folder beside the output, so that a run that was killed goes on with ``resume`` and ends
+    with the same bytes as one that was not, but for the times in ``provenance.json``. The output folder appears whole
+    or not at all.
+
+    Parameters
+    ----------
+    model : Method, Fitted or path
+        A method, which is fitted to a sample of the scene; or a fitted model, or the folder it was saved to.
+    scene : path
+        The scene file, see `unmixel.io.open_lazily`.
+    output : path
+        The folder to make.
+    bundle : DataArray, optional
+        Endmember spectra for a method.
+    leave_out, scale
+        How the scene is read, as in `unmixel.open_scene`.
+    engine : Engine, optional
+        Where tiles are unmixed, see `unmixel.scale.open_engine`; in this process when None.
+    tile_memory : int
+        Bytes that reading a tile takes. A run that is resumed keeps the tiles it was begun with.
+    progress : callable, optional
+        Told how far it is: stages ``"reading"``, those of `Method.fit`, and ``"tiles"``, with the numbers ``tile``,
+        ``of``, ``px/s``, ``s left`` and ``MB``, the largest resident memory of any process so far.
+    on_number : callable, optional
+        Told what speaks for each number of endmembers, if it has to be estimated.
+    drawings : callable, optional
+        From the finished result and the scene in three colours to figures by their name.
+    resume : bool
+        Go on with a run that did not end; begin one if there is none.
+    overwrite : bool
+        Replace a result of unmixel, and forget a run that did not end.
+    provenance : mapping, optional
+        What else is known of the making of this result. It is stored in it, as it was when the run was begun.
+
+    Raises
+    ------
+    OutputError
+        If the output exists or cannot be written, if another process is writing it, or if there is an unfinished run:
+        one that is not to be resumed, or whose model or scene is another one.
+    SceneError
+        If the scene cannot be read, has no valid pixel, or changes meanwhile.
+    ModelError
+        If the model has other bands.
+    EngineError
+        If the processes that should do the work died.
+    """
+    output = Path(output)
+    if isinstance(model, (str, Path)):
+        model = load(model)
+    opened = open_lazily(scene, leave_out=leave_out, scale=scale, memory=tile_memory)
+    of_scene = scene_identity(opened.path, opened.variable)
+    identity = run_identity(_what_decides(model, bundle), of_scene, leave_out, scale)
+    if resume and provenance_in(output).get("run") == digest_of(identity):
+        with run_folder(output) as folder:
+            discard(folder)
+        n_tiles = len(opened.windows())
+        return TileRun(n_tiles, n_tiles, 0, {}, peak_memory(), "nothing was left to do")
+    check_output(output, overwrite=overwrite)
+    if isinstance(model, Fitted):
+        model.on_my_bands(opened.outline)
+    with run_folder(output) as folder, _forgotten_if_hopeless(folder):
+        begun = {
+            "identity": identity,
+            "tile_memory": tile_memory,
+            "usable": [opened.good_band.tolist(), opened.usable[1]],
+            "provenance": dict(provenance or {}),
+        }
+        journal = _begin(folder, output, begun, resume=resume, overwrite=overwrite)
+        stages = Stages(folder, journal, progress or (lambda stage, numbers: None))
+        stages.learn(model, bundle, on_number)
+        stages.unmix(engine or Serial())
+        stages.finish(engine or Serial(), drawings)
+        if scene_identity(opened.path, opened.variable) != of_scene:
+            raise SceneError(f"{opened.path}, which changed while it was read", "a scene that stays", "start again")
+        finish(folder, output)
+    return stages.run
+
+
+def _what_decides(model: Method | Fitted, bundle: xr.DataArray | None) -> dict[str, Any] | str:
+    """Return what tells a model from another before it is fitted: its digest, or its method and what it is given."""
+    if isinstance(model, Fitted):
+        return model.digest()
+    given = None
+    if bundle is not None:
+        values = np.ascontiguousarray(bundle.values)
+        given = hashlib.sha256(values.tobytes() + repr(bundle["endmember"].values.tolist()).encode()).hexdigest()
+    return {"method": model.name, "parameters": asdict(model), "bundle": given}
+
+
+def _begin(folder: Path, output: Path, begun: dict[str, Any], *, resume: bool, overwrite: bool) -> Journal:
+    """Return the journal of the run to go on with, or of a new one."""
+    journal = Journal(folder / JOURNAL)
+    if journal.lines and resume:
+        before, identity = journal.lines[0]["identity"], begun["identity"]
+        others = [name for name in identity if before.get(name) != identity[name]]
+        if others:
+            raise OutputError(
+                f"an unfinished run in {output} with another {' and '.join(others)}",
+                "the model and the scene it was begun with, unchanged",
+                "start again (--overwrite), or choose another folder",
+            )
+        return journal
+    if journal.lines and not overwrite:
+        n_tiles = sum("tile" in line for line in journal.lines)
+        raise OutputError(
+            f"an unfinished run in {output} ({n_tiles} tiles)",
+            "to know what to do with it",
+            "go on with it (--resume), forget it (--overwrite), or choose another folder",
+        )
+    discard(folder)
+    journal = Journal(folder / JOURNAL)
+    journal.add({**begun, "token": secrets.token_hex(16)})
+    return journal
+
+
+@contextmanager
+def _forgotten_if_hopeless(folder: Path) -> Iterator[None]:
+    """Forget a run that bad input ended: it would end so again. What else can happen leaves what is done."""
+    try:
+        yield
+    except (OutputError, EngineError):
+        raise
+    except UnmixingError:
+        discard(folder)
+        raise

@@ -1,0 +1,155 @@
+"""The stages of a run: what each leaves on disk is found there by the next, or by a run that goes on."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from unmixel.extraction import NumberEvidence, estimate_n_endmembers
+from unmixel.io.whole_folder import write_provenance
+from unmixel.methods._protocol import Fitted, Method, Progress
+from unmixel.scale.engines import Engine
+from unmixel.scale.finishing import Drawings, finish_result
+from unmixel.scale.identity import digest_of
+from unmixel.scale.journal import Journal, sync
+from unmixel.scale.plan import MODEL, RESULT, SAMPLE, TRAINING, Plan, plan_of
+from unmixel.scale.sampling import sample_pixels
+from unmixel.scale.tile_store import holds
+from unmixel.scale.tile_work import peak_memory, unmix_tile
+
+FITTED_TO = 100_000
+"""Pixels, drawn from all over the scene, that a model is fitted to."""
+JUDGED_BY = 20_000
+"""Pixels, drawn from all over the scene, that say what a scene is like which a model is applied to."""
+
+
+@dataclass
+class TileRun:
+    """What a run did.
+
+    Attributes
+    ----------
+    n_tiles, n_done_before : int
+        Tiles of the scene, and those that an earlier run had finished.
+    n_valid : int
+        Valid pixels that this run unmixed.
+    seconds : dict of str to float
+        How long its stages took, in this run: ``read_s``, ``extraction_s``, ``fit_s``, ``unmix_s`` and ``write_s``.
+    peak_memory : int
+        Largest resident memory of any of its processes [bytes].
+    where : str
+        Where the work was done.
+    """
+
+    n_tiles: int
+    n_done_before: int = 0
+    n_valid: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    peak_memory: int = 0
+    where: str = ""
+
+
+class Stages:
+    """The stages of one run.
+
+    Parameters
+    ----------
+    folder : path
+        The folder of the run.
+    journal : Journal
+        It says what the run is, and what is done.
+    progress : callable
+
+    Attributes
+    ----------
+    run : TileRun
+        What was done so far.
+    """
+
+    def __init__(self, folder: Path, journal: Journal, progress: Progress) -> None:
+        self._folder, self._journal, self._progress = folder, journal, progress
+        self._plan: Plan = plan_of(str(folder), journal.lines[0]["token"])
+        self.run = TileRun(n_tiles=len(self._plan.tiles))
+
+    def learn(
+        self,
+        model: Method | Fitted,
+        bundle: xr.DataArray | None,
+        on_number: Callable[[NumberEvidence], None] | None,
+    ) -> None:
+        """Draw the sample, and fit the method to it; keep both."""
+        if any("model" in line for line in self._journal.lines):
+            return
+        start = time.perf_counter()
+        fits = isinstance(model, Method)
+        drawn = sample_pixels(self._plan.scene, FITTED_TO if fits else JUDGED_BY, progress=self._progress)
+        drawn.save(self._folder / SAMPLE)
+        self._took("read_s", start)
+        told: dict[str, Any] = {}
+        if isinstance(model, Method):
+            if bundle is None and model.n_endmembers is None:
+                evidence = estimate_n_endmembers(drawn.scene, seed=model.seed)
+                if on_number:
+                    on_number(evidence)
+                model = replace(model, n_endmembers=evidence.suggested)
+                told["number_of_endmembers"] = evidence.as_record()
+            model = model.fit(drawn.scene, bundle, progress=self._progress, checkpoint=self._folder / TRAINING)
+            seconds = {name: value for name, value in model.record.items() if name.endswith("_s")}
+            self.run.seconds.update(seconds)
+            model.record = {name: value for name, value in model.record.items() if name not in seconds}
+        shutil.rmtree(self._folder / MODEL, ignore_errors=True)
+        model.save(self._folder / MODEL)
+        self._journal.add({"model": model.digest(), "provenance": told})
+
+    def unmix(self, engine: Engine) -> None:
+        """Unmix the tiles that are not done."""
+        start = time.perf_counter()
+        plan = self._plan
+        plan.maps.prepare({**plan.sample_maps, "outside_reach": np.zeros((1, 1), dtype=bool)})
+        plan.picture.prepare({"picture": np.zeros((1, 1, 3), dtype=np.float32)})
+        done = {tile for tile, line in self._tiles_done().items() if holds(self._folder, line["files"])}
+        left = [tile for tile in range(len(plan.tiles)) if tile not in done]
+        self.run.n_done_before, self.run.where = len(done), engine.where
+        n_left = sum(plan.tiles[tile].n_pixels for tile in left)
+        n_read, memory = 0, peak_memory()
+        for one in engine.each(unmix_tile, str(self._folder), self._journal.lines[0]["token"], left):
+            self._journal.add({"tile": one.tile, "pixels": one.pixels, "odd": one.odd, "files": one.files})
+            done.add(one.tile)
+            self.run.n_valid += one.pixels
+            n_read += plan.tiles[one.tile].n_pixels
+            memory = max(memory, one.peak_memory)
+            seconds = max(time.perf_counter() - start, 1e-9)
+            rate = {"px/s": n_read / seconds, "s left": (n_left - n_read) * seconds / n_read, "MB": memory / 1e6}
+            self._progress("tiles", {"tile": len(done), "of": len(plan.tiles), **rate})
+        self.run.peak_memory = max(memory, peak_memory())
+        self._took("unmix_s", start)
+
+    def finish(self, engine: Engine, drawings: Drawings | None) -> None:
+        """Make what is left of the folder: spectra, GeoTIFFs, figures, model and provenance."""
+        start = time.perf_counter()
+        begun, learnt = self._journal.lines[0], next(line for line in self._journal.lines if "model" in line)
+        provenance = {**begun["provenance"], **learnt["provenance"], "run": digest_of(begun["identity"])}
+        n_valid = self._plan.sample.counts.valid
+        odd = np.array([line["odd"] for line in self._tiles_done().values()]).sum(axis=0)
+        self._progress("writing", {})
+        provenance = finish_result(self._plan, engine, begun["token"], odd / n_valid, provenance, drawings)
+        self._took("write_s", start)
+        self.run.peak_memory = max(self.run.peak_memory, peak_memory())
+        how = {"where": self.run.where, "peak_memory_mb": round(self.run.peak_memory / 1e6)}
+        write_provenance(self._folder / RESULT, {**provenance, **self.run.seconds, **how})
+        for path in (self._folder / RESULT).rglob("*"):
+            sync(path)
+
+    def _tiles_done(self) -> dict[int, dict[str, Any]]:
+        """Return what the journal says of each tile, the last time it was done."""
+        return {line["tile"]: line for line in self._journal.lines if "tile" in line}
+
+    def _took(self, stage: str, start: float) -> None:
+        self.run.seconds[stage] = round(time.perf_counter() - start, 3)
