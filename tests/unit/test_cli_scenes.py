@@ -76,6 +76,13 @@ class TestArguments:
         jobs = scenes_of([second, tmp_path / "*.npy", first, tmp_path / "sub/../b.npy"], None)
         assert [job.path for job in jobs] == [second, first]
 
+    def test_a_link_has_a_name_of_its_own(self, tmp_path: Path) -> None:
+        data = envi(tmp_path / "archive", "0001.img")
+        for suffix in (".img", ".hdr"):
+            (tmp_path / f"north{suffix}").symlink_to(data.with_suffix(suffix))
+        assert names(scenes_of([tmp_path / "north.*"], None)) == ["north"]
+        assert names(scenes_of([tmp_path / "north.img", data], None)) == ["north", "0001"]
+
     @pytest.mark.parametrize("header", ["scene.hdr", "scene.img.hdr", "scene.HDR"])
     def test_an_envi_file_and_its_header_are_one_scene(self, tmp_path: Path, header: str) -> None:
         data = envi(tmp_path, "scene.img", header=header)

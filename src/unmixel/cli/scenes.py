@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -186,13 +187,13 @@ def _may_be_scene(match: Path) -> bool:
 
 
 def _data_of(path: Path) -> Path:
-    """Return the data file of an ENVI header; any other file as it is."""
+    """Return the data file of an ENVI header, any other file as it is; from the root, links not followed."""
     try:
         if path.suffix.lower() == ".hdr" and path.is_file() and is_envi_header(path):
-            return find_data(read_envi_header(path)).resolve()
+            path = find_data(read_envi_header(path))
     except OSError as error:
         raise SceneError(f"{path}: {error.strerror or error}", "a readable file") from error
-    return path.resolve()
+    return Path(os.path.abspath(path))  # noqa: PTH100, a link has a name of its own
 
 
 def _names_of(found: Sequence[_Found]) -> list[str]:
