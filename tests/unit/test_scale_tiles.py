@@ -16,6 +16,7 @@ import rasterio
 import xarray as xr
 import zarr
 from affine import Affine
+from tiled_scene import BANDS, COLUMNS, N_TILES, ROWS, TILE_MEMORY, content, make_folder
 
 from unmixel.diagnostics import diagnose
 from unmixel.errors import ModelError, OutputError, SceneError
@@ -32,43 +33,11 @@ from unmixel.scale import TileRun, sample_pixels, unmix_file
 from unmixel.scale.journal import Journal
 from unmixel.scene import make_scene
 
-ROWS, COLUMNS, BANDS = 61, 43, 12
-TILE_MEMORY = 7 * COLUMNS * BANDS * 22
-"""Seven rows of a scene of float32."""
-N_TILES = 9
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a scene (two tiles and some pixels masked, one band left out) and a model fitted to it."""
-    rng = np.random.default_rng(0)
-    spectra = rng.uniform(0.05, 0.6, (3, BANDS))
-    values = rng.dirichlet(np.ones(3), (ROWS, COLUMNS)) @ spectra + 0.01 * rng.standard_normal((ROWS, COLUMNS, BANDS))
-    values[7:21] = np.nan
-    values[40, 3:30] = np.nan
-    values[33, 5:9] += 0.2 * np.cos(np.arange(BANDS))
-    scene = make_scene(
-        values,
-        wavelength=np.linspace(450, 2400, BANDS),
-        fwhm=np.full(BANDS, 10.0),
-        good_band=np.arange(BANDS) != 5,
-        crs_wkt=rasterio.crs.CRS.from_epsg(32632).to_wkt(),
-        transform=Affine(0.7, 0.0, 656_412.3, 0.0, -0.7, 5_319_240.9),
-    )
-    write_envi(scene, tmp_path / "scene.img")
-    FCLS(n_endmembers=3).fit(open_scene(tmp_path / "scene.img")).save(tmp_path / "model")
-    return tmp_path
-
-
-TIMES = ("read_s", "extraction_s", "fit_s", "unmix_s", "write_s", "peak_memory_mb", "where")
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """Return all files of a folder; of the provenance, all but how long it took and where."""
-    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    told = json.loads(found["provenance.json"])
-    found["provenance.json"] = json.dumps({name: told[name] for name in told if name not in TIMES}).encode()
-    return found
+    """A folder with a scene and a model."""
+    return make_folder(tmp_path)
 
 
 def run_tiles(folder: Path, output: str = "out", **more: object) -> TileRun:
@@ -347,12 +316,13 @@ def test_a_scene_that_changes_meanwhile(folder: Path) -> None:
 def test_progress_has_numbers_that_make_sense(folder: Path) -> None:
     said = []
     run = run_tiles(folder, progress=lambda stage, numbers: said.append((stage, dict(numbers))))
-    assert [(stage, numbers["tile"], numbers["of"]) for stage, numbers in said] == [
-        ("tiles", tile + 1, N_TILES) for tile in range(N_TILES)
-    ]
-    assert said[-1][1]["s left"] == 0 and said[0][1]["s left"] > 0
-    assert all(numbers["px/s"] > 0 for _, numbers in said)
-    assert said[-1][1]["MB"] * 1e6 <= run.peak_memory
+    for stage, unit, total in (("reading", "window", N_TILES), ("tiles", "tile", N_TILES), ("writing", "map", 3)):
+        assert [numbers[unit] for one, numbers in said if one == stage] == list(range(1, total + 1))
+        assert all(numbers["of"] == total for one, numbers in said if one == stage)
+    tiles = [numbers for stage, numbers in said if stage == "tiles"]
+    assert tiles[-1]["s left"] == 0 and tiles[0]["s left"] > 0
+    assert all(numbers["px/s"] > 0 for numbers in tiles)
+    assert tiles[-1]["MB"] * 1e6 <= run.peak_memory
 
 
 def test_the_journal_forgets_a_line_cut_short(tmp_path: Path) -> None:

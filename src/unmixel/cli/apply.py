@@ -1,4 +1,4 @@
-"""`unmixel apply`: a fitted model and another scene -> maps."""
+"""`unmixel apply`: a fitted model and other scenes -> maps."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import typer
 
 from unmixel.cli.options import (
     Bands,
+    Manifest,
     OutputFolder,
     Overwrite,
+    Resume,
     Scale,
-    SceneFile,
+    SceneFiles,
+    Scheduler,
     Threads,
+    Workers,
     limit_threads,
-    parse_bands,
 )
 
 
@@ -25,38 +28,35 @@ def apply(
         Path,
         typer.Argument(metavar="MODEL", help="Folder that `unmixel unmix` wrote, or its model/.", show_default=False),
     ],
-    scene: SceneFile,
     output: OutputFolder,
+    scenes: SceneFiles = None,
+    manifest: Manifest = None,
     bands: Bands = None,
     scale: Scale = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Unmix another scene by a fitted model."""
+    """Unmix other scenes by a fitted model. Many scenes get a folder each in DIR."""
     limit_threads(threads)
-    from unmixel.cli.figures import figures_of
-    from unmixel.cli.progress import ProgressReport
-    from unmixel.cli.provenance import command_line, input_record
-    from unmixel.cli.screen import screen
-    from unmixel.cli.summary import print_summary
-    from unmixel.diagnostics import diagnose
-    from unmixel.io import open_scene
-    from unmixel.io.result_folder import write_result_folder
-    from unmixel.io.whole_folder import check_output
+    from unmixel.cli.scene_runs import Settings, run_scenes
     from unmixel.registry import load
-    from unmixel.result import add_provenance
 
-    check_output(output, overwrite=overwrite)
     fitted = load(model)
     if threads is not None and "threads" in {field.name for field in fields(fitted.method)}:
         changed: dict[str, Any] = {"threads": threads}
         fitted.method = replace(fitted.method, **changed)
-    opened = open_scene(scene, leave_out=parse_bands(bands), scale=scale)
-    source = input_record(scene)
-    with ProgressReport() as report:
-        report.say_scene(opened, scene)
-        result = diagnose(opened, fitted.unmix(opened, progress=report), fitted=fitted)
-        result = add_provenance(result, command=command_line(), input=source, model=str(model.resolve()))
-        figures = figures_of(opened, result)
-        write_result_folder(result, output, fitted=fitted, figures=figures, overwrite=overwrite)
-    print_summary(result, output, screen())
+    settings = Settings(
+        scenes=scenes or [],
+        manifest=manifest,
+        output=output,
+        bands=bands,
+        scale=scale,
+        workers=workers,
+        scheduler=scheduler,
+        resume=resume,
+        overwrite=overwrite,
+    )
+    run_scenes(settings, lambda scene: (fitted, None, {"model": str(model.resolve())}))

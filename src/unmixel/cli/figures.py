@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from unmixel import plot
 
 
-def figures_of(scene: xr.DataArray, result: xr.Dataset) -> dict[str, Figure]:
-    """Return the figures of what the result holds, by file name without ``.png``."""
-    figures = {"scene": plot.scene_rgb(scene), "abundance": plot.abundances(result)}
+def figures_of(scene: Figure, result: xr.Dataset) -> dict[str, Figure]:
+    """Return the figures of a scene and of what its result holds, by file name without ``.png``."""
+    figures = {"scene": scene, "abundance": plot.abundances(result)}
     drawings = {
         "abundance_sd": plot.abundance_sd,
         "endmember_spectrum": plot.endmembers,

@@ -14,6 +14,24 @@ SceneFile = Annotated[
     Path,
     typer.Argument(metavar="SCENE", help="Scene: ENVI, TIFF, MATLAB, NetCDF, Zarr or NumPy.", show_default=False),
 ]
+SceneFiles = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="SCENE...", help="Scenes: ENVI, TIFF, MATLAB, NetCDF, Zarr or NumPy.", show_default=False),
+]
+Manifest = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="TOML or CSV that lists scenes with their settings, in place of SCENE."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Processes for unmixing. [default: by the size of the scenes]"),
+]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Unmix on a running Dask cluster: tcp://HOST:PORT.")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with what was not finished; begin if there is nothing yet.")
+]
 NEndmembers = Annotated[
     str | None,
     typer.Option(

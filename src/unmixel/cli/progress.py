@@ -50,12 +50,12 @@ class ProgressReport:
         """Print one line."""
         self.console.print(text, soft_wrap=True)
 
-    def say_scene(self, scene: xr.DataArray, path: Path) -> None:
-        """Print what was read, and what was done to it."""
-        rows, columns, n_bands = scene.shape
-        used = int(scene["good_band"].sum())
+    def say_scene(self, path: Path, shape: tuple[int, ...], sample: xr.DataArray) -> None:
+        """Print what was read, and what was done to it, as a sample of its pixels has it."""
+        rows, columns, n_bands = shape
+        used = int(sample["good_band"].sum())
         self.say(f"{path}: {rows} x {columns} pixels, {used} of {n_bands} bands used")
-        for line in scene.attrs.get("reading", []):
+        for line in sample.attrs["reading"]:
             self.say(f"  {line}")
 
     def __call__(self, stage: str, numbers: Mapping[str, float | int]) -> None:
@@ -63,7 +63,9 @@ class ProgressReport:
         total = numbers.get("of")
         counted = [name for name in numbers if name != "of"]
         done = numbers[counted[0]] if counted else 0.0
-        beside = "  ".join(f"{name} {numbers[name]:.4g}" for name in counted[1:])
+        if total == 1:
+            return
+        beside = "  ".join(f"{name} {_shown(numbers[name])}" for name in counted[1:])
         if self.console.is_terminal:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(stage, total=total, beside=beside)
@@ -74,3 +76,7 @@ class ProgressReport:
             self._said[stage] = now
             unit = counted[0] if counted else ""
             self.say(f"{stage}: {unit} {done:g}{f' of {total:g}' if total else ''}  {beside}".rstrip())
+
+
+def _shown(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"

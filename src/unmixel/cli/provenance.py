@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_envi_header
 from unmixel.io.opening import split_variable
+
+LARGEST_HASHED = 2_000_000_000
+"""Bytes of an input from which on its digest would take as long as its reading: it is known by its time of change."""
 
 
 def command_line() -> list[str]:
@@ -17,7 +21,7 @@ def command_line() -> list[str]:
 
 
 def input_record(path: Path) -> dict[str, Any]:
-    """Return where an input is and the SHA-256 of each of its files.
+    """Return where an input is and the SHA-256 of each of its files, if they are not very large.
 
     An ENVI scene and a TIFF with an ENVI header beside it are two files. To be called before long work: a file
     that changes meanwhile is not what was read.
@@ -37,11 +41,12 @@ def input_record(path: Path) -> dict[str, Any]:
     else:
         files = _with_companion(path)
         names = [file.name for file in files]
-    return {
-        "path": str(path.resolve()),
-        "bytes": sum(file.stat().st_size for file in files),
-        "sha256": {name: _digest(file) for name, file in zip(names, files, strict=True)},
-    }
+    n_bytes = sum(file.stat().st_size for file in files)
+    known: dict[str, Any] = {"path": str(path.resolve()), "bytes": n_bytes}
+    if n_bytes > LARGEST_HASHED:
+        changed = max(file.stat().st_mtime for file in files)
+        return {**known, "changed": datetime.fromtimestamp(changed, UTC).isoformat()}
+    return {**known, "sha256": {name: _digest(file) for name, file in zip(names, files, strict=True)}}
 
 
 def _with_companion(path: Path) -> list[Path]:

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from unmixel.diagnostics import diagnosis_of
-from unmixel.result import provenance_of
+from unmixel.io.whole_folder import provenance_in
+from unmixel.result import provenance_of, thinned
 
 VARIABILITY = {
     "none": "and spectra no more",
@@ -23,8 +24,9 @@ VARIABILITY = {
 
 def print_summary(result: xr.Dataset, folder: Path, console: Console) -> None:
     """Print the summary of a result that was written to a folder."""
-    console.print(_abundance_table(result))
-    for line in _lines(result, provenance_of(result)):
+    small, step = thinned(result)
+    console.print(_abundance_table(small, "the valid pixels" if step == 1 else f"every {step}th row and column"))
+    for line in _lines(small, {**provenance_of(result), **provenance_in(folder)}):
         console.print(line, soft_wrap=True)
     console.print("what the result says about itself, without a truth:")
     for line in diagnosis_of(result).sentences():
@@ -33,8 +35,8 @@ def print_summary(result: xr.Dataset, folder: Path, console: Console) -> None:
     console.print(f"written to {folder}/: {files}", soft_wrap=True)
 
 
-def _abundance_table(result: xr.Dataset) -> Table:
-    table = Table(title="abundance [1] over the valid pixels")
+def _abundance_table(result: xr.Dataset, over: str) -> Table:
+    table = Table(title=f"abundance [1] over {over}")
     table.add_column("endmember")
     has_uncertainty = "abundance_sd" in result
     for heading in ("mean ± sd", "5 % to 95 %", *["mean uncertainty (sd)"] * has_uncertainty):

@@ -1,9 +1,8 @@
-"""`unmixel unmix`: a scene file -> maps, spectra and a model."""
+"""`unmixel unmix`: scene files -> maps, spectra and a model."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,15 +10,18 @@ import typer
 
 from unmixel.cli.options import (
     Bands,
+    Manifest,
     NEndmembers,
     OutputFolder,
     Overwrite,
+    Resume,
     Scale,
-    SceneFile,
+    SceneFiles,
+    Scheduler,
     Seed,
     Threads,
+    Workers,
     limit_threads,
-    parse_bands,
     parse_n_endmembers,
 )
 
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from unmixel.cli.run_config import RunConfig
+    from unmixel.io.lazy import LazyScene
+    from unmixel.methods._protocol import Method
 
 
 def unmix(
-    scene: SceneFile,
     output: OutputFolder,
+    scenes: SceneFiles = None,
     n_endmembers: NEndmembers = None,
     method: Annotated[str | None, typer.Option(metavar="NAME", help="See `unmixel methods`. [default: idnet]")] = None,
     endmembers: Annotated[
@@ -47,6 +51,10 @@ def unmix(
     epochs: Annotated[int | None, typer.Option(metavar="N", help="Most training epochs.")] = None,
     device: Annotated[str | None, typer.Option(metavar="NAME", help='"cpu", "cuda" ...')] = None,
     threads: Threads = None,
+    manifest: Manifest = None,
+    each: Annotated[bool, typer.Option("--each", help="A model for each of many scenes, not one for all.")] = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -54,14 +62,17 @@ def unmix(
             help="Run file (TOML) with these options, and [parameters] of the method; options win.",
         ),
     ] = None,
+    resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Unmix a scene into maps, spectra and a model.
+    """Unmix scenes into maps, spectra and a model.
 
     Maps of abundances with their uncertainty come as GeoTIFF on the place of the scene; the model can be
     applied to other scenes with `unmixel apply`. Ctrl-C ends training early and keeps the best state so far.
+    Many scenes share one model, and each gets a folder in DIR.
     """
     from unmixel.cli.run_config import read_run_config
+    from unmixel.cli.scene_runs import Settings, run_scenes
 
     run = read_run_config(
         config,
@@ -77,51 +88,35 @@ def unmix(
         threads=threads,
     )
     limit_threads(run.threads)
-    _unmix_file(scene, output, run, overwrite=overwrite)
+    settings = Settings(
+        scenes=scenes or [],
+        manifest=manifest,
+        output=output,
+        bands=run.bands,
+        scale=run.scale,
+        workers=workers,
+        scheduler=scheduler,
+        each=each,
+        resume=resume,
+        overwrite=overwrite,
+    )
+    made = _method_of(run)
+
+    def model_of(scene: LazyScene) -> tuple[Method, xr.DataArray | None, dict[str, Any]]:
+        return made, *_given_endmembers(run, scene.outline)
+
+    run_scenes(settings, model_of)
 
 
-def _unmix_file(scene_path: Path, output: Path, run: RunConfig, *, overwrite: bool) -> None:
-    from unmixel.cli.figures import figures_of
+def _method_of(run: RunConfig) -> Method:
     from unmixel.cli.hyperparameters import checked_hyperparameters
-    from unmixel.cli.number import print_number
-    from unmixel.cli.progress import ProgressReport
-    from unmixel.cli.provenance import command_line, input_record
-    from unmixel.cli.screen import screen
-    from unmixel.cli.summary import print_summary
-    from unmixel.diagnostics import diagnose
-    from unmixel.extraction import estimate_n_endmembers
-    from unmixel.io import open_scene
-    from unmixel.io.result_folder import write_result_folder
-    from unmixel.io.whole_folder import check_output
     from unmixel.registry import get_method
-    from unmixel.result import add_provenance
 
-    leave_out = parse_bands(run.bands)
-    check_output(output, overwrite=overwrite)
     kind = get_method(run.method)
     hyperparameters = run.hyperparameters
     if run.threads is not None and "threads" in {field.name for field in fields(kind)}:
         hyperparameters["threads"] = run.threads
-    made = kind(**checked_hyperparameters(kind, hyperparameters))
-    with ProgressReport() as report:
-        start = time.perf_counter()
-        scene = open_scene(scene_path, leave_out=leave_out, scale=run.scale)
-        given, inputs = _given_endmembers(run, scene)
-        inputs["input"] = input_record(scene_path)
-        read_s = round(time.perf_counter() - start, 3)
-        report.say_scene(scene, scene_path)
-        if given is None and made.n_endmembers is None:
-            evidence = estimate_n_endmembers(scene, seed=made.seed)
-            print_number(evidence, report.console)
-            made = replace(made, n_endmembers=evidence.suggested)
-            inputs["number_of_endmembers"] = evidence.as_record()
-        fitted = made.fit(scene, given, progress=report)
-        result = diagnose(scene, fitted.unmix(scene, progress=report), fitted=fitted)
-        result = add_provenance(result, command=command_line(), read_s=read_s, **inputs)
-        report.say("writing maps and figures")
-        figures = figures_of(scene, result)
-        write_result_folder(result, output, fitted=fitted, figures=figures, overwrite=overwrite)
-    print_summary(result, output, screen())
+    return kind(**checked_hyperparameters(kind, hyperparameters))
 
 
 def _given_endmembers(run: RunConfig, scene: xr.DataArray) -> tuple[xr.DataArray | None, dict[str, Any]]:

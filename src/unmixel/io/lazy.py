@@ -41,6 +41,8 @@ class LazyScene:
         Rows, columns and bands.
     memory : int
         Bytes that reading a window takes unless told otherwise.
+    leave_out, scale
+        How it is read.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class LazyScene:
         memory: int,
     ) -> None:
         self.path, self.variable, self.shape, self.memory = path, variable, raw.shape, memory
+        self.leave_out, self.scale = leave_out, scale
         self._raw = raw
         self._notes: list[str] = []
         described = describe(raw, leave_out, scale, self._notes)

@@ -91,7 +91,7 @@ class Cluster:
 
         futures = [self._client.submit(work, folder, token, item, pure=False) for item in items]
         try:
-            for future in as_completed(futures):
+            for future in as_completed(futures, loop=self._client.loop):
                 yield future.result()
         except KilledWorker as error:
             raise EngineError(

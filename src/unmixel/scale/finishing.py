@@ -13,7 +13,7 @@ from jaxtyping import Float
 from unmixel.diagnostics.diagnosing import NONLINEARITY_FROM, SPECTRA, nonlinearity_quantiles
 from unmixel.diagnostics.diagnosis import Diagnosis
 from unmixel.io.result_folder import MAPS, Drawing, write_figures, write_spectra
-from unmixel.methods._protocol import QUANTILES
+from unmixel.methods._protocol import QUANTILES, Progress
 from unmixel.metrics import morans_i_by_rows
 from unmixel.result import STREAMS, add_provenance, make_result, open_result, provenance_of, thinned, write_variables
 from unmixel.scale.engines import Engine
@@ -31,6 +31,7 @@ def finish_result(
     odd: Float[np.ndarray, "4"],
     provenance: Mapping[str, Any],
     drawings: Drawings | None,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Make all but the maps in the store and ``provenance.json``: spectra, diagnosis, GeoTIFFs, figures and model.
 
@@ -46,6 +47,8 @@ def finish_result(
     provenance : mapping
         What is known besides what the model knows.
     drawings : callable, optional
+    progress : callable
+        Told after each map.
 
     Returns
     -------
@@ -74,8 +77,9 @@ def finish_result(
     diagnosis = _diagnose(plan, open_result(plan.store), odd)
     write_variables(add_provenance(rest, diagnosis=diagnosis.as_record()), plan.store)
     result = open_result(plan.store)
-    for _ in engine.each(write_one_map, str(plan.folder), token, [name for name in MAPS if name in result]):
-        pass
+    names = [name for name in MAPS if name in result]
+    for done, _ in enumerate(engine.each(write_one_map, str(plan.folder), token, names), start=1):
+        progress("writing", {"map": done, "of": len(names)})
     write_spectra(result, made)
     if drawings:
         write_figures(drawings(*_thinned(plan, result)), made)

@@ -41,6 +41,7 @@ def scene_identity(path: Path, variable: str | None) -> dict[str, Any]:
         "path": str(path.resolve()),
         "variable": variable,
         "bytes": sum(stat.st_size for _, stat in stats),
+        "changed": max(stat.st_mtime for _, stat in stats),
         "files": hashlib.sha256(listed.encode()).hexdigest(),
         "header": [hashlib.sha256(header.read_bytes()).hexdigest() for header in headers if header.is_file()],
     }

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from unmixel.errors import EngineError, OutputError, SceneError, UnmixingError
@@ -21,6 +18,7 @@ from unmixel.methods._protocol import Fitted, Method, Progress
 from unmixel.registry import load
 from unmixel.scale.engines import Engine, Serial
 from unmixel.scale.finishing import Drawings
+from unmixel.scale.fitting import what_decides
 from unmixel.scale.identity import digest_of, run_identity, scene_identity
 from unmixel.scale.journal import Journal
 from unmixel.scale.plan import JOURNAL
@@ -34,12 +32,14 @@ def unmix_file(
     scene: str | Path,
     output: str | Path,
     *,
+    name: str | None = None,
     bundle: xr.DataArray | None = None,
     leave_out: Sequence[Any] = (),
     scale: float | int | None = None,
     engine: Engine | None = None,
     tile_memory: int = WINDOW_MEMORY,
     progress: Progress | None = None,
+    on_scene: Callable[[xr.DataArray], None] | None = None,
     on_number: Callable[[NumberEvidence], None] | None = None,
     drawings: Drawings | None = None,
     resume: bool = False,
@@ -62,6 +62,8 @@ def unmix_file(
         The scene file, see `unmixel.io.open_lazily`.
     output : path
         The folder to make.
+    name : str, optional
+        Name of the scene in its STAC item; that of its file when None.
     bundle : DataArray, optional
         Endmember spectra for a method.
     leave_out, scale
@@ -73,6 +75,8 @@ def unmix_file(
     progress : callable, optional
         Told how far it is: stages ``"reading"``, those of `Method.fit`, and ``"tiles"``, with the numbers ``tile``,
         ``of``, ``px/s``, ``s left`` and ``MB``, the largest resident memory of any process so far.
+    on_scene : callable, optional
+        Told the sample of the scene, whose ``attrs["reading"]`` say what was met in the whole.
     on_number : callable, optional
         Told what speaks for each number of endmembers, if it has to be estimated.
     drawings : callable, optional
@@ -101,7 +105,7 @@ def unmix_file(
         model = load(model)
     opened = open_lazily(scene, leave_out=leave_out, scale=scale, memory=tile_memory)
     of_scene = scene_identity(opened.path, opened.variable)
-    identity = run_identity(_what_decides(model, bundle), of_scene, leave_out, scale)
+    identity = run_identity(what_decides(model, bundle), of_scene, leave_out, scale)
     if resume and provenance_in(output).get("run") == digest_of(identity):
         with run_folder(output) as folder:
             discard(folder)
@@ -113,30 +117,20 @@ def unmix_file(
     with run_folder(output) as folder, _forgotten_if_hopeless(folder):
         begun = {
             "identity": identity,
+            "name": name or opened.path.stem,
             "tile_memory": tile_memory,
             "usable": [opened.good_band.tolist(), opened.usable[1]],
             "provenance": dict(provenance or {}),
         }
         journal = _begin(folder, output, begun, resume=resume, overwrite=overwrite)
         stages = Stages(folder, journal, progress or (lambda stage, numbers: None))
-        stages.learn(model, bundle, on_number)
+        stages.learn(model, bundle, on_scene, on_number)
         stages.unmix(engine or Serial())
         stages.finish(engine or Serial(), drawings)
         if scene_identity(opened.path, opened.variable) != of_scene:
             raise SceneError(f"{opened.path}, which changed while it was read", "a scene that stays", "start again")
         finish(folder, output)
     return stages.run
-
-
-def _what_decides(model: Method | Fitted, bundle: xr.DataArray | None) -> dict[str, Any] | str:
-    """Return what tells a model from another before it is fitted: its digest, or its method and what it is given."""
-    if isinstance(model, Fitted):
-        return model.digest()
-    given = None
-    if bundle is not None:
-        values = np.ascontiguousarray(bundle.values)
-        given = hashlib.sha256(values.tobytes() + repr(bundle["endmember"].values.tolist()).encode()).hexdigest()
-    return {"method": model.name, "parameters": asdict(model), "bundle": given}
 
 
 def _begin(folder: Path, output: Path, begun: dict[str, Any], *, resume: bool, overwrite: bool) -> Journal:

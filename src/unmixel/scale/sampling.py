@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Integer, UInt64
 
 from unmixel.errors import ParameterError, SceneError
 from unmixel.io.lazy import LazyScene
@@ -47,6 +47,12 @@ class Sample:
     def first(self, most: int) -> Integer[np.ndarray, "chosen"]:
         """Return which pixels a smaller sample would hold, in row-major order."""
         return representative(self.rows * self.width + self.columns, self.width, most, self.seed)
+
+    @property
+    def numbers(self) -> UInt64[np.ndarray, "pixel"]:
+        """The random numbers by which the pixels were drawn."""
+        first = int(self.rows[0])
+        return place_numbers(first, int(self.rows[-1]) + 1, self.width, self.seed)[self.rows - first, self.columns]
 
     def save(self, path: Path) -> None:
         """Write the sample to a file that is whole or absent."""

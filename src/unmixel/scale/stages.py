@@ -5,18 +5,21 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from unmixel.extraction import NumberEvidence, estimate_n_endmembers
+from unmixel.extraction import NumberEvidence
+from unmixel.io.stac import write_item
 from unmixel.io.whole_folder import write_provenance
 from unmixel.methods._protocol import Fitted, Method, Progress
 from unmixel.scale.engines import Engine
 from unmixel.scale.finishing import Drawings, finish_result
+from unmixel.scale.fitting import FITTED_TO, fit_to_sample
 from unmixel.scale.identity import digest_of
 from unmixel.scale.journal import Journal, sync
 from unmixel.scale.plan import MODEL, RESULT, SAMPLE, TRAINING, Plan, plan_of
@@ -24,8 +27,6 @@ from unmixel.scale.sampling import sample_pixels
 from unmixel.scale.tile_store import holds
 from unmixel.scale.tile_work import peak_memory, unmix_tile
 
-FITTED_TO = 100_000
-"""Pixels, drawn from all over the scene, that a model is fitted to."""
 JUDGED_BY = 20_000
 """Pixels, drawn from all over the scene, that say what a scene is like which a model is applied to."""
 
@@ -82,28 +83,32 @@ class Stages:
         self,
         model: Method | Fitted,
         bundle: xr.DataArray | None,
+        on_scene: Callable[[xr.DataArray], None] | None,
         on_number: Callable[[NumberEvidence], None] | None,
     ) -> None:
         """Draw the sample, and fit the method to it; keep both."""
-        if any("model" in line for line in self._journal.lines):
+        learnt = any("model" in line for line in self._journal.lines)
+        if not learnt:
+            start = time.perf_counter()
+            n_pixels = FITTED_TO if isinstance(model, Method) else JUDGED_BY
+            sample_pixels(self._plan.scene, n_pixels, progress=self._progress).save(self._folder / SAMPLE)
+            self._took("read_s", start)
+        sample = self._plan.sample.scene
+        if on_scene:
+            on_scene(sample)
+        if learnt:
             return
-        start = time.perf_counter()
-        fits = isinstance(model, Method)
-        drawn = sample_pixels(self._plan.scene, FITTED_TO if fits else JUDGED_BY, progress=self._progress)
-        drawn.save(self._folder / SAMPLE)
-        self._took("read_s", start)
         told: dict[str, Any] = {}
         if isinstance(model, Method):
-            if bundle is None and model.n_endmembers is None:
-                evidence = estimate_n_endmembers(drawn.scene, seed=model.seed)
-                if on_number:
-                    on_number(evidence)
-                model = replace(model, n_endmembers=evidence.suggested)
-                told["number_of_endmembers"] = evidence.as_record()
-            model = model.fit(drawn.scene, bundle, progress=self._progress, checkpoint=self._folder / TRAINING)
-            seconds = {name: value for name, value in model.record.items() if name.endswith("_s")}
+            model, told, seconds = fit_to_sample(
+                model,
+                sample,
+                bundle,
+                progress=self._progress,
+                on_number=on_number,
+                checkpoint=self._folder / TRAINING,
+            )
             self.run.seconds.update(seconds)
-            model.record = {name: value for name, value in model.record.items() if name not in seconds}
         shutil.rmtree(self._folder / MODEL, ignore_errors=True)
         model.save(self._folder / MODEL)
         self._journal.add({"model": model.digest(), "provenance": told})
@@ -138,10 +143,17 @@ class Stages:
         provenance = {**begun["provenance"], **learnt["provenance"], "run": digest_of(begun["identity"])}
         n_valid = self._plan.sample.counts.valid
         odd = np.array([line["odd"] for line in self._tiles_done().values()]).sum(axis=0)
-        self._progress("writing", {})
-        provenance = finish_result(self._plan, engine, begun["token"], odd / n_valid, provenance, drawings)
+        provenance = finish_result(
+            self._plan, engine, begun["token"], odd / n_valid, provenance, drawings, self._progress
+        )
         self._took("write_s", start)
         self.run.peak_memory = max(self.run.peak_memory, peak_memory())
+        write_item(
+            self._folder / RESULT,
+            identifier=begun["name"],
+            acquired=None,
+            changed=datetime.fromtimestamp(begun["identity"]["scene"]["changed"], UTC),
+        )
         how = {"where": self.run.where, "peak_memory_mb": round(self.run.peak_memory / 1e6)}
         write_provenance(self._folder / RESULT, {**provenance, **self.run.seconds, **how})
         for path in (self._folder / RESULT).rglob("*"):

@@ -1,0 +1,51 @@
+"""A small scene of nine tiles, and what to compare of its results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+
+from unmixel.io import open_scene, write_envi
+from unmixel.methods.fcls import FCLS
+from unmixel.scene import make_scene
+
+ROWS, COLUMNS, BANDS = 61, 43, 12
+TILE_MEMORY = 7 * COLUMNS * BANDS * 22
+"""Seven rows of a scene of float32."""
+N_TILES = 9
+
+
+def make_folder(folder: Path) -> Path:
+    """Put a scene (two tiles and some pixels masked, one band left out) and a model fitted to it into a folder."""
+    rng = np.random.default_rng(0)
+    spectra = rng.uniform(0.05, 0.6, (3, BANDS))
+    values = rng.dirichlet(np.ones(3), (ROWS, COLUMNS)) @ spectra + 0.01 * rng.standard_normal((ROWS, COLUMNS, BANDS))
+    values[7:21] = np.nan
+    values[40, 3:30] = np.nan
+    values[33, 5:9] += 0.2 * np.cos(np.arange(BANDS))
+    scene = make_scene(
+        values,
+        wavelength=np.linspace(450, 2400, BANDS),
+        fwhm=np.full(BANDS, 10.0),
+        good_band=np.arange(BANDS) != 5,
+        crs_wkt=rasterio.crs.CRS.from_epsg(32632).to_wkt(),
+        transform=Affine(0.7, 0.0, 656_412.3, 0.0, -0.7, 5_319_240.9),
+    )
+    write_envi(scene, folder / "scene.img")
+    FCLS(n_endmembers=3).fit(open_scene(folder / "scene.img")).save(folder / "model")
+    return folder
+
+
+TIMES = ("read_s", "extraction_s", "fit_s", "unmix_s", "write_s", "peak_memory_mb", "where")
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Return all files of a folder; of the provenance, all but how long it took and where."""
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    told = json.loads(found["provenance.json"])
+    found["provenance.json"] = json.dumps({name: told[name] for name in told if name not in TIMES}).encode()
+    return found
