@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from unmixel.cli.main import app
 from unmixel.io import open_scene, write_envi
 from unmixel.registry import load
-from unmixel.result import open_result, provenance_of
+from unmixel.result import open_result
 
 Unmixel = Callable[..., tuple[int, str, str]]
 
@@ -119,7 +119,8 @@ def test_an_interrupted_command_goes_on(campaign: Path, unmixel: Unmixel, monkey
     assert status == 2 and "unfinished run" in err and "--resume" in err
     status, _, err = unmixel(*command, "--resume")
     assert status == 0 and "went on with 1 of 1 tiles" in err
-    assert "--resume" not in provenance_of(open_result(campaign / "out"))["command"]
+    command = json.loads((campaign / "out/provenance.json").read_text())["command"]
+    assert command[:2] == ["unmixel", "unmix"] and "--resume" not in command
     assert not list(campaign.glob(".out*"))
 
 

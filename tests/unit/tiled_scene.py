@@ -40,12 +40,12 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-TIMES = ("read_s", "extraction_s", "fit_s", "unmix_s", "write_s", "peak_memory_mb", "where")
+OF_THE_RUN = ("read_s", "extraction_s", "fit_s", "unmix_s", "write_s", "peak_memory_mb", "where", "command")
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Return all files of a folder; of the provenance, all but how long it took and where."""
+    """Return all files of a folder; of the provenance, all but how it was made: command, times, where."""
     found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     told = json.loads(found["provenance.json"])
-    found["provenance.json"] = json.dumps({name: told[name] for name in told if name not in TIMES}).encode()
+    found["provenance.json"] = json.dumps({name: told[name] for name in told if name not in OF_THE_RUN}).encode()
     return found

@@ -132,7 +132,8 @@ def _unmix(
         drawings=_drawings,
         resume=settings.resume,
         overwrite=settings.overwrite,
-        provenance={"command": command_line(), **known, "input": input_record(path)},
+        provenance={**known, "input": input_record(path)},
+        command=command_line(),
     )
     if done.n_done_before:
         report.say(f"went on with {done.n_done_before} of {done.n_tiles} tiles that were done before")

@@ -45,14 +45,15 @@ def unmix_file(
     resume: bool = False,
     overwrite: bool = False,
     provenance: Mapping[str, Any] | None = None,
+    command: Sequence[str] = (),
 ) -> TileRun:
     """Unmix a scene on disk into a result folder, with no more in memory than a sample of it and a tile.
 
     The folder holds what `unmixel.io.result_folder.write_result_folder` writes, and the numbers are those of
     `Fitted.unmix` and `unmixel.diagnose` for the whole scene, whatever the tiles and wherever they are unmixed. What is
     finished is recorded in a folder beside the output, so that a run that was killed goes on with ``resume`` and ends
-    with the same bytes as one that was not, but for the times in ``provenance.json``. The output folder appears whole
-    or not at all.
+    with the same bytes as one that was not, but for ``provenance.json``, which has its command and its times. The
+    output folder appears whole or not at all.
 
     Parameters
     ----------
@@ -87,6 +88,8 @@ def unmix_file(
         Replace a result of unmixel, and forget a run that did not end.
     provenance : mapping, optional
         What else is known of the making of this result. It is stored in it, as it was when the run was begun.
+    command : sequence of str
+        The command line that began the run, for ``provenance.json``.
 
     Raises
     ------
@@ -121,6 +124,7 @@ def unmix_file(
             "tile_memory": tile_memory,
             "usable": [opened.good_band.tolist(), opened.usable[1]],
             "provenance": dict(provenance or {}),
+            "command": list(command),
         }
         journal = _begin(folder, output, begun, resume=resume, overwrite=overwrite)
         stages = Stages(folder, journal, progress or (lambda stage, numbers: None))

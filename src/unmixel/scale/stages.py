@@ -154,7 +154,11 @@ class Stages:
             acquired=None,
             changed=datetime.fromtimestamp(begun["identity"]["scene"]["changed"], UTC),
         )
-        how = {"where": self.run.where, "peak_memory_mb": round(self.run.peak_memory / 1e6)}
+        how = {
+            "command": begun["command"],
+            "where": self.run.where,
+            "peak_memory_mb": round(self.run.peak_memory / 1e6),
+        }
         write_provenance(self._folder / RESULT, {**provenance, **self.run.seconds, **how})
         for path in (self._folder / RESULT).rglob("*"):
             sync(path)
