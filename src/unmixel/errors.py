@@ -34,6 +34,10 @@ class SceneError(UnmixingError):
     """A scene, or a file that should hold one, cannot be used."""
 
 
+class NoValidPixelError(SceneError):
+    """A scene has nothing that can be unmixed."""
+
+
 class BundleError(UnmixingError):
     """Endmember spectra, or a file that should hold them, cannot be used."""
 

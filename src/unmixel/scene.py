@@ -211,8 +211,13 @@ def _mask(
             "check the no-data value and leave out bands that are invalid in places (--bands)",
         )
     if n_partly:
-        lines.append(f"{n_partly} pixels masked because some good band is invalid there")
+        lines.append(partly_masked(n_partly))
     return good, lines
+
+
+def partly_masked(n_pixels: int) -> str:
+    """Return the line on pixels that `mask_pixels` made invalid though they were so only in part."""
+    return f"{n_pixels} pixels masked because some good band is invalid there"
 
 
 def mask_pixels(reflectance: Float[np.ndarray, "y x band"], good: Bool[np.ndarray, "band"]) -> int:

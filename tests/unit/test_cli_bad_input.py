@@ -286,11 +286,15 @@ def test_a_read_only_disk(unmixel: Unmixel, tmp_path: Path) -> None:
 
 def test_a_full_disk(unmixel: Unmixel, tmp_path: Path) -> None:
     scene = good_scene(tmp_path)
-    with small_disk(tmp_path / "disk", "size=160k") as disk:
-        (disk / "ballast").write_bytes(bytes(100_000))
+    with small_disk(tmp_path / "disk", "size=2000k") as disk:
+        (disk / "ballast").write_bytes(bytes(1_940_000))
         status, _, err = unmixel("unmix", scene, "-p", 3, "-o", disk / "out", "--method", "fcls")
         assert_one_line(status, err, "No space left", "free")
-        assert [path.name for path in disk.iterdir()] == ["ballast"]
+        assert not (disk / "out").exists()
+        (disk / "ballast").unlink()
+        status, _, err = unmixel("unmix", scene, "-p", 3, "-o", disk / "out", "--method", "fcls", "--resume")
+        assert status == 0, err
+        assert [path.name for path in disk.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def unmixel(monkeypatch: pytest.MonkeyPatch) -> Unmixel:
     monkeypatch.setattr("unmixel.cli.figures.figures_of", lambda scene, result: {})
 
     def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["unmixel", *map(str, arguments)])
         result = CliRunner().invoke(app, [str(a) for a in arguments])
         return result.exit_code, result.stdout, result.stderr
 
@@ -93,6 +95,7 @@ def test_a_scene_that_cannot_be_unmixed_does_not_stop_the_others(campaign: Path,
     write_envi(open_scene(campaign / "scene.img")[3:9], campaign / "mended.img")
     again = ["apply", model, scenes[0], campaign / "mended.img", scenes[2], "-o", out]
     assert "exists" in unmixel(*again)[2]
+    (out / "theirs").mkdir()
     status, _, err = unmixel(*again, "--resume")
     assert status == 0, err
     assert (out / "lower/abundance.tif").stat().st_mtime_ns == before

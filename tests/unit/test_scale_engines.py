@@ -49,7 +49,9 @@ def test_two_processes_give_the_bytes_of_one_and_one_may_die(folder: Path) -> No
 
 
 def test_a_running_cluster_is_used_and_stays(folder: Path) -> None:
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, processes=False) as cluster:
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, processes=False, protocol="tcp://"
+    ) as cluster:
         address = cluster.scheduler_address
         for output in ("first", "second"):
             with open_engine(scheduler=address) as engine:

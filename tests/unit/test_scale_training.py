@@ -88,9 +88,9 @@ def test_one_model_learns_from_all_scenes(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="common exists"):
         fit_to_all(FCLS(n_endmembers=2), parts, tmp_path / "common", resume=True)
     assert len(fit_to_all(FCLS(n_endmembers=2), parts, tmp_path / "common", overwrite=True).endmember) == 2
-    (tmp_path / "thesis").mkdir()
-    with pytest.raises(OutputError, match="thesis exists"):
-        fit_to_all(method, parts, tmp_path / "thesis", overwrite=True)
+    (tmp_path / "common/thesis.txt").write_text("years of work")
+    with pytest.raises(OutputError, match="common, which holds thesis"):
+        fit_to_all(method, parts, tmp_path / "common", overwrite=True)
     assert pixels_of(scene).shape[0] < ROWS * COLUMNS
 
 

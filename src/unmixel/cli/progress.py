@@ -69,7 +69,9 @@ class ProgressReport:
         if self.console.is_terminal:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(stage, total=total, beside=beside)
-            self._bars.update(self._tasks[stage], completed=done, beside=beside)
+            if done < self._bars.tasks[self._tasks[stage]].completed:
+                self._bars.reset(self._tasks[stage])
+            self._bars.update(self._tasks[stage], total=total, completed=done, beside=beside)
             return
         now = time.monotonic()
         if now - self._said.setdefault(stage, now) >= self._every_s or done == total:

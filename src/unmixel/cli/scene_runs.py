@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import typer
 import xarray as xr
 from matplotlib.figure import Figure
 
@@ -20,15 +21,15 @@ from unmixel.cli.provenance import command_line, input_record
 from unmixel.cli.scenes import SceneJob, scenes_of
 from unmixel.cli.screen import screen
 from unmixel.cli.summary import print_summary
-from unmixel.errors import UnmixingError
+from unmixel.errors import OutputError, ParameterError, UnmixingError
 from unmixel.io import open_lazily
 from unmixel.io.lazy import LazyScene
-from unmixel.io.stac import ITEM, write_collection
-from unmixel.io.whole_folder import check_output
+from unmixel.io.stac import COLLECTION, ITEM, write_collection
+from unmixel.io.whole_folder import check_output, provenance_in
 from unmixel.methods._protocol import Fitted, Method
 from unmixel.result import open_result
-from unmixel.scale import Engine, open_engine, unmix_file
-from unmixel.scale.common_model import fit_to_all
+from unmixel.scale import Engine, fit_to_all, open_engine, unmix_file
+from unmixel.scale.run_folder import run_folder
 
 MODEL = "model"
 
@@ -66,16 +67,6 @@ class Settings:
     overwrite: bool
 
 
-@dataclass(frozen=True)
-class OpenedJob:
-    """A scene whose description was read."""
-
-    job: SceneJob
-    leave_out: list[tuple[float, float]]
-    scale: float | None
-    scene: LazyScene
-
-
 ModelOf = Callable[[LazyScene], tuple[Method | Fitted, xr.DataArray | None, dict[str, Any]]]
 """From a scene to the model for it, spectra given for it, and what else its provenance says."""
 
@@ -83,56 +74,69 @@ ModelOf = Callable[[LazyScene], tuple[Method | Fitted, xr.DataArray | None, dict
 def run_scenes(settings: Settings, model_of: ModelOf) -> None:
     """Unmix the scenes of a command into their folders, and say how it went.
 
+    All scenes are opened, and all folders looked at, before the first is worked on.
+
     Raises
     ------
     UnmixingError
         If the only scene, or any of many, could not be unmixed; of many, the others are.
     """
-    jobs = [_open(job, settings) for job in scenes_of(settings.scenes, settings.manifest)]
-    alone = len(jobs) == 1 and settings.manifest is None
-    n_pixels = sum(job.scene.shape[0] * job.scene.shape[1] for job in jobs)
-    if alone and not settings.resume:
-        check_output(settings.output, overwrite=settings.overwrite)
-    model_of(jobs[0].scene)
+    jobs = [_as_set(job, settings) for job in scenes_of(settings.scenes, settings.manifest, made_in=settings.output)]
+    alone = len(jobs) == 1 and settings.manifest is None and jobs[0].path in settings.scenes
+    n_pixels = 0
+    for job in jobs:
+        rows, columns, _ = _open(job).shape
+        n_pixels += rows * columns
+        if not settings.resume:
+            check_output(settings.output if alone else settings.output / job.name, overwrite=settings.overwrite)
+    model_of(_open(jobs[0]))
     with ProgressReport() as report, open_engine(settings.workers, settings.scheduler, n_pixels) as engine:
         try:
             if alone:
                 _unmix(jobs[0], settings.output, settings, model_of, engine, report)
             else:
-                _unmix_all(jobs, settings, model_of, engine, report)
+                with run_folder(settings.output):
+                    _unmix_all(jobs, settings, model_of, engine, report)
         except KeyboardInterrupt:
-            report.say("what is done is kept: the same command with --resume goes on with it")
-            raise
+            report.say("unmixel: interrupted; what is done is kept: the same command with --resume goes on with it")
+            raise typer.Exit(130) from None
 
 
-def _open(job: SceneJob, settings: Settings) -> OpenedJob:
-    leave_out = parse_bands(settings.bands if job.bands is None else job.bands)
-    scale = settings.scale if job.scale is None else job.scale
-    return OpenedJob(job, leave_out, scale, open_lazily(job.path, leave_out=leave_out, scale=scale))
+def _as_set(job: SceneJob, settings: Settings) -> SceneJob:
+    """Return a scene with the settings of the command where it has none of its own."""
+    return replace(
+        job,
+        bands=settings.bands if job.bands is None else job.bands,
+        scale=settings.scale if job.scale is None else job.scale,
+    )
+
+
+def _open(job: SceneJob) -> LazyScene:
+    return open_lazily(job.path, leave_out=parse_bands(job.bands), scale=job.scale)
 
 
 def _unmix(
-    opened: OpenedJob, output: Path, settings: Settings, model_of: ModelOf, engine: Engine, report: ProgressReport
+    job: SceneJob, output: Path, settings: Settings, model_of: ModelOf, engine: Engine, report: ProgressReport
 ) -> None:
     """Unmix a scene, and print its summary."""
-    model, bundle, known = model_of(opened.scene)
-    path = opened.job.path
+    scene = _open(job)
+    model, bundle, known = model_of(scene)
     done = unmix_file(
         model,
-        path,
+        job.path,
         output,
-        name=opened.job.name,
+        name=job.name,
         bundle=bundle,
-        leave_out=opened.leave_out,
-        scale=opened.scale,
+        leave_out=scene.leave_out,
+        scale=scene.scale,
         engine=engine,
         progress=report,
-        on_scene=lambda sample: report.say_scene(path, opened.scene.shape, sample),
+        on_scene=lambda sample: report.say_scene(job.path, scene.shape, sample),
         on_number=lambda evidence: print_number(evidence, report.console),
         drawings=_drawings,
         resume=settings.resume,
         overwrite=settings.overwrite,
-        provenance={**known, "input": input_record(path)},
+        provenance=lambda: {**known, "input": input_record(job.path)},
         command=command_line(),
     )
     if done.n_done_before:
@@ -141,16 +145,22 @@ def _unmix(
 
 
 def _unmix_all(
-    jobs: list[OpenedJob], settings: Settings, model_of: ModelOf, engine: Engine, report: ProgressReport
+    jobs: list[SceneJob], settings: Settings, model_of: ModelOf, engine: Engine, report: ProgressReport
 ) -> None:
     """Unmix many scenes, each into a folder of its own, and list them in a STAC collection."""
     folder = settings.output
-    model, bundle, known = model_of(jobs[0].scene)
+    for name in (MODEL, COLLECTION):
+        if name in {job.name.lower() for job in jobs}:
+            raise ParameterError(f"a scene named {name!r}", "another name", "name it in a manifest (--manifest)")
+    collection = folder / COLLECTION
+    if collection.exists() and not (settings.resume or settings.overwrite):
+        raise OutputError(f"{collection} exists", "a folder of no other scenes", "choose another, or give --resume")
+    model, bundle, known = model_of(_open(jobs[0]))
     if isinstance(model, Method) and not settings.each:
         report.say(f"one model for {len(jobs)} scenes")
         fitted = fit_to_all(
             model,
-            [job.scene for job in jobs],
+            [_open(job) for job in jobs],
             folder / MODEL,
             bundle=bundle,
             progress=report,
@@ -165,15 +175,16 @@ def _unmix_all(
 
     failed: dict[str, UnmixingError] = {}
     for number, job in enumerate(jobs, start=1):
-        report.say(f"scene {number} of {len(jobs)}: {job.job.name}")
+        report.say(f"scene {number} of {len(jobs)}: {job.name}")
         try:
-            _unmix(job, folder / job.job.name, settings, model_of, engine, report)
+            _unmix(job, folder / job.name, settings, model_of, engine, report)
         except UnmixingError as error:
-            failed[job.job.name] = error
-            report.say(f"{job.job.name}: {error}")
-    items = [folder / job.job.name / ITEM for job in jobs if job.job.name not in failed]
+            failed[job.name] = error
+            report.say(f"{job.name}: {error}")
+    items = [item for item in folder.glob(f"*/{ITEM}") if "method" in provenance_in(item.parent)]
     if items:
-        write_collection(folder, items, identifier=folder.resolve().name, description=_description(jobs))
+        description = f"Abundances of {len(items)} scenes, with their uncertainty"
+        write_collection(folder, items, identifier=folder.resolve().name, description=description)
     if failed:
         first = next(iter(failed))
         raise UnmixingError(
@@ -181,10 +192,6 @@ def _unmix_all(
             "all of them",
             "mend them and go on with --resume; the others are done",
         )
-
-
-def _description(jobs: list[OpenedJob]) -> str:
-    return f"Abundances of {len(jobs)} scenes, with their uncertainty"
 
 
 def _drawings(result: xr.Dataset, colours: np.ndarray, title: str) -> dict[str, Figure]:

@@ -69,7 +69,7 @@ class _Found:
         return "_".join([*folders, self.data.stem, *([self.variable] if self.variable else [])])
 
 
-def scenes_of(given: Sequence[Path], manifest: Path | None) -> list[SceneJob]:
+def scenes_of(given: Sequence[Path], manifest: Path | None, *, made_in: Path | None = None) -> list[SceneJob]:
     """Return the scenes of the arguments of a command, or of a manifest.
 
     Patterns (``*``, ``?``, ``[...]``, and ``**`` for folders in folders) that the shell left as they are, since
@@ -87,6 +87,8 @@ def scenes_of(given: Sequence[Path], manifest: Path | None) -> list[SceneJob]:
         Files and patterns.
     manifest : path, optional
         TOML or CSV (see `unmixel.cli.manifest`); its paths are relative to it.
+    made_in : path, optional
+        The output folder: a pattern doesn't mean what lies in it.
 
     Raises
     ------
@@ -109,10 +111,10 @@ def scenes_of(given: Sequence[Path], manifest: Path | None) -> list[SceneJob]:
     if given and manifest is not None:
         raise ParameterError(f"scenes and the manifest {manifest}", "one of them", "leave one out")
     if manifest is not None:
-        found = _from_manifest(manifest)
+        found = _from_manifest(manifest, made_in)
     elif given:
         entries = [SceneEntry(path=str(path)) for path in given]
-        found = _each_once(one for entry in entries for one in _find(entry, Path(), ""))
+        found = _each_once(one for entry in entries for one in _find(entry, Path(), "", made_in))
     else:
         raise ParameterError("no scene", "scene files, patterns in quotes, or a manifest", "give at least one")
     return [
@@ -121,12 +123,12 @@ def scenes_of(given: Sequence[Path], manifest: Path | None) -> list[SceneJob]:
     ]
 
 
-def _from_manifest(manifest: Path) -> list[_Found]:
+def _from_manifest(manifest: Path, made_in: Path | None) -> list[_Found]:
     found: list[_Found] = []
     first: dict[tuple[Path, str | None], _Found] = {}
     for where, entry in read_manifest(manifest):
         with _said(where):
-            listed = _each_once(_find(entry, manifest.parent, where))
+            listed = _each_once(_find(entry, manifest.parent, where, made_in))
         for one in listed:
             before = first.setdefault(one.identity, one)
             if before is not one and not (before.entry.name and entry.name):
@@ -155,7 +157,7 @@ def _each_once(found: Iterator[_Found]) -> list[_Found]:
     return list(first.values())
 
 
-def _find(entry: SceneEntry, base: Path, where: str) -> Iterator[_Found]:
+def _find(entry: SceneEntry, base: Path, where: str, made_in: Path | None) -> Iterator[_Found]:
     """Yield the file of an entry, or every file that matches it; paths are relative to the base."""
     file, variable = split_variable(base / entry.path)
     if file.exists():
@@ -172,6 +174,8 @@ def _find(entry: SceneEntry, base: Path, where: str) -> Iterator[_Found]:
         pattern = entry.path if variable is None else entry.path.removesuffix(f"::{variable}")
         matches = glob.glob(pattern, root_dir=base, recursive=True)  # noqa: PTH207, it takes absolute patterns
         files = [base / match for match in sorted(matches) if _may_be_scene(base / match)]
+        if made_in is not None:
+            files = [file for file in files if made_in.resolve() not in file.resolve().parents]
         if not files:
             raise ParameterError(f"the pattern {str(file)!r}, which matches no file", "scene files", "check the path")
     for one in files:

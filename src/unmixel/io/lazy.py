@@ -11,14 +11,23 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Bool
 
-from unmixel.errors import SceneError
+from unmixel.errors import NoValidPixelError, SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.calibration import Calibrated
 from unmixel.io.describing import describe
 from unmixel.io.opening import errors_of, read_raw, split_variable
 from unmixel.io.remarks import Counts, count, filling_notes, kept_notes
 from unmixel.io.windows import Window, natural_windows
-from unmixel.scene import SortedBands, assemble_scene, band_range, mask_pixels, place_of, sort_bands, usable_bands
+from unmixel.scene import (
+    SortedBands,
+    assemble_scene,
+    band_range,
+    mask_pixels,
+    partly_masked,
+    place_of,
+    sort_bands,
+    usable_bands,
+)
 
 WINDOW_MEMORY = 128_000_000
 """Bytes that reading one window takes."""
@@ -82,6 +91,12 @@ class LazyScene:
             lowest, highest = np.minimum(lowest, low), np.maximum(highest, high)
             if (lowest < highest)[self._bands.declared_good].all():
                 break
+        if (lowest > highest).all():
+            raise NoValidPixelError(
+                f"{self.path}: a scene without one valid pixel",
+                "pixels with finite values",
+                "check the no-data value and the scale",
+            )
         good, lines = usable_bands(lowest, highest, self._bands.declared_good, self.shape[0] * self.shape[1])
         if not good.any():
             raise SceneError(
@@ -131,19 +146,21 @@ class LazyScene:
         SceneError
             If the window is not inside the scene, or cannot be read.
         """
-        return self._assembled(self._masked(window).values, window)
+        return self._assembled(self._masked(window)[0].values, window)
 
     def read_and_count(self, window: Window) -> tuple[xr.DataArray, Counts]:
-        """Return what `read` does, and what was met in the window."""
-        calibrated = self._masked(window)
+        """Return what `read` does, and what was met in the window; no repeated pixels where it cuts lines."""
+        calibrated, n_partly = self._masked(window)
         scene = self._assembled(calibrated.values, window)
-        return scene, count(scene, calibrated)
+        met = count(scene, calibrated)._replace(partly=n_partly)
+        return scene, met if window.shape[1] == self.shape[1] else met._replace(repeated=0)
 
     def notes_on(self, counts: Counts) -> list[str]:
         """Return the notes that follow from the counts of all windows together, as `unmixel.open_scene` has them."""
-        return [*filling_notes(counts, self._calibrate), *kept_notes(counts, int(self.good_band.sum()))]
+        partly = [partly_masked(counts.partly)] if counts.partly else []
+        return [*partly, *filling_notes(counts, self._calibrate), *kept_notes(counts, int(self.good_band.sum()))]
 
-    def _masked(self, window: Window) -> Calibrated:
+    def _masked(self, window: Window) -> tuple[Calibrated, int]:
         top, bottom, left, right = window
         if not (0 <= top < bottom <= self.shape[0] and 0 <= left < right <= self.shape[1]):
             raise SceneError(
@@ -151,8 +168,8 @@ class LazyScene:
                 f"a window in {self.shape[0]} rows and {self.shape[1]} columns",
             )
         calibrated = self._reflectance(window)
-        mask_pixels(calibrated.values, self.good_band)
-        return calibrated
+        n_partly = mask_pixels(calibrated.values, self.good_band)
+        return calibrated, n_partly
 
     def _reflectance(self, window: Window) -> Calibrated:
         """Return calibrated values, the bands by wavelength, before pixels are masked."""

@@ -16,9 +16,9 @@ class Counts(NamedTuple):
 
     Attributes
     ----------
-    pixels, valid, filled, empty, negative, repeated : int
+    pixels, valid, filled, empty, negative, repeated, partly : int
         Pixels; those that can be unmixed; values equal to a fill value; pixels of zeros; negative values of valid
-        pixels; pixels that repeat their left neighbour.
+        pixels; pixels that repeat their left neighbour; pixels that are invalid because some band is.
     """
 
     pixels: int = 0
@@ -27,6 +27,7 @@ class Counts(NamedTuple):
     empty: int = 0
     negative: int = 0
     repeated: int = 0
+    partly: int = 0
 
     def plus(self, other: Counts) -> Counts:
         """Return the counts of two parts together.
@@ -34,7 +35,7 @@ class Counts(NamedTuple):
         Examples
         --------
         >>> Counts(pixels=4, valid=3).plus(Counts(pixels=2, valid=2, empty=1))
-        Counts(pixels=6, valid=5, filled=0, empty=1, negative=0, repeated=0)
+        Counts(pixels=6, valid=5, filled=0, empty=1, negative=0, repeated=0, partly=0)
         """
         return Counts(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
@@ -43,15 +44,18 @@ def count(scene: xr.DataArray, calibrated: Calibrated) -> Counts:
     """Count what is in a scene, or in a window of one, and what its calibration met."""
     values, good = scene.values, np.flatnonzero(good_bands(scene))
     valid = valid_pixels(scene)
-    same = (values[:, 1:, good[0]] == values[:, :-1, good[0]]).nonzero()
-    left, right = (values[same[0], same[1] + shift][:, good] for shift in (0, 1))
+    negative = repeated = 0
+    for line in values:
+        used = line[:, good]
+        negative += int(np.count_nonzero(used < 0))
+        repeated += int((used[1:] == used[:-1]).all(axis=1).sum())
     return Counts(
         pixels=valid.size,
         valid=int(valid.sum()),
         filled=calibrated.n_filled,
         empty=calibrated.n_empty,
-        negative=sum(int(np.count_nonzero(line[:, good] < 0)) for line in values),
-        repeated=int((left == right).all(axis=1).sum()),
+        negative=negative,
+        repeated=repeated,
     )
 
 

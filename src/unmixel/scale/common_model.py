@@ -9,16 +9,20 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from unmixel.errors import ModelError, OutputError, SceneError
+from unmixel.errors import ModelError, NoValidPixelError, OutputError, SceneError
 from unmixel.extraction import NumberEvidence
 from unmixel.io.lazy import LazyScene
 from unmixel.io.remarks import Counts
 from unmixel.methods._protocol import Fitted, Method, Progress, first_other_band
 from unmixel.registry import load
+from unmixel.scale.beginning import begin, kept_if_worth_it
 from unmixel.scale.fitting import FITTED_TO, fit_to_sample, what_decides
 from unmixel.scale.identity import digest_of, run_identity, scene_identity
-from unmixel.scale.run_folder import discard, run_folder
+from unmixel.scale.plan import MODEL, TRAINING
+from unmixel.scale.run_folder import finish, run_folder
 from unmixel.scale.sampling import one_column, sample_pixels
+
+FILES = {"model.json", "model.safetensors"}
 
 
 def fit_to_all(
@@ -55,36 +59,42 @@ def fit_to_all(
     OutputError
         If the folder exists and is not to be replaced.
     SceneError
-        If the bands of the scenes differ.
+        If the bands of the scenes differ, or none has a valid pixel.
     """
-    _check_bands(scenes)
-    digest = digest_of(
-        run_identity(
-            what_decides(method, bundle),
-            {str(n): scene_identity(scene.path, scene.variable) for n, scene in enumerate(scenes)},
-            scenes[0].leave_out,
-            scenes[0].scale,
-        )
+    identity = run_identity(
+        what_decides(method, bundle),
+        {str(n): scene_identity(scene.path, scene.variable) for n, scene in enumerate(scenes)},
+        scenes[0].leave_out,
+        scenes[0].scale,
     )
     if folder.exists():
-        if resume and _made_by(folder) == digest:
+        if resume and _made_by(folder) == digest_of(identity):
             return load(folder)
-        if not overwrite or _made_by(folder) is None:
-            raise OutputError(
-                f"{folder} exists", "a folder that does not", "go on with --resume, replace it with --overwrite"
-            )
-    with run_folder(folder) as unfinished:
-        if not resume:
-            discard(unfinished)
+        _check_replaceable(folder, overwrite=overwrite)
+    _check_bands(scenes)
+    with run_folder(folder) as unfinished, kept_if_worth_it(unfinished):
+        begin(unfinished, folder, {"identity": identity}, resume=resume, overwrite=overwrite)
         sample = _sample_of_all(scenes, progress)
         fitted, told, _ = fit_to_sample(
-            method, sample, bundle, progress=progress, on_number=on_number, checkpoint=unfinished / "training"
+            method, sample, bundle, progress=progress, on_number=on_number, checkpoint=unfinished / TRAINING
         )
-        fitted.record = {**fitted.record, **told, "made_by": digest}
-        if folder.exists():
-            shutil.rmtree(folder)
-        fitted.save(folder)
+        fitted.record = {**fitted.record, **told, "made_by": digest_of(identity)}
+        shutil.rmtree(unfinished / MODEL, ignore_errors=True)
+        fitted.save(unfinished / MODEL)
+        finish(unfinished, unfinished / MODEL, folder)
     return fitted
+
+
+def _check_replaceable(folder: Path, *, overwrite: bool) -> None:
+    foreign = {path.name for path in folder.iterdir()} - FILES if folder.is_dir() else {folder.name}
+    if foreign:
+        raise OutputError(f"{folder}, which holds {min(foreign)}", "nothing, or a model", "move it elsewhere")
+    if not overwrite:
+        raise OutputError(
+            f"{folder} exists, a model of other scenes or settings",
+            "none, or that of these scenes and settings",
+            f"replace it (--overwrite), or unmix further scenes by it: unmixel apply {folder} ...",
+        )
 
 
 def _made_by(folder: Path) -> str | None:
@@ -121,11 +131,16 @@ def _sample_of_all(scenes: Sequence[LazyScene], progress: Progress | None) -> xr
     numbers = np.empty(0, dtype=np.uint64)
     counts = Counts()
     for seed, scene in enumerate(scenes):
-        drawn = sample_pixels(scene, FITTED_TO, seed=seed, progress=progress)
+        try:
+            drawn = sample_pixels(scene, FITTED_TO, seed=seed, progress=progress)
+        except NoValidPixelError:  # what is wrong with it is said when it is its turn to be unmixed
+            continue
         counts = counts.plus(drawn.counts)
         numbers = np.concatenate([numbers, drawn.numbers])
         spectra = np.concatenate([spectra, drawn.scene.values[:, 0]])
         chosen = np.sort(np.argsort(numbers, kind="stable")[:FITTED_TO])
         numbers, spectra = numbers[chosen], spectra[chosen]
+    if not len(spectra):
+        raise NoValidPixelError(f"{len(scenes)} scenes without one valid pixel", "pixels with finite values")
     good = np.all([scene.good_band for scene in scenes], axis=0)
     return one_column(scenes[0], spectra, counts).assign_coords(good_band=("band", good))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -15,7 +18,7 @@ Item = TypeVar("Item")
 Done = TypeVar("Done")
 
 WORTH_A_CLUSTER = 500_000
-"""Valid pixels from which on processes of their own are worth their start."""
+"""Pixels from which on processes of their own are worth their start."""
 WAIT_FOR_WORKERS_S = 60
 
 
@@ -63,17 +66,24 @@ class Cluster:
     client : distributed.Client
     where : str
         What to call it.
+    n_workers : int
+        Workers to wait for.
     """
 
-    def __init__(self, client: Any, where: str) -> None:
+    def __init__(self, client: Any, where: str, n_workers: int = 1) -> None:
         self._client = client
         try:
-            client.wait_for_workers(1, timeout=WAIT_FOR_WORKERS_S)
+            client.wait_for_workers(n_workers, timeout=WAIT_FOR_WORKERS_S)
         except TimeoutError as error:
             raise EngineError(
-                f"{where}, which has no worker after {WAIT_FOR_WORKERS_S} s", "at least one", "start workers"
+                f"{where}, which has no {n_workers} workers after {WAIT_FOR_WORKERS_S} s", "them", "start workers"
             ) from error
-        versions = client.run(_version)
+        try:
+            versions = client.run(_version)
+        except (ImportError, AttributeError) as error:
+            raise EngineError(
+                f"{where}, whose workers have no unmixel ({error})", f"unmixel {__version__}", "install it there"
+            ) from error
         others = sorted({str(version) for version in versions.values()} - {__version__})
         if others:
             raise EngineError(
@@ -144,6 +154,8 @@ def open_engine(n_workers: int | None = None, scheduler: str | None = None, n_pi
 
     if scheduler is not None:
         where = f"the Dask cluster at {scheduler}"
+        if not re.fullmatch(r"(tcp|tls)://\S+:\d+", scheduler):
+            raise EngineError(where, "an address like tcp://10.0.0.1:8786", "see what the scheduler printed")
         try:
             client = Client(scheduler, set_as_default=False, timeout=30)
         except (OSError, ValueError, ImportError) as error:
@@ -151,18 +163,31 @@ def open_engine(n_workers: int | None = None, scheduler: str | None = None, n_pi
         with client:
             yield Cluster(client, where)
         return
-    cluster = LocalCluster(
-        n_workers=n_workers,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address=None,
-        memory_limit=None,
-        silence_logs=logging.CRITICAL,
-    )
+    with _not_interrupted():
+        cluster = LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            memory_limit=None,
+            silence_logs=logging.CRITICAL,
+        )
     with cluster, Client(cluster, set_as_default=False) as client:
-        client.wait_for_workers(n_workers, timeout=WAIT_FOR_WORKERS_S)
-        yield Cluster(client, "on this machine")
+        yield Cluster(client, "on this machine", n_workers)
+
+
+@contextmanager
+def _not_interrupted() -> Iterator[None]:
+    """Let processes that are started here ignore Ctrl-C: it is for the process that leads them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _cores() -> int:

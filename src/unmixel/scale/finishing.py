@@ -17,7 +17,7 @@ from unmixel.methods._protocol import QUANTILES, Progress
 from unmixel.metrics import morans_i_by_rows
 from unmixel.result import STREAMS, add_provenance, make_result, open_result, provenance_of, thinned, write_variables
 from unmixel.scale.engines import Engine
-from unmixel.scale.plan import MODEL, PICTURE, RESULT, STORE, Plan
+from unmixel.scale.plan import MODEL, PICTURE, STORE, Plan
 from unmixel.scale.tile_work import write_one_map
 
 Drawings = Callable[[xr.Dataset, Float[np.ndarray, "y x three"], str], Mapping[str, Drawing]]
@@ -55,7 +55,7 @@ def finish_result(
     dict
         The provenance of the result.
     """
-    made = plan.folder / RESULT
+    made = plan.made
     for left_over in made.iterdir():
         if left_over.name != STORE:
             shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink()
@@ -115,5 +115,5 @@ def _thinned(plan: Plan, result: xr.Dataset) -> tuple[xr.Dataset, Float[np.ndarr
     import zarr
 
     small, step = thinned(result)
-    picture: Any = zarr.open_array(plan.folder / PICTURE / "picture", mode="r")
+    picture: Any = zarr.open_array(plan.made.parent / PICTURE / "picture", mode="r")
     return small, np.asarray(picture[::step, ::step]), plan.colours.title

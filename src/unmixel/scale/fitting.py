@@ -55,8 +55,9 @@ def what_decides(model: Method | Fitted, bundle: xr.DataArray | None) -> dict[st
     """Return what tells a model from another before it is fitted: its digest, or its method and what it is given."""
     if isinstance(model, Fitted):
         return model.digest()
+    parameters = {name: value for name, value in asdict(model).items() if name != "threads"}
     given = None
     if bundle is not None:
         values = np.ascontiguousarray(bundle.values)
         given = hashlib.sha256(values.tobytes() + repr(bundle["endmember"].values.tolist()).encode()).hexdigest()
-    return {"method": model.name, "parameters": asdict(model), "bundle": given}
+    return {"method": model.name, "parameters": parameters, "bundle": given}

@@ -82,19 +82,24 @@ class Plan:
         return colours_of(self.fitted.on_my_bands(self.scene.outline))
 
     @property
+    def made(self) -> Path:
+        """The folder that becomes the result, in a folder of this run's own: an earlier run can't write into it."""
+        return self.folder / self._begun["token"] / RESULT
+
+    @property
     def store(self) -> Path:
         """The Zarr store of the result."""
-        return self.folder / RESULT / STORE
+        return self.made / STORE
 
     @cached_property
     def maps(self) -> TileStore:
         """The maps of the result."""
-        return TileStore(self.folder, f"{RESULT}/{STORE}", self.scene.shape[:2], self.tiles[0])
+        return TileStore(self.folder, str(self.store.relative_to(self.folder)), self.scene.shape[:2], self.tiles[0])
 
     @cached_property
     def picture(self) -> TileStore:
         """The scene in three colours."""
-        return TileStore(self.folder, PICTURE, self.scene.shape[:2], self.tiles[0])
+        return TileStore(self.folder, f"{self._begun['token']}/{PICTURE}", self.scene.shape[:2], self.tiles[0])
 
     @cached_property
     def spectra(self) -> dict[str, np.ndarray]:

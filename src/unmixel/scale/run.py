@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from unmixel.errors import EngineError, OutputError, SceneError, UnmixingError
+from unmixel.errors import SceneError
 from unmixel.extraction import NumberEvidence
 from unmixel.io.lazy import WINDOW_MEMORY, open_lazily
 from unmixel.io.whole_folder import check_output, provenance_in
 from unmixel.methods._protocol import Fitted, Method, Progress
 from unmixel.registry import load
+from unmixel.scale.beginning import begin, kept_if_worth_it
 from unmixel.scale.engines import Engine, Serial
 from unmixel.scale.finishing import Drawings
 from unmixel.scale.fitting import what_decides
 from unmixel.scale.identity import digest_of, run_identity, scene_identity
-from unmixel.scale.journal import Journal
-from unmixel.scale.plan import JOURNAL
 from unmixel.scale.run_folder import discard, finish, run_folder
 from unmixel.scale.stages import Stages, TileRun
 from unmixel.scale.tile_work import peak_memory
@@ -44,7 +41,7 @@ def unmix_file(
     drawings: Drawings | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    provenance: Mapping[str, Any] | None = None,
+    provenance: Callable[[], Mapping[str, Any]] | None = None,
     command: Sequence[str] = (),
 ) -> TileRun:
     """Unmix a scene on disk into a result folder, with no more in memory than a sample of it and a tile.
@@ -86,8 +83,8 @@ def unmix_file(
         Go on with a run that did not end; begin one if there is none.
     overwrite : bool
         Replace a result of unmixel, and forget a run that did not end.
-    provenance : mapping, optional
-        What else is known of the making of this result. It is stored in it, as it was when the run was begun.
+    provenance : callable, optional
+        What else is known of the making of this result. It is asked when the run begins, and stored in the result.
     command : sequence of str
         The command line that began the run, for ``provenance.json``.
 
@@ -117,59 +114,22 @@ def unmix_file(
     check_output(output, overwrite=overwrite)
     if isinstance(model, Fitted):
         model.on_my_bands(opened.outline)
-    with run_folder(output) as folder, _forgotten_if_hopeless(folder):
+    with run_folder(output) as folder, kept_if_worth_it(folder):
         begun = {
             "identity": identity,
             "name": name or opened.path.stem,
             "tile_memory": tile_memory,
             "usable": [opened.good_band.tolist(), opened.usable[1]],
-            "provenance": dict(provenance or {}),
+            "provenance": dict(provenance() if provenance else {}),
             "command": list(command),
         }
-        journal = _begin(folder, output, begun, resume=resume, overwrite=overwrite)
+        journal = begin(folder, output, begun, resume=resume, overwrite=overwrite)
         stages = Stages(folder, journal, progress or (lambda stage, numbers: None))
         stages.learn(model, bundle, on_scene, on_number)
         stages.unmix(engine or Serial())
         stages.finish(engine or Serial(), drawings)
         if scene_identity(opened.path, opened.variable) != of_scene:
+            discard(folder)
             raise SceneError(f"{opened.path}, which changed while it was read", "a scene that stays", "start again")
-        finish(folder, output)
+        finish(folder, stages.made, output)
     return stages.run
-
-
-def _begin(folder: Path, output: Path, begun: dict[str, Any], *, resume: bool, overwrite: bool) -> Journal:
-    """Return the journal of the run to go on with, or of a new one."""
-    journal = Journal(folder / JOURNAL)
-    if journal.lines and resume:
-        before, identity = journal.lines[0]["identity"], begun["identity"]
-        others = [name for name in identity if before.get(name) != identity[name]]
-        if others:
-            raise OutputError(
-                f"an unfinished run in {output} with another {' and '.join(others)}",
-                "the model and the scene it was begun with, unchanged",
-                "start again (--overwrite), or choose another folder",
-            )
-        return journal
-    if journal.lines and not overwrite:
-        n_tiles = sum("tile" in line for line in journal.lines)
-        raise OutputError(
-            f"an unfinished run in {output} ({n_tiles} tiles)",
-            "to know what to do with it",
-            "go on with it (--resume), forget it (--overwrite), or choose another folder",
-        )
-    discard(folder)
-    journal = Journal(folder / JOURNAL)
-    journal.add({**begun, "token": secrets.token_hex(16)})
-    return journal
-
-
-@contextmanager
-def _forgotten_if_hopeless(folder: Path) -> Iterator[None]:
-    """Forget a run that bad input ended: it would end so again. What else can happen leaves what is done."""
-    try:
-        yield
-    except (OutputError, EngineError):
-        raise
-    except UnmixingError:
-        discard(folder)
-        raise

@@ -13,9 +13,11 @@ from filelock import FileLock, Timeout
 
 from unmixel.errors import OutputError
 from unmixel.io.whole_folder import move_into_place, unwritable
+from unmixel.scale.journal import sync
 from unmixel.scale.plan import JOURNAL
 
 KEPT = ("lock", "owner")
+REPLACED = "replaced"
 
 
 @contextmanager
@@ -45,9 +47,13 @@ def run_folder(output: Path) -> Iterator[Path]:
     except OSError as error:
         raise unwritable(output, error) from error
     try:
+        if (folder / REPLACED).exists() and not target.exists():
+            (folder / REPLACED).rename(target)
         (folder / "owner").write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         yield folder
     except OSError as error:
+        if error.filename is not None and folder.parent not in Path(error.filename).absolute().parents:
+            raise
         raise unwritable(output, error) from error
     finally:
         if not (folder / JOURNAL).exists():
@@ -55,11 +61,11 @@ def run_folder(output: Path) -> Iterator[Path]:
         lock.release()
 
 
-def finish(folder: Path, output: Path) -> None:
-    """Move the finished result to its place, and remove the folder of its run."""
+def finish(folder: Path, made: Path, output: Path) -> None:
+    """Move what a run made to its place, and remove the folder of the run."""
     target = output.resolve()
-    replaced = folder / "replaced"
-    move_into_place(folder / "result", target, replaced)
+    move_into_place(made, target, folder / REPLACED)
+    sync(target.parent)
     discard(folder)
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Integer, UInt64
 
-from unmixel.errors import ParameterError, SceneError
+from unmixel.errors import NoValidPixelError, ParameterError
 from unmixel.io.lazy import LazyScene
 from unmixel.io.plausibility import looks_like_reflectance
 from unmixel.io.remarks import Counts
 from unmixel.methods._protocol import Progress
-from unmixel.representative import place_numbers, representative
+from unmixel.representative import place_numbers
 from unmixel.scene import DIMS, valid_pixels
 
 
@@ -31,28 +31,19 @@ class Sample:
         Where the pixels are in the whole scene.
     counts : Counts
         What was met in the whole scene.
-    width : int
-        Columns of the whole scene.
-    seed : int
-        Seed of the draw.
+    numbers : array of int, shape (pixel,)
+        The random numbers by which they were drawn.
     """
 
     scene: xr.DataArray
     rows: Integer[np.ndarray, "pixel"]
     columns: Integer[np.ndarray, "pixel"]
     counts: Counts
-    width: int
-    seed: int = 0
+    numbers: UInt64[np.ndarray, "pixel"]
 
     def first(self, most: int) -> Integer[np.ndarray, "chosen"]:
         """Return which pixels a smaller sample would hold, in row-major order."""
-        return representative(self.rows * self.width + self.columns, self.width, most, self.seed)
-
-    @property
-    def numbers(self) -> UInt64[np.ndarray, "pixel"]:
-        """The random numbers by which the pixels were drawn."""
-        first = int(self.rows[0])
-        return place_numbers(first, int(self.rows[-1]) + 1, self.width, self.seed)[self.rows - first, self.columns]
+        return np.sort(np.lexsort((np.arange(len(self.numbers)), self.numbers))[:most])
 
     def save(self, path: Path) -> None:
         """Write the sample to a file that is whole or absent."""
@@ -64,7 +55,7 @@ class Sample:
                 rows=self.rows,
                 columns=self.columns,
                 counts=np.array(self.counts),
-                seed=np.array(self.seed),
+                numbers=self.numbers,
             )
             file.flush()
             os.fsync(file.fileno())
@@ -76,7 +67,7 @@ def load_sample(path: Path, scene: LazyScene) -> Sample:
     with np.load(path, allow_pickle=False) as saved:
         counts = Counts(*saved["counts"].tolist())
         drawn = one_column(scene, saved["spectra"], counts)
-        return Sample(drawn, saved["rows"], saved["columns"], counts, scene.shape[1], int(saved["seed"]))
+        return Sample(drawn, saved["rows"], saved["columns"], counts, saved["numbers"])
 
 
 def sample_pixels(
@@ -158,12 +149,12 @@ def sample_pixels(
         if progress:
             progress("reading", {"window": done, "of": len(windows)})
     if not counts.valid:
-        raise SceneError(
+        raise NoValidPixelError(
             f"{scene.path}: a scene without one valid pixel", "pixels with a finite value in every good band"
         )
     order = np.argsort(places)
     rows, columns_of = np.divmod(places[order], columns)
-    return Sample(one_column(scene, spectra[order], counts), rows, columns_of, counts, columns, seed)
+    return Sample(one_column(scene, spectra[order], counts), rows, columns_of, counts, numbers[order])
 
 
 def one_column(scene: LazyScene, spectra: Float[np.ndarray, "pixel band"], counts: Counts) -> xr.DataArray:

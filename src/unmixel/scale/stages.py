@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from unmixel.errors import ModelError
 from unmixel.extraction import NumberEvidence
 from unmixel.io.stac import write_item
 from unmixel.io.whole_folder import write_provenance
@@ -22,7 +23,7 @@ from unmixel.scale.finishing import Drawings, finish_result
 from unmixel.scale.fitting import FITTED_TO, fit_to_sample
 from unmixel.scale.identity import digest_of
 from unmixel.scale.journal import Journal, sync
-from unmixel.scale.plan import MODEL, RESULT, SAMPLE, TRAINING, Plan, plan_of
+from unmixel.scale.plan import MODEL, SAMPLE, TRAINING, Plan, plan_of
 from unmixel.scale.sampling import sample_pixels
 from unmixel.scale.tile_store import holds
 from unmixel.scale.tile_work import peak_memory, unmix_tile
@@ -79,6 +80,11 @@ class Stages:
         self._plan: Plan = plan_of(str(folder), journal.lines[0]["token"])
         self.run = TileRun(n_tiles=len(self._plan.tiles))
 
+    @property
+    def made(self) -> Path:
+        """The folder that becomes the result."""
+        return self._plan.made
+
     def learn(
         self,
         model: Method | Fitted,
@@ -109,30 +115,36 @@ class Stages:
                 checkpoint=self._folder / TRAINING,
             )
             self.run.seconds.update(seconds)
-        shutil.rmtree(self._folder / MODEL, ignore_errors=True)
-        model.save(self._folder / MODEL)
+        kept = self._folder / MODEL
+        shutil.rmtree(kept, ignore_errors=True)
+        model.save(kept)
+        for path in (*kept.iterdir(), kept, self._folder):
+            sync(path)
         self._journal.add({"model": model.digest(), "provenance": told})
 
     def unmix(self, engine: Engine) -> None:
         """Unmix the tiles that are not done."""
         start = time.perf_counter()
         plan = self._plan
+        if plan.fitted.digest() != next(line["model"] for line in self._journal.lines if "model" in line):
+            raise ModelError(f"{self._folder / MODEL}, which was changed", "the model of this run", "start again")
         plan.maps.prepare({**plan.sample_maps, "outside_reach": np.zeros((1, 1), dtype=bool)})
         plan.picture.prepare({"picture": np.zeros((1, 1, 3), dtype=np.float32)})
         done = {tile for tile, line in self._tiles_done().items() if holds(self._folder, line["files"])}
         left = [tile for tile in range(len(plan.tiles)) if tile not in done]
         self.run.n_done_before, self.run.where = len(done), engine.where
-        n_left = sum(plan.tiles[tile].n_pixels for tile in left)
-        n_read, memory = 0, peak_memory()
+        pixels_before = sum(line["pixels"] for tile, line in self._tiles_done().items() if tile in done)
+        n_left, memory = plan.sample.counts.valid - pixels_before, peak_memory()
         for one in engine.each(unmix_tile, str(self._folder), self._journal.lines[0]["token"], left):
             self._journal.add({"tile": one.tile, "pixels": one.pixels, "odd": one.odd, "files": one.files})
             done.add(one.tile)
             self.run.n_valid += one.pixels
-            n_read += plan.tiles[one.tile].n_pixels
             memory = max(memory, one.peak_memory)
             seconds = max(time.perf_counter() - start, 1e-9)
-            rate = {"px/s": n_read / seconds, "s left": (n_left - n_read) * seconds / n_read, "MB": memory / 1e6}
-            self._progress("tiles", {"tile": len(done), "of": len(plan.tiles), **rate})
+            rate = self.run.n_valid / seconds
+            left_s = (n_left - self.run.n_valid) / max(rate, 1e-9)
+            numbers = {"tile": len(done), "of": len(plan.tiles), "px/s": rate, "s left": left_s, "MB": memory / 1e6}
+            self._progress("tiles", numbers)
         self.run.peak_memory = max(memory, peak_memory())
         self._took("unmix_s", start)
 
@@ -149,7 +161,7 @@ class Stages:
         self._took("write_s", start)
         self.run.peak_memory = max(self.run.peak_memory, peak_memory())
         write_item(
-            self._folder / RESULT,
+            self.made,
             identifier=begun["name"],
             acquired=None,
             changed=datetime.fromtimestamp(begun["identity"]["scene"]["changed"], UTC),
@@ -159,8 +171,8 @@ class Stages:
             "where": self.run.where,
             "peak_memory_mb": round(self.run.peak_memory / 1e6),
         }
-        write_provenance(self._folder / RESULT, {**provenance, **self.run.seconds, **how})
-        for path in (self._folder / RESULT).rglob("*"):
+        write_provenance(self.made, {**provenance, **self.run.seconds, **how})
+        for path in self.made.rglob("*"):
             sync(path)
 
     def _tiles_done(self) -> dict[int, dict[str, Any]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import resource
+import sys
 from dataclasses import dataclass
 
 import numpy as np
 
 from unmixel.io.result_folder import write_map
 from unmixel.result import open_result
-from unmixel.scale.plan import RESULT, plan_of
+from unmixel.scale.plan import plan_of
 from unmixel.scene import ValidPixels
 
 
@@ -63,10 +63,17 @@ def unmix_tile(folder: str, token: str, tile: int) -> TileDone:
 def write_one_map(folder: str, token: str, name: str) -> str:
     """Write a map of all tiles as a GeoTIFF, and return its name."""
     plan = plan_of(folder, token)
-    write_map(open_result(plan.store), name, plan.folder / RESULT, windows=plan.tiles)
+    write_map(open_result(plan.store), name, plan.made, windows=plan.tiles)
     return name
 
 
 def peak_memory() -> int:
     """Return the largest resident memory of this process so far [bytes]."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
