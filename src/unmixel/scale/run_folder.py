@@ -51,6 +51,10 @@ def run_folder(output: Path) -> Iterator[Path]:
             (folder / REPLACED).rename(target)
         (folder / "owner").write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         yield folder
+    except OutputError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise unwritable(output, error.__cause__) from error
     except OSError as error:
         if error.filename is not None and folder.parent not in Path(error.filename).absolute().parents:
             raise
