@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -102,21 +103,28 @@ def test_a_scene_that_cannot_be_unmixed_does_not_stop_the_others(campaign: Path,
     assert len(json.loads((out / "collection.json").read_text())["links"]) >= 3
 
 
-def test_an_interrupted_command_goes_on(campaign: Path, unmixel: Unmixel, monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def interrupted_in(stage_to_end: str) -> Iterator[None]:
+    """Let the user press Ctrl-C when a stage has begun."""
     from unmixel.cli.progress import ProgressReport
 
     call = ProgressReport.__call__
 
     def interrupt(self: ProgressReport, stage: str, numbers: dict[str, float]) -> None:
-        if stage == "writing":
+        if stage == stage_to_end:
             raise KeyboardInterrupt
         call(self, stage, numbers)
 
-    command = ["unmix", campaign / "scene.img", "-p", 3, "--method", "fcls", "-o", campaign / "out"]
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ProgressReport, "__call__", interrupt)
+        yield
+
+
+def test_an_interrupted_command_goes_on(campaign: Path, unmixel: Unmixel) -> None:
+    command = ["unmix", campaign / "scene.img", "-p", 3, "--method", "fcls", "-o", campaign / "out"]
+    with interrupted_in("writing"):
         status, _, err = unmixel(*command)
-    assert status == 130 and "--resume goes on with it" in err
+    assert status == 130 and "--resume goes on with it" in err and "nothing was written" not in err
     assert not (campaign / "out").exists()
     status, _, err = unmixel(*command)
     assert status == 2 and "unfinished run" in err and "--resume" in err
@@ -138,3 +146,48 @@ def test_what_is_asked_of_many_scenes_must_make_sense(campaign: Path, unmixel: U
         status, _, err = unmixel("unmix", *arguments, "-o", campaign / "out")
         assert status == 2 and expected in err and len(err.splitlines()) == 1, err
     assert not (campaign / "out").exists()
+
+
+def test_what_lies_in_the_output_folder_is_safe(campaign: Path, unmixel: Unmixel) -> None:
+    scenes = [campaign / "upper.img", campaign / "lower.img"]
+    out = campaign / "out"
+    out.mkdir()
+    (out / "collection.json").write_text('{"mine": 1}')
+    status, _, err = unmixel("apply", campaign / "model", *scenes, "-o", out)
+    assert status == 2 and "collection.json exists" in err
+    assert [path.name for path in out.iterdir()] == ["collection.json"]
+    (out / "collection.json").unlink()
+    (out / "upper").mkdir()
+    (out / "upper/thesis.txt").write_text("years of work")
+    status, _, err = unmixel("apply", campaign / "model", *scenes, "-o", out, "--overwrite")
+    assert status == 2 and "did not write" in err
+    assert (out / "upper/thesis.txt").read_text() == "years of work"
+
+
+def test_a_collection_lists_all_that_is_there(campaign: Path, unmixel: Unmixel) -> None:
+    out = campaign / "out"
+    for pattern in ("upp*.img", "low*.img"):
+        status, _, err = unmixel("apply", campaign / "model", campaign / pattern, "-o", out, "--resume")
+        assert status == 0, err
+    links = json.loads((out / "collection.json").read_text())["links"]
+    assert sorted(link["href"] for link in links if link["rel"] == "item") == ["./lower/item.json", "./upper/item.json"]
+    status, _, err = unmixel("apply", campaign / "model", campaign / "**/*.tif", "-o", out, "--resume")
+    assert status == 2 and "matches no file" in err
+
+
+def test_names_that_are_taken(campaign: Path, unmixel: Unmixel) -> None:
+    write_envi(open_scene(campaign / "upper.img"), campaign / "Model.img")
+    scenes = campaign / "upper.img", campaign / "Model.img"
+    status, _, err = unmixel("unmix", *scenes, "-p", 3, "--method", "fcls", "-o", campaign / "out")
+    assert status == 2 and "a scene named 'model'" in err
+    assert not (campaign / "out").exists()
+
+
+def test_a_run_goes_on_with_other_threads_and_names_what_else_differs(campaign: Path, unmixel: Unmixel) -> None:
+    command = ["unmix", campaign / "scene.img", "-p", 3, "--epochs", 1, "-o", campaign / "out"]
+    with interrupted_in("tiles"):
+        assert unmixel(*command)[0] == 130
+    status, _, err = unmixel(*command, "--resume", "--seed", 3)
+    assert status == 2 and "another model (seed)" in err
+    status, _, err = unmixel(*command, "--resume", "--threads", 2)
+    assert status == 0, err

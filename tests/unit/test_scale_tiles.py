@@ -31,6 +31,7 @@ from unmixel.registry import load
 from unmixel.result import open_result, provenance_of
 from unmixel.scale import TileRun, sample_pixels, unmix_file
 from unmixel.scale.journal import Journal
+from unmixel.scale.tile_work import unmix_tile
 from unmixel.scene import make_scene
 
 
@@ -444,3 +445,41 @@ def test_an_old_result_is_replaced_when_the_new_one_is_whole(folder: Path) -> No
     (folder / "out/thesis.txt").write_text("years of work")
     with pytest.raises(OutputError, match="did not write"):
         run_tiles(folder, overwrite=True)
+
+
+def test_a_scene_that_cannot_be_read_for_a_moment_costs_nothing(folder: Path) -> None:
+    def lose(stage: str, numbers: dict[str, float]) -> None:
+        if stage == "tiles" and numbers["tile"] == 3:
+            (folder / "scene.img").rename(folder / "lost.img")
+
+    with pytest.raises((SceneError, OSError)):
+        run_tiles(folder, progress=lose)
+    (folder / "lost.img").rename(folder / "scene.img")
+    assert run_tiles(folder, resume=True).n_done_before == 3
+    xr.testing.assert_equal(open_result(folder / "out"), whole(folder)[0])
+
+
+def test_a_worker_of_an_earlier_run_does_no_harm(folder: Path) -> None:
+    kill_at(folder, "tile", 2)
+    unfinished = folder / ".out.unfinished"
+    token = Journal(unfinished / "journal").lines[0]["token"]
+    refused = []
+
+    def late(stage: str, numbers: object) -> None:
+        if stage == "tiles" and not refused:
+            with pytest.raises(ModelError, match="holds another run"):
+                unmix_tile(str(unfinished), token, 5)
+            refused.append(True)
+
+    run_tiles(folder, overwrite=True, progress=late)
+    assert refused
+    xr.testing.assert_equal(open_result(folder / "out"), whole(folder)[0])
+
+
+def test_a_model_that_was_changed_is_not_gone_on_with(folder: Path) -> None:
+    kill_at(folder, "tile", 2)
+    SCLS(n_endmembers=3).fit(open_scene(folder / "scene.img")).save(folder / "other")
+    for name in ("model.json", "model.safetensors"):
+        (folder / "other" / name).replace(folder / ".out.unfinished/model" / name)
+    with pytest.raises(ModelError, match="which was changed"):
+        run_tiles(folder, resume=True)

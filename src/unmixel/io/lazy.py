@@ -173,7 +173,11 @@ class LazyScene:
 
     def _reflectance(self, window: Window) -> Calibrated:
         """Return calibrated values, the bands by wavelength, before pixels are masked."""
-        values, n_filled, n_empty = self._calibrate(self._raw.read_window(window))
+        try:
+            stored = self._raw.read_window(window)
+        except OSError as error:
+            raise SceneError(f"{self.path}, which cannot be read ({error})", "a readable file") from error
+        values, n_filled, n_empty = self._calibrate(stored)
         values = values[:, :, self._bands.order] if self._bands.moved else values
         values[~np.isfinite(values)] = np.nan
         return Calibrated(values, n_filled, n_empty)

@@ -56,7 +56,7 @@ def run_folder(output: Path) -> Iterator[Path]:
             raise
         raise unwritable(output, error.__cause__) from error
     except OSError as error:
-        if error.filename is not None and folder.parent not in Path(error.filename).absolute().parents:
+        if error.filename is not None and not {folder, target} & {*(place := Path(error.filename)).parents, place}:
             raise
         raise unwritable(output, error) from error
     finally:
