@@ -79,7 +79,8 @@ def test_tiles_give_the_files_of_the_whole(folder: Path, memory: int) -> None:
     files = [name for name in theirs if "result.zarr" not in name and name != "provenance.json"]
     assert {"abundance.tif", "outside_reach.tif", "endmembers.sli", "model/model.safetensors"} < set(files)
     assert [name for name in files if mine[name] != theirs[name]] == []
-    assert json.loads(mine["provenance.json"])["files"] == json.loads(theirs["provenance.json"])["files"]
+    listed = [json.loads(content["provenance.json"])["files"] for content in (mine, theirs)]
+    assert [name for name in listed[0] if name != "item.json"] == listed[1]
     assert result.outside_reach[33, 5:9].all() and result.outside_reach.sum() < 40
     assert_alike(provenance_of(result)["diagnosis"], provenance_of(expected)["diagnosis"])
     assert set(provenance_of(expected)) - set(provenance_of(result)) == {"unmix_s"}
@@ -220,7 +221,7 @@ def test_a_tile_cut_short_is_made_again(folder: Path) -> None:
     undisturbed = content(folder / "out")
     (folder / "out").rename(folder / "undisturbed")
     kill_at(folder, "tile", 5)
-    shard = folder / ".out.unfinished/result/result.zarr/abundance/c/4/0/0"
+    (shard,) = folder.glob(".out.unfinished/*/result/result.zarr/abundance/c/4/0/0")
     shard.write_bytes(shard.read_bytes()[:-20])
     with (folder / ".out.unfinished/journal").open("a") as journal:
         journal.write('{"tile": 6, "pixels": 301, "fi')
@@ -373,11 +374,11 @@ MEMORY = """
         return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
 
     folder, scene, how = sys.argv[1:]
-    unmix_file(f"{folder}/model", f"{folder}/warm.img", f"{folder}/warm_{how}_{scene}", tile_memory=500_000)
+    unmix_file(f"{folder}/model", f"{folder}/warm.img", f"{folder}/warm_{how}_{scene}", tile_memory=4_000_000)
     Path("/proc/self/clear_refs").write_text("5")
     before = largest()
     if how == "tiles":
-        unmix_file(f"{folder}/model", f"{folder}/{scene}.img", f"{folder}/{how}_{scene}", tile_memory=500_000)
+        unmix_file(f"{folder}/model", f"{folder}/{scene}.img", f"{folder}/{how}_{scene}", tile_memory=4_000_000)
     else:
         load(f"{folder}/model").unmix(open_scene(f"{folder}/{scene}.img"))
     print(largest() - before)
@@ -389,7 +390,7 @@ def test_memory_does_not_grow_with_the_scene(tmp_path: Path) -> None:
         pytest.skip("resident memory is measured on Linux only")
     rng = np.random.default_rng(0)
     spectra = rng.uniform(0.05, 0.6, (3, 50))
-    for name, rows in (("warm", 10), ("small", 40), ("large", 200)):
+    for name, rows in (("warm", 110), ("small", 400), ("large", 1200)):
         values = (rng.dirichlet(np.ones(3), (rows, 200)) @ spectra).astype(np.float32)
         write_envi(make_scene(values, wavelength=np.linspace(450, 2400, 50)), tmp_path / f"{name}.img")
     FCLS(n_endmembers=3).fit(open_scene(tmp_path / "small.img")).save(tmp_path / "model")
@@ -405,7 +406,7 @@ def test_memory_does_not_grow_with_the_scene(tmp_path: Path) -> None:
         ]
         return int(peaks[1]) - int(peaks[0])
 
-    more = 160 * 200 * 50 * 4
+    more = 800 * 200 * 50 * 4
     by_tiles, whole_scene = growth("tiles"), growth("whole")
     assert by_tiles < more / 2
     assert whole_scene > more
