@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench bench-scale clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -31,6 +31,10 @@ test: check
 ## bench: speed and memory, as ratios within one run
 bench: .venv/installed-test
 	$(BIN)/python benchmarks/speed.py
+
+## bench-scale: scenes larger than memory, workers and kills; takes 20 GB of disk for a while
+bench-scale: .venv/installed-test
+	$(BIN)/python benchmarks/scale.py
 
 clean:
 	rm -rf .venv demo
