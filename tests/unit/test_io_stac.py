@@ -243,6 +243,7 @@ def test_no_values_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(rasterio.io.DatasetReader, "read", refused)
     item_of(folder)
+    assert "abundance" in json.loads((folder / "item.json").read_text())["assets"]
 
 
 @pytest.mark.parametrize("damage", ["missing", "broken"])

@@ -103,7 +103,7 @@ def unmix(
     made = _method_of(run)
 
     def model_of(scene: LazyScene) -> tuple[Method, xr.DataArray | None, dict[str, Any]]:
-        return made, *_given_endmembers(run, scene.outline)
+        return made, *_given_endmembers(run, scene)
 
     run_scenes(settings, model_of)
 
@@ -119,7 +119,7 @@ def _method_of(run: RunConfig) -> Method:
     return kind(**checked_hyperparameters(kind, hyperparameters))
 
 
-def _given_endmembers(run: RunConfig, scene: xr.DataArray) -> tuple[xr.DataArray | None, dict[str, Any]]:
+def _given_endmembers(run: RunConfig, scene: LazyScene) -> tuple[xr.DataArray | None, dict[str, Any]]:
     """Return the user's endmember spectra on the bands of the scene, if any, and their provenance."""
     from unmixel.cli.provenance import input_record
     from unmixel.errors import BundleError, ParameterError
@@ -131,7 +131,7 @@ def _given_endmembers(run: RunConfig, scene: xr.DataArray) -> tuple[xr.DataArray
     path = run.endmembers or run.bundle
     if path is None:
         return None, {}
-    given = open_bundle(path, scene=scene)
+    given = open_bundle(path, scene=scene.outline)
     names = endmember_names(given)
     if run.endmembers and given.sizes["spectrum"] != len(names):
         raise BundleError(

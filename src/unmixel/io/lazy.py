@@ -127,10 +127,6 @@ class LazyScene:
         )
         return natural_windows(self.shape[:2], self._block, most)
 
-    def blocks(self) -> list[Window]:
-        """Cut the scene into the smallest windows that lie together in the file."""
-        return natural_windows(self.shape[:2], self._block, self._block[0] * self._block[1])
-
     @property
     def _block(self) -> tuple[int, int]:
         rows, columns = self._raw.block or (1, self.shape[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,15 @@ from unmixel.scale.plan import JOURNAL, TRAINING
 from unmixel.scale.run_folder import discard
 
 
-def begin(folder: Path, output: Path, begun: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Journal:
+def begin(
+    folder: Path,
+    output: Path,
+    identity: Mapping[str, Any],
+    details: Callable[[], Mapping[str, Any]],
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> Journal:
     """Return the journal of the run to go on with, or of a new one.
 
     Parameters
@@ -23,8 +31,10 @@ def begin(folder: Path, output: Path, begun: Mapping[str, Any], *, resume: bool,
         The folder of the run.
     output : path
         What it makes.
-    begun : mapping
-        What the run is; its ``identity`` decides whether one that is there is the same.
+    identity : mapping
+        Decides whether a run that is there is the same.
+    details : callable
+        What else a new run is known by; not asked of one that goes on.
     resume, overwrite : bool
 
     Raises
@@ -34,7 +44,7 @@ def begin(folder: Path, output: Path, begun: Mapping[str, Any], *, resume: bool,
     """
     journal = Journal(folder / JOURNAL)
     if journal.lines and resume:
-        others = list(_differences(journal.lines[0]["identity"], begun["identity"]))
+        others = list(_differences(journal.lines[0]["identity"], identity))
         if others:
             raise OutputError(
                 f"an unfinished run in {output} with another {' and '.join(others)}",
@@ -51,7 +61,7 @@ def begin(folder: Path, output: Path, begun: Mapping[str, Any], *, resume: bool,
         )
     discard(folder)
     journal = Journal(folder / JOURNAL)
-    journal.add({**begun, "token": secrets.token_hex(16)})
+    journal.add({"identity": identity, **details(), "token": secrets.token_hex(16)})
     return journal
 
 

@@ -61,19 +61,19 @@ def fit_to_all(
     SceneError
         If the bands of the scenes differ, or none has a valid pixel.
     """
-    identity = run_identity(
-        what_decides(method, bundle),
-        {str(n): scene_identity(scene.path, scene.variable) for n, scene in enumerate(scenes)},
-        scenes[0].leave_out,
-        scenes[0].scale,
-    )
+    decides = what_decides(method, bundle)
+    read = [
+        run_identity(decides, scene_identity(scene.path, scene.variable), scene.leave_out, scene.scale)
+        for scene in scenes
+    ]
+    identity = {name: [one[name] for one in read] for name in read[0]}
     if folder.exists():
         if resume and _made_by(folder) == digest_of(identity):
             return load(folder)
         _check_replaceable(folder, overwrite=overwrite)
     _check_bands(scenes)
     with run_folder(folder) as unfinished, kept_if_worth_it(unfinished):
-        begin(unfinished, folder, {"identity": identity}, resume=resume, overwrite=overwrite)
+        begin(unfinished, folder, identity, dict, resume=resume, overwrite=overwrite)
         sample = _sample_of_all(scenes, progress)
         fitted, told, _ = fit_to_sample(
             method, sample, bundle, progress=progress, on_number=on_number, checkpoint=unfinished / TRAINING

@@ -115,15 +115,17 @@ def unmix_file(
     if isinstance(model, Fitted):
         model.on_my_bands(opened.outline)
     with run_folder(output) as folder, kept_if_worth_it(folder):
-        begun = {
-            "identity": identity,
-            "name": name or opened.path.stem,
-            "tile_memory": tile_memory,
-            "usable": [opened.good_band.tolist(), opened.usable[1]],
-            "provenance": dict(provenance() if provenance else {}),
-            "command": list(command),
-        }
-        journal = begin(folder, output, begun, resume=resume, overwrite=overwrite)
+
+        def details() -> dict[str, Any]:
+            return {
+                "name": name or opened.path.stem,
+                "tile_memory": tile_memory,
+                "usable": [opened.good_band.tolist(), opened.usable[1]],
+                "provenance": dict(provenance() if provenance else {}),
+                "command": list(command),
+            }
+
+        journal = begin(folder, output, identity, details, resume=resume, overwrite=overwrite)
         stages = Stages(folder, journal, progress or (lambda stage, numbers: None))
         stages.learn(model, bundle, on_scene, on_number)
         stages.unmix(engine or Serial())
