@@ -17,7 +17,7 @@ cropped by ordinary indexing and still knows its place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -222,11 +222,25 @@ def partly_masked(n_pixels: int) -> str:
 
 def mask_pixels(reflectance: Float[np.ndarray, "y x band"], good: Bool[np.ndarray, "band"]) -> int:
     """Make pixels that are not finite in some good band NaN in all bands, in place; return how many were so in part."""
-    reflectance[~np.isfinite(reflectance)] = np.nan
-    invalid = np.isnan(reflectance[:, :, good]).any(axis=2)
-    partly = invalid & ~np.isnan(reflectance).all(axis=2)
-    reflectance[invalid] = np.nan
-    return int(partly.sum())
+    n_partly = 0
+    for lines in _some_lines(reflectance):
+        odd = ~np.isfinite(lines).all(axis=2)
+        if not odd.any():
+            continue
+        pixels = lines[odd]
+        finite = np.isfinite(pixels)
+        pixels[~finite] = np.nan
+        invalid = ~finite[:, good].all(axis=1)
+        n_partly += int((invalid & finite.any(axis=1)).sum())
+        pixels[invalid] = np.nan
+        lines[odd] = pixels
+    return n_partly
+
+
+def _some_lines(values: Float[np.ndarray, "y x band"]) -> Iterator[Float[np.ndarray, "line x band"]]:
+    """Yield views of some lines at a time."""
+    step = max(1, CHUNK // max(1, values.shape[1]))
+    return (values[first : first + step] for first in range(0, len(values), step))
 
 
 def place_of(rows: int, columns: int, crs_wkt: str | None, transform: Affine | None) -> dict[str, object]:
@@ -269,13 +283,12 @@ def good_bands(scene: xr.DataArray) -> Bool[np.ndarray, "band"]:
 
 def valid_pixels(scene: xr.DataArray) -> Bool[np.ndarray, "y x"]:
     """Return True where a pixel is finite in every good band."""
-    values, good = scene.values, np.flatnonzero(good_bands(scene))
-    valid = np.empty(values.shape[:2], dtype=bool)
-    step = max(1, CHUNK // max(1, values.shape[1]))
-    for first in range(0, len(values), step):
-        rows = slice(first, first + step)
-        valid[rows] = np.isfinite(np.take(values[rows], good, axis=2)).all(axis=2)
-    return valid
+    good = good_bands(scene)
+    valid = [np.isfinite(lines).all(axis=2) for lines in _some_lines(scene.values)]
+    if not good.all():
+        for lines, whole in zip(_some_lines(scene.values), valid, strict=True):
+            whole[~whole] = np.isfinite(lines[~whole][:, good]).all(axis=1)
+    return np.concatenate(valid)
 
 
 def pixels_of(scene: xr.DataArray) -> Float[np.ndarray, "pixel band"]:
@@ -312,7 +325,9 @@ class ValidPixels:
     def __init__(self, scene: xr.DataArray) -> None:
         check_scene(scene)
         self.numbers = np.flatnonzero(valid_pixels(scene))
-        self._good = np.flatnonzero(good_bands(scene))
+        good = np.flatnonzero(good_bands(scene))
+        self._n_bands = len(good)
+        self._runs = np.split(good, np.flatnonzero(np.diff(good) > 1) + 1)
         self._values = scene.values
 
     def __len__(self) -> int:
@@ -320,10 +335,14 @@ class ValidPixels:
 
     def __getitem__(self, which: slice | NDArray[np.integer]) -> Float[np.ndarray, "pixel band"]:
         numbers = self.numbers[which]
-        pixels = np.empty((len(numbers), len(self._good)), dtype=np.float32)
+        pixels = np.empty((len(numbers), self._n_bands), dtype=np.float32)
         for first in range(0, len(numbers), CHUNK):
             rows, columns = np.divmod(numbers[first : first + CHUNK], self._values.shape[1])
-            pixels[first : first + CHUNK] = np.take(self._values[rows, columns], self._good, axis=1)
+            before = 0
+            for run in self._runs:
+                bands = slice(before, before + len(run))
+                pixels[first : first + CHUNK, bands] = self._values[rows, columns, run[0] : run[-1] + 1]
+                before = bands.stop
         return pixels
 
 

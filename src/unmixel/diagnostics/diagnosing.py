@@ -7,11 +7,11 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float
 
 from unmixel.diagnostics.diagnosis import AlikePair, Diagnosis
 from unmixel.errors import SceneError
-from unmixel.metrics import MoransI, likeness, morans_i, negative_abundances, noise_limit, usual_reach
+from unmixel.metrics import MoransI, likeness, morans_i, negativity, noise_limit, usual_reach
 from unmixel.preprocess import estimate_noise
 from unmixel.representative import representative
 from unmixel.result import UNITS, add_provenance
@@ -135,20 +135,33 @@ class PixelJudge:
     def __init__(
         self, endmembers: Float[np.ndarray, "endmember band"], learnt_from: Float[np.ndarray, "learnt band"]
     ) -> None:
-        self._endmembers = endmembers
+        self._endmembers = endmembers.astype(np.float64)
         self._noise_variance = estimate_noise(learnt_from)[1]
-        self._problem = ConstrainedLeastSquares(endmembers, sum_to_one=False)
-        self._reach = usual_reach(*_unexplained(learnt_from, self._problem, endmembers), self._noise_variance)
         self.noise_limit = noise_limit(self._noise_variance)
+        self._negativity = [negativity(endmembers, self._noise_variance, sum_to_one=one) for one in (False, True)]
+        basis, columns = np.linalg.qr(self._endmembers.T)
+        self._columns = columns
+        self._in_span = ConstrainedLeastSquares(np.ascontiguousarray(columns.T), sum_to_one=False)
+        self._operators = np.hstack([basis, *(test.operator.T for test in self._negativity)])
+        weights = ConstrainedLeastSquares(endmembers, sum_to_one=False).solve(learnt_from)
+        self._reach = usual_reach(learnt_from - weights @ endmembers, weights.argmax(axis=1), self._noise_variance)
 
     def flags(self, pixels: Float[np.ndarray, "pixel band"]) -> Bool[np.ndarray, "pixel 3"]:
-        """Return whether an abundance is negative, is so if they sum to one, and whether a pixel is out of reach."""
-        negative = (
-            negative_abundances(pixels, self._endmembers, self._noise_variance, sum_to_one=sum_to_one)
-            for sum_to_one in (False, True)
-        )
-        residuals = _unexplained(pixels, self._problem, self._endmembers)[0]
-        return np.stack([*negative, self._reach.is_exceeded_by(residuals)], axis=1)
+        r"""Return whether an abundance is negative, is so if they sum to one, and whether a pixel is out of reach.
+
+        With the basis Q of the endmembers' span, :math:`M^\top = Q R` and :math:`c = Q^\top y`, the residual of
+        non-negative least squares has the squared length :math:`\lVert y \rVert^2 - \lVert c \rVert^2 + \lVert c - R a
+        \rVert^2`. Only where noise does not allow it, the residual itself is looked at.
+        """
+        pixels = pixels.astype(np.float64)
+        coordinates, *operated = np.split(pixels @ self._operators, 3, axis=1)
+        negative = [test.is_found(one) for test, one in zip(self._negativity, operated, strict=True)]
+        weights = self._in_span.solve(coordinates)
+        left = coordinates - weights @ self._columns.T
+        power = _squared_length(pixels) - _squared_length(coordinates) + _squared_length(left)
+        outside = power > (1 - 1e-9) * pixels.shape[1] * self.noise_limit
+        outside[outside] = self._reach.is_exceeded_by(pixels[outside] - weights[outside] @ self._endmembers)
+        return np.stack([*negative, outside], axis=1)
 
     def flags_of(self, pixels: ValidPixels) -> Bool[np.ndarray, "pixel 3"]:
         """Return the `flags` of all valid pixels, some at a time."""
@@ -212,14 +225,8 @@ class PixelJudge:
         )
 
 
-def _unexplained(
-    pixels: Float[np.ndarray, "pixel band"],
-    problem: ConstrainedLeastSquares,
-    endmembers: Float[np.ndarray, "endmember band"],
-) -> tuple[Float[np.ndarray, "pixel band"], Integer[np.ndarray, "pixel"]]:
-    """Return the residuals of non-negative least squares, and the endmember with the largest share."""
-    weights = problem.solve(pixels)
-    return pixels - weights @ endmembers, weights.argmax(axis=1)
+def _squared_length(rows: Float[np.ndarray, "pixel n"]) -> Float[np.ndarray, "pixel"]:
+    return np.einsum("ij,ij->i", rows, rows)
 
 
 def nonlinearity_quantiles(

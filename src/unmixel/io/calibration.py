@@ -48,15 +48,20 @@ class Calibration:
 
     def __call__(self, block: NDArray) -> Calibrated:
         """Return the reflectance of stored values (row, column, band), its bands in the order of the file."""
-        fills = np.array(self.fills, dtype=self._dtype)
-        missing = np.isin(block, fills) if self.fills else np.zeros(block.shape, dtype=bool)
-        n_filled = int(missing.sum())
-        nothing = np.asarray(~block.any(axis=2))
-        missing |= nothing[:, :, None]
         values = np.empty(block.shape, dtype=np.float32)
-        values[:] = block if self._identity else block * np.asarray(self._gain, np.float64) + self._offset
-        values[missing] = np.nan
-        return Calibrated(values, n_filled, int(nothing.sum()))
+        fills = np.array(self.fills, dtype=self._dtype)
+        n_filled = n_empty = 0
+        for stored, line in zip(block, values, strict=True):
+            line[:] = stored if self._identity else stored * np.asarray(self._gain, np.float64) + self._offset
+            empty = ~stored.any(axis=1)
+            if empty.any():
+                line[empty] = np.nan
+                n_empty += int(empty.sum())
+            if self.fills:
+                missing = np.isin(stored, fills)
+                line[missing] = np.nan
+                n_filled += int(missing.sum())
+        return Calibrated(values, n_filled, n_empty)
 
     def notes(self) -> list[str]:
         """Return a line on the numbers that are applied, if any."""

@@ -175,7 +175,6 @@ class LazyScene:
             raise SceneError(f"{self.path}, which cannot be read ({error})", "a readable file") from error
         values, n_filled, n_empty = self._calibrate(stored)
         values = values[:, :, self._bands.order] if self._bands.moved else values
-        values[~np.isfinite(values)] = np.nan
         return Calibrated(values, n_filled, n_empty)
 
     def _assembled(self, reflectance: np.ndarray, window: Window) -> xr.DataArray:

@@ -42,13 +42,14 @@ class Counts(NamedTuple):
 
 def count(scene: xr.DataArray, calibrated: Calibrated) -> Counts:
     """Count what is in a scene, or in a window of one, and what its calibration met."""
-    values, good = scene.values, np.flatnonzero(good_bands(scene))
+    good = good_bands(scene)
+    first_good = good.argmax()
     valid = valid_pixels(scene)
     negative = repeated = 0
-    for line in values:
-        used = line[:, good]
-        negative += int(np.count_nonzero(used < 0))
-        repeated += int((used[1:] == used[:-1]).all(axis=1).sum())
+    for line in scene.values:
+        negative += int(np.count_nonzero(line < 0)) - int(np.count_nonzero(line[:, ~good] < 0))
+        alike = np.flatnonzero(line[1:, first_good] == line[:-1, first_good])
+        repeated += int((line[alike + 1] == line[alike])[:, good].all(axis=1).sum())
     return Counts(
         pixels=valid.size,
         valid=int(valid.sum()),

@@ -7,7 +7,7 @@ from unmixel.metrics.calibration import calibration_ranks, central_coverage, pro
 from unmixel.metrics.coverage import coverage_by_tercile, interval_coverage
 from unmixel.metrics.crps import abundance_crps
 from unmixel.metrics.matching import match_endmembers
-from unmixel.metrics.negative_abundances import negative_abundances
+from unmixel.metrics.negative_abundances import Negativity, negative_abundances, negativity
 from unmixel.metrics.reach import Reach, noise_limit, usual_reach
 from unmixel.metrics.reconstruction import reconstruction_rmse
 from unmixel.metrics.spatial_structure import MoransI, morans_i, morans_i_by_rows
@@ -16,6 +16,7 @@ from unmixel.metrics.spectral_angle import pairwise_spectral_angle, spectral_ang
 __all__ = [
     "Likeness",
     "MoransI",
+    "Negativity",
     "Reach",
     "abundance_crps",
     "abundance_rmse",
@@ -29,6 +30,7 @@ __all__ = [
     "morans_i",
     "morans_i_by_rows",
     "negative_abundances",
+    "negativity",
     "noise_limit",
     "pairwise_spectral_angle",
     "probability_integral_transform",

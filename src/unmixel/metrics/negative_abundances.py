@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import ndtri
@@ -55,6 +57,42 @@ def negative_abundances(
     >>> negative_abundances(pixels, endmembers, np.full(3, 0.01**2), sum_to_one=True)
     array([False, False,  True,  True])
     """
+    return negativity(endmembers, noise_variance, sum_to_one=sum_to_one, false_alarm=false_alarm).is_found_in(pixels)
+
+
+class Negativity(NamedTuple):
+    """The test of `negative_abundances`, prepared once for many pixels.
+
+    Attributes
+    ----------
+    operator : array, shape (endmember, band)
+        From a pixel to its least-squares abundances, less the offset.
+    offset : array, shape (endmember,)
+    least : array, shape (endmember,)
+        Abundances below it are beyond their noise.
+    """
+
+    operator: Float[np.ndarray, "endmember band"]
+    offset: Float[np.ndarray, "endmember"]
+    least: Float[np.ndarray, "endmember"]
+
+    def is_found_in(self, pixels: Float[np.ndarray, "pixel band"]) -> Bool[np.ndarray, "pixel"]:
+        """Return whether an abundance is negative beyond its noise."""
+        return self.is_found(pixels @ self.operator.T)
+
+    def is_found(self, operated: Float[np.ndarray, "pixel endmember"]) -> Bool[np.ndarray, "pixel"]:
+        """Return the same, given what the operator makes of the pixels."""
+        return (operated < self.least - self.offset).any(axis=1)
+
+
+def negativity(
+    endmembers: Float[np.ndarray, "endmember band"],
+    noise_variance: Float[np.ndarray, "band"],
+    *,
+    sum_to_one: bool,
+    false_alarm: float = 0.01,
+) -> Negativity:
+    """Prepare the test of `negative_abundances`."""
     spectra = endmembers.astype(np.float64)
     inverse = np.linalg.pinv(spectra @ spectra.T, hermitian=True)
     operator, offset = inverse @ spectra, np.zeros(len(spectra))
@@ -62,5 +100,4 @@ def negative_abundances(
         offset = inverse.sum(axis=1) / inverse.sum()
         operator = operator - np.outer(offset, operator.sum(axis=0))
     sd = np.sqrt((operator**2 * noise_variance).sum(axis=1))
-    abundances = pixels @ operator.T + offset
-    return (abundances < ndtri(false_alarm / len(spectra)) * sd - 1e-9).any(axis=1)
+    return Negativity(operator, offset, ndtri(false_alarm / len(spectra)) * sd - 1e-9)

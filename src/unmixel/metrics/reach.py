@@ -73,8 +73,11 @@ class Reach:
 
     def is_exceeded_by(self, residuals: Float[np.ndarray, "pixel band"]) -> Bool[np.ndarray, "pixel"]:
         """Return True where a residual is larger than noise allows and far from what is usual."""
-        unlike = np.log(_unlikeness(residuals, self.mean, self.whitener)) > self.median + FAR * self.scale
-        return unlike & ((residuals.astype(np.float64) ** 2).mean(axis=1) > self.noise_limit)
+        values = residuals.astype(np.float64, copy=False)
+        exceeded = np.einsum("nl,nl->n", values, values) / values.shape[1] > self.noise_limit
+        large = values[exceeded]
+        exceeded[exceeded] = np.log(_unlikeness(large, self.mean, self.whitener)) > self.median + FAR * self.scale
+        return exceeded
 
 
 def usual_reach(
@@ -155,4 +158,5 @@ def _unlikeness(
     whitener: Float[np.ndarray, "band band"],
 ) -> Float[np.ndarray, "pixel"]:
     """Return the squared length of whitened residuals, not quite zero."""
-    return (((residuals - mean) @ whitener) ** 2).sum(axis=1) + np.finfo(float).tiny
+    white = (residuals - mean) @ whitener
+    return np.einsum("nl,nl->n", white, white) + np.finfo(float).tiny

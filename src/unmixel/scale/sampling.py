@@ -124,10 +124,8 @@ def sample_pixels(
         raise ParameterError(f"n_pixels = {n_pixels}", "at least 1")
     if seed < 0:
         raise ParameterError(f"seed = {seed}", "0 or larger")
-    columns, n_bands = scene.shape[1:]
-    numbers = np.empty(0, dtype=np.uint64)
-    places = np.empty(0, dtype=np.int64)
-    spectra = np.empty((0, n_bands), dtype=np.float32)
+    rows, columns, n_bands = scene.shape
+    smallest = _Smallest(min(n_pixels, rows * columns), n_bands)
     counts = Counts()
     windows = scene.windows(memory)
     for done, window in enumerate(windows, start=1):
@@ -135,26 +133,58 @@ def sample_pixels(
         counts = counts.plus(met)
         rows_in, columns_in = np.nonzero(valid_pixels(part))
         drawn = place_numbers(window.top, window.bottom, columns, seed)[rows_in, columns_in + window.left]
-        if len(numbers) == n_pixels:
-            smaller = drawn < numbers.max()
-            rows_in, columns_in, drawn = rows_in[smaller], columns_in[smaller], drawn[smaller]
-        here = (rows_in + window.top) * columns + columns_in + window.left
-        numbers, places = np.concatenate([numbers, drawn]), np.concatenate([places, here])
-        chosen = np.lexsort((places, numbers))[:n_pixels]
-        new = chosen[chosen >= len(spectra)] - len(spectra)
-        old = chosen[chosen < len(spectra)]
-        chosen = np.concatenate([old, new + len(spectra)])
-        spectra = np.concatenate([spectra[old], part.values[rows_in[new], columns_in[new]]])
-        numbers, places = numbers[chosen], places[chosen]
+        hopeful = drawn <= smallest.limit
+        rows_in, columns_in = rows_in[hopeful], columns_in[hopeful]
+        places = (rows_in + window.top) * columns + columns_in + window.left
+        smallest.offer(drawn[hopeful], places, part.values[rows_in, columns_in])
         if progress:
             progress("reading", {"window": done, "of": len(windows)})
     if not counts.valid:
         raise NoValidPixelError(
             f"{scene.path}: a scene without one valid pixel", "pixels with a finite value in every good band"
         )
-    order = np.argsort(places)
-    rows, columns_of = np.divmod(places[order], columns)
-    return Sample(one_column(scene, spectra[order], counts), rows, columns_of, counts, numbers[order])
+    order = np.argsort(smallest.places)
+    rows_of, columns_of = np.divmod(smallest.places[order], columns)
+    drawn_scene = one_column(scene, smallest.spectra[order], counts)
+    return Sample(drawn_scene, rows_of, columns_of, counts, smallest.numbers[order])
+
+
+class _Smallest:
+    """The pixels with the smallest numbers of all that were offered, in no order.
+
+    Parameters
+    ----------
+    size : int
+        How many are kept.
+    n_bands : int
+    """
+
+    def __init__(self, size: int, n_bands: int) -> None:
+        self.numbers, self.places = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
+        self.spectra = np.empty((size, n_bands), dtype=np.float32)
+
+    @property
+    def limit(self) -> int:
+        """The largest number that may still be among the smallest."""
+        full = len(self.numbers) == len(self.spectra)
+        return int(self.numbers.max()) if full else int(np.iinfo(np.uint64).max)
+
+    def offer(
+        self,
+        numbers: UInt64[np.ndarray, "offered"],
+        places: Integer[np.ndarray, "offered"],
+        spectra: Float[np.ndarray, "offered band"],
+    ) -> None:
+        """Keep what is among the smallest, in the rows of what is no longer."""
+        before = len(self.numbers)
+        numbers, places = np.concatenate([self.numbers, numbers]), np.concatenate([self.places, places])
+        kept = np.zeros(len(numbers), dtype=bool)
+        kept[np.lexsort((places, numbers))[: len(self.spectra)]] = True
+        new = before + np.flatnonzero(kept[before:])
+        rows = np.concatenate([np.flatnonzero(~kept[:before]), np.arange(before, kept.sum())])
+        self.spectra[rows] = spectra[new - before]
+        numbers[rows], places[rows] = numbers[new], places[new]
+        self.numbers, self.places = numbers[: kept.sum()], places[: kept.sum()]
 
 
 def one_column(scene: LazyScene, spectra: Float[np.ndarray, "pixel band"], counts: Counts) -> xr.DataArray:
