@@ -309,6 +309,8 @@ def pixels_of(scene: xr.DataArray) -> Float[np.ndarray, "pixel band"]:
 class ValidPixels:
     """The valid pixels of a scene in row-major order, good bands only, gathered only when they are asked for.
 
+    Where the scene has no others, a slice of them is a view of the scene.
+
     Attributes
     ----------
     numbers : array of int, shape (pixel,)
@@ -329,11 +331,15 @@ class ValidPixels:
         self._n_bands = len(good)
         self._runs = np.split(good, np.flatnonzero(np.diff(good) > 1) + 1)
         self._values = scene.values
+        all_used = len(self.numbers) * self._n_bands == self._values.size and self._values.flags.c_contiguous
+        self._all = self._values.reshape(-1, self._n_bands) if all_used else None
 
     def __len__(self) -> int:
         return len(self.numbers)
 
     def __getitem__(self, which: slice | NDArray[np.integer]) -> Float[np.ndarray, "pixel band"]:
+        if self._all is not None and isinstance(which, slice):
+            return self._all[which]
         numbers = self.numbers[which]
         pixels = np.empty((len(numbers), self._n_bands), dtype=np.float32)
         for first in range(0, len(numbers), CHUNK):

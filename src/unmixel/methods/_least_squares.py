@@ -10,8 +10,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from unmixel.methods._protocol import QUANTILES, EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._protocol import BLOCK, QUANTILES, EndmemberSpectra, Fitted, Method, Progress
 from unmixel.scene import good_bands
+from unmixel.solvers import active_set
 from unmixel.solvers.active_set import ConstrainedLeastSquares
 from unmixel.solvers.constrained_least_squares import divide_by_sum
 
@@ -26,6 +27,7 @@ class FittedLeastSquares(Fitted):
     """
 
     method: LeastSquares
+    block: ClassVar[int] = active_set.BLOCK
 
     def __init__(
         self,
@@ -40,10 +42,14 @@ class FittedLeastSquares(Fitted):
 
     def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
         weights = self._problem.solve(pixels)
-        misfit = pixels - weights.astype(np.float32) @ self.endmembers
+        mean_square = np.empty(len(pixels), dtype=np.float32)
+        for first in range(0, len(pixels), BLOCK):
+            part = slice(first, first + BLOCK)
+            misfit = pixels[part] - weights[part].astype(np.float32) @ self.endmembers
+            mean_square[part] = np.einsum("nl,nl->n", misfit, misfit) / pixels.shape[1]
         return {
             "abundance": weights if self.method.sum_to_one else divide_by_sum(weights),
-            "reconstruction_rmse": np.sqrt(np.einsum("nl,nl->n", misfit, misfit) / pixels.shape[1]),
+            "reconstruction_rmse": np.sqrt(mean_square),
         }
 
     def _endmembers_of(

@@ -34,7 +34,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FORMAT = 3
 """Version of the files of a saved model."""
 BLOCK = 1024
-"""Pixels unmixed at a time. Every block is filled up to this size, because the last bits of a matrix product depend
+"""Pixels unmixed at a time, unless a method has its own number. Every block is filled up to this size, because the last bits of a matrix product depend
 on its shape: so a pixel's result does not depend on which other pixels are unmixed with it."""
 
 
@@ -57,7 +57,7 @@ def first_other_band(wavelength: np.ndarray, other: np.ndarray) -> int | None:
 
 
 def filled_blocks(
-    pixels: Float[np.ndarray, "pixel band"] | ValidPixels,
+    pixels: Float[np.ndarray, "pixel band"] | ValidPixels, size: int = BLOCK
 ) -> Iterator[tuple[int, int, Float[np.ndarray, "block band"]]]:
     """Yield pixels by blocks: the first one's place, their number, and the block, filled up with its last pixel.
 
@@ -66,12 +66,12 @@ def filled_blocks(
     >>> [(first, n, block.shape) for first, n, block in filled_blocks(np.zeros((1500, 7), dtype=np.float32))]
     [(0, 1024, (1024, 7)), (1024, 476, (1024, 7))]
     """
-    for first in range(0, max(len(pixels), 1), BLOCK):
-        block = pixels[first : first + BLOCK]
+    for first in range(0, max(len(pixels), 1), size):
+        block = pixels[first : first + size]
         n = len(block)
-        if n < BLOCK:
+        if n < size:
             filling = block[-1:] if n else np.zeros((1, block.shape[1]), dtype=np.float32)
-            block = np.concatenate([block, np.repeat(filling, BLOCK - n, axis=0)])
+            block = np.concatenate([block, np.repeat(filling, size - n, axis=0)])
         yield first, n, block
 
 
@@ -248,7 +248,11 @@ class Fitted(abc.ABC):
         ``wavelength`` [nm], ``fwhm`` [nm] and ``good_band`` of the scene it was fitted to.
     record : dict
         What happened during fitting; part of the provenance of its results.
+    block : int
+        Pixels unmixed at a time.
     """
+
+    block: ClassVar[int] = BLOCK
 
     def __init__(self, method: Method, scene: xr.DataArray, endmember: tuple[str, ...]) -> None:
         self.method = method
@@ -300,7 +304,7 @@ class Fitted(abc.ABC):
     def _maps_of(self, scene: xr.DataArray, pixels: ValidPixels, progress: Progress | None) -> dict[str, np.ndarray]:
         rows, columns = scene.shape[:2]
         flat: dict[str, np.ndarray] = {}
-        for first, n, block in filled_blocks(pixels):
+        for first, n, block in filled_blocks(pixels, self.block):
             for name, values in self._unmix_pixels(block).items():
                 if name not in flat:
                     flat[name] = np.full((rows * columns, *values.shape[1:]), np.nan, dtype=np.float32)
