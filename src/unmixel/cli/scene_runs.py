@@ -89,7 +89,9 @@ def run_scenes(settings: Settings, model_of: ModelOf) -> None:
         n_pixels += rows * columns
         if not settings.resume:
             check_output(settings.output if alone else settings.output / job.name, overwrite=settings.overwrite)
-    model_of(_open(jobs[0]))
+    model, *_ = model_of(_open(jobs[0]))
+    if "cuda" in str(getattr(model, "device", "cpu")):
+        n_pixels = 0  # processes would share the GPU
     with ProgressReport() as report, open_engine(settings.workers, settings.scheduler, n_pixels) as engine:
         try:
             if alone:

@@ -34,8 +34,8 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FORMAT = 3
 """Version of the files of a saved model."""
 BLOCK = 1024
-"""Pixels unmixed at a time, unless a method has its own number. Every block is filled up to this size, because the last bits of a matrix product depend
-on its shape: so a pixel's result does not depend on which other pixels are unmixed with it."""
+"""Pixels unmixed at a time, unless a method has its own number. Every block is filled up to its size, because the last
+bits of a matrix product depend on its shape: so a pixel's result does not depend on which others are unmixed with it."""
 
 
 def first_other_band(wavelength: np.ndarray, other: np.ndarray) -> int | None:

@@ -8,7 +8,8 @@ import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from unmixel import __version__
@@ -63,34 +64,21 @@ class Cluster:
 
     Parameters
     ----------
-    client : distributed.Client
+    connect : callable
+        Gives the client of the cluster. It is asked when there is work to do.
     where : str
         What to call it.
     n_workers : int
-        Workers to wait for.
     """
 
-    def __init__(self, client: Any, where: str, n_workers: int = 1) -> None:
-        self._client = client
-        try:
-            client.wait_for_workers(n_workers, timeout=WAIT_FOR_WORKERS_S)
-        except TimeoutError as error:
-            raise EngineError(
-                f"{where}, which has no {n_workers} workers after {WAIT_FOR_WORKERS_S} s", "them", "start workers"
-            ) from error
-        try:
-            versions = client.run(_version)
-        except (ImportError, AttributeError) as error:
-            raise EngineError(
-                f"{where}, whose workers have no unmixel ({error})", f"unmixel {__version__}", "install it there"
-            ) from error
-        others = sorted({str(version) for version in versions.values()} - {__version__})
-        if others:
-            raise EngineError(
-                f"{where}, whose workers have {', '.join(others)}", f"unmixel {__version__}", "install it there"
-            )
-        self.n_workers = len(versions)
-        self.where = f"{where}, {self.n_workers} workers"
+    def __init__(self, connect: Callable[[], Any], where: str, n_workers: int) -> None:
+        self._connect = connect
+        self.n_workers = n_workers
+        self.where = f"{where}, {n_workers} workers"
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._connect()
 
     def each(
         self, work: Callable[[str, str, Item], Done], folder: str, token: str, items: Sequence[Item]
@@ -115,6 +103,34 @@ class Cluster:
             self._client.cancel(futures, reason="the run ends", msg=False)
 
 
+def _n_ready(client: Any, where: str, n_workers: int = 1) -> int:
+    """Wait for so many workers, and return how many there are.
+
+    Raises
+    ------
+    EngineError
+        If they don't come, or have no unmixel, or another one.
+    """
+    try:
+        client.wait_for_workers(n_workers, timeout=WAIT_FOR_WORKERS_S)
+    except TimeoutError as error:
+        raise EngineError(
+            f"{where}, which has no {n_workers} workers after {WAIT_FOR_WORKERS_S} s", "them", "start workers"
+        ) from error
+    try:
+        versions = client.run(_version)
+    except (ImportError, AttributeError) as error:
+        raise EngineError(
+            f"{where}, whose workers have no unmixel ({error})", f"unmixel {__version__}", "install it there"
+        ) from error
+    others = sorted({str(version) for version in versions.values()} - {__version__})
+    if others:
+        raise EngineError(
+            f"{where}, whose workers have {', '.join(others)}", f"unmixel {__version__}", "install it there"
+        )
+    return len(versions)
+
+
 def _version() -> str:
     from unmixel import __version__
 
@@ -128,7 +144,8 @@ def open_engine(n_workers: int | None = None, scheduler: str | None = None, n_pi
     Parameters
     ----------
     n_workers : int, optional
-        Processes on this machine. When None, one for each core if there are many pixels, otherwise this one.
+        Processes on this machine, started when there is work to do. When None, one for each core if there are many
+        pixels, otherwise this one.
     scheduler : str, optional
         Address of a running Dask scheduler, such as ``"tcp://10.0.0.1:8786"``.
     n_pixels : int
@@ -150,9 +167,9 @@ def open_engine(n_workers: int | None = None, scheduler: str | None = None, n_pi
     if scheduler is None and n_workers == 1:
         yield Serial()
         return
-    from distributed import Client, LocalCluster
-
     if scheduler is not None:
+        from distributed import Client
+
         where = f"the Dask cluster at {scheduler}"
         if not re.fullmatch(r"(tcp|tls)://\S+:\d+", scheduler):
             raise EngineError(where, "an address like tcp://10.0.0.1:8786", "see what the scheduler printed")
@@ -161,8 +178,16 @@ def open_engine(n_workers: int | None = None, scheduler: str | None = None, n_pi
         except (OSError, ValueError, ImportError) as error:
             raise EngineError(f"{where}, which does not answer ({error})", "a running scheduler", "start it") from error
         with client:
-            yield Cluster(client, where)
+            yield Cluster(lambda: client, where, _n_ready(client, where))
         return
+    with ExitStack() as opened:
+        yield Cluster(lambda: _start(n_workers, opened), "on this machine", n_workers)
+
+
+def _start(n_workers: int, opened: ExitStack) -> Any:
+    """Start processes on this machine, to be stopped with the others that are open."""
+    from distributed import Client, LocalCluster
+
     with _not_interrupted():
         cluster = LocalCluster(
             n_workers=n_workers,
@@ -173,8 +198,10 @@ def open_engine(n_workers: int | None = None, scheduler: str | None = None, n_pi
             memory_limit=None,
             silence_logs=logging.CRITICAL,
         )
-    with cluster, Client(cluster, set_as_default=False) as client:
-        yield Cluster(client, "on this machine", n_workers)
+    opened.enter_context(cluster)
+    client = opened.enter_context(Client(cluster, set_as_default=False))
+    _n_ready(client, "on this machine", n_workers)
+    return client
 
 
 @contextmanager
