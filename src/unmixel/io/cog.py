@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,15 @@ import rasterio.shutil
 import rasterio.windows
 from affine import Affine
 from jaxtyping import Float
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.io import BufferedDatasetWriter, DatasetWriter, MemoryFile
+from rasterio.io import MemoryFile
 
 from unmixel.io.windows import Window
 
-_COG = {"compress": "deflate", "predictor": "yes", "overview_resampling": "average"}
+_COG = {"compress": "deflate", "level": 1, "predictor": "yes"}
+_BLOCK = 512
 _CACHE_MB = 64
 
 
@@ -68,15 +73,12 @@ def write_cog(
     ...     print(file.descriptions, file.units, file.shape, file.transform == north_up)
     ('soil',) ('1',) (3, 4) True
     """
-    rows, columns, n_bands = maps.shape
-    profile = _profile(rows, columns, n_bands, crs_wkt, transform)
-    with MemoryFile() as memory:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with memory.open(driver="COG", **profile, **_COG) as file:
-                file.write(np.moveaxis(np.asarray(maps, dtype=np.float32), 2, 0))
-                _describe(file, bands, unit, tags)
-        Path(path).write_bytes(memory.getbuffer())
+    shape, whole = maps.shape[:2], [Window(0, maps.shape[0], 0, maps.shape[1])]
+    with MemoryFile() as plain, MemoryFile() as cog:
+        with _quiet_gdal():
+            _write_plain(lambda _: maps, whole, shape, plain.name, bands, unit, crs_wkt, transform, tags)
+            rasterio.shutil.copy(plain.name, cog.name, driver="COG", **_COG)
+        Path(path).write_bytes(cog.getbuffer())
 
 
 def stream_cog(
@@ -93,7 +95,7 @@ def stream_cog(
 ) -> None:
     """Write maps as `write_cog` does, window by window and never whole in memory.
 
-    What was written is read again and compared, so that a full disk is an error and not a short file.
+    What was written is read again and has the same checksums, so that a full disk is an error and not a short file.
 
     Parameters
     ----------
@@ -111,45 +113,65 @@ def stream_cog(
     OSError
         If the file cannot be written.
     """
-    profile = _profile(*shape, len(bands), crs_wkt, transform)
-    striped = path.with_name(f".{path.name}.striped")
+    plain = path.with_name(f".{path.name}.plain")
     try:
-        with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB), warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(striped, "w", driver="GTiff", bigtiff="if_safer", interleave="band", **profile) as file:
-                for window in windows:
-                    file.write(np.moveaxis(read(window), 2, 0), window=_as_gdal(window))
-                _describe(file, bands, unit, tags)
-            rasterio.shutil.copy(striped, path, driver="COG", bigtiff="if_safer", **_COG)
+        with _quiet_gdal():
+            checksums = _write_plain(read, windows, shape, str(plain), bands, unit, crs_wkt, transform, tags)
+            rasterio.shutil.copy(plain, path, driver="COG", bigtiff="if_safer", **_COG)
             with rasterio.open(path) as file:
-                for window in windows:
-                    written = np.moveaxis(file.read(window=_as_gdal(window)), 0, 2)
-                    if not np.array_equal(written, read(window), equal_nan=True):
+                for window, checksum in zip(windows, checksums, strict=True):
+                    if _checksum(file.read(window=_as_gdal(window))) != checksum:
                         raise OSError(f"{path} is not what was written to it: is the disk full?")
-    except (RasterioError, SystemError) as error:  # SystemError: GDAL's own, when the disk is full
+    except (RasterioError, CPLE_BaseError, SystemError) as error:  # the last two are GDAL's own, if the disk is full
         raise OSError(f"{path}: {error}") from error
     finally:
-        striped.unlink(missing_ok=True)
+        plain.unlink(missing_ok=True)
 
 
-def _profile(rows: int, columns: int, n_bands: int, crs_wkt: str | None, transform: Affine | None) -> dict[str, Any]:
-    return {
-        "height": rows,
-        "width": columns,
-        "count": n_bands,
-        "dtype": "float32",
-        "nodata": np.nan,
-        "crs": crs_wkt,
-        "transform": transform,
-    }
+@contextmanager
+def _quiet_gdal() -> Iterator[None]:
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
 
 
-def _describe(
-    file: DatasetWriter | BufferedDatasetWriter, bands: Sequence[str], unit: str, tags: Mapping[str, str] | None
-) -> None:
-    file.descriptions = tuple(bands)
-    file.units = (unit,) * len(bands)
-    file.update_tags(units=unit, **(tags or {}))
+def _write_plain(
+    read: Callable[[Window], Float[np.ndarray, "y x band"]],
+    windows: Sequence[Window],
+    shape: tuple[int, int],
+    path: str,
+    bands: Sequence[str],
+    unit: str,
+    crs_wkt: str | None,
+    transform: Affine | None,
+    tags: Mapping[str, str] | None,
+) -> list[int]:
+    """Write maps as a GeoTIFF that is not compressed, with overviews, and return the checksum of each window.
+
+    GDAL would make the overviews itself when it copies the file, but compressed ones, which takes twice as long.
+    """
+    tiled = {"tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK} if shape[1] > _BLOCK else {}
+    profile = {"count": len(bands), "dtype": "float32", "nodata": np.nan, "crs": crs_wkt, "transform": transform}
+    layout: dict[str, Any] = {"height": shape[0], "width": shape[1], "interleave": "band", "bigtiff": "if_safer"}
+    checksums = []
+    with rasterio.open(path, "w", driver="GTiff", **profile, **layout, **tiled) as file:
+        for window in windows:
+            values = np.ascontiguousarray(np.moveaxis(read(window), 2, 0), dtype=np.float32)
+            file.write(values, window=_as_gdal(window))
+            checksums.append(_checksum(values))
+        file.descriptions = tuple(bands)
+        file.units = (unit,) * len(bands)
+        file.update_tags(units=unit, **(tags or {}))
+    factors = [2**k for k in range(1, max(shape).bit_length()) if max(shape) >> (k - 1) > _BLOCK]
+    if factors:
+        with rasterio.open(path, "r+") as file:
+            file.build_overviews(factors, Resampling.average)
+    return checksums
+
+
+def _checksum(values: Float[np.ndarray, "band y x"]) -> int:
+    """Return the same number for the same values, whichever NaN there is."""
+    return zlib.crc32(np.ascontiguousarray(np.where(np.isnan(values), np.float32(np.nan), values)).data)
 
 
 def _as_gdal(window: Window) -> rasterio.windows.Window:

@@ -31,7 +31,7 @@ from jaxtyping import Float
 from unmixel import __version__
 from unmixel.io.cog import stream_cog, write_cog
 from unmixel.io.whole_folder import whole_folder, write_provenance
-from unmixel.io.windows import Window
+from unmixel.io.windows import Window, natural_windows
 from unmixel.result import check_result, provenance_of, save_result
 from unmixel.scene import crs_wkt_of, transform_of
 from unmixel.spectra import make_bundle
@@ -43,6 +43,8 @@ MAPS = {
     "nonlinearity_degree": ("nonlinearity.tif", "nonlinear share of the mixing and of the abundances"),
     "outside_reach": ("outside_reach.tif", "1 where the endmembers don't explain the pixel"),
 }
+VALUES = 8_000_000
+"""Values of a map and of the abundances that are read at a time, where not all are."""
 
 
 @runtime_checkable
@@ -108,7 +110,10 @@ def write_maps(result: xr.Dataset, folder: Path) -> None:
 
 
 def write_map(result: xr.Dataset, name: str, folder: Path, *, windows: Sequence[Window] | None = None) -> None:
-    """Write a map of a result as a cloud-optimised GeoTIFF; window by window if windows are given."""
+    """Write a map of a result as a cloud-optimised GeoTIFF.
+
+    If windows are given, as those of its store, some of them are read at a time and never all.
+    """
     file_name, meaning = MAPS[name]
     rows, columns = result.sizes["y"], result.sizes["x"]
     variable = result[name]
@@ -127,15 +132,17 @@ def write_map(result: xr.Dataset, name: str, folder: Path, *, windows: Sequence[
     if windows is None:
         write_cog(_map_in(result, name, Window(0, rows, 0, columns)), folder / file_name, **described)
     else:
-        read = partial(_map_in, result, name)
-        stream_cog(read, windows, (rows, columns), folder / file_name, **described)
+        most = VALUES // (len(described["bands"]) + result.sizes["endmember"])
+        larger = natural_windows((rows, columns), windows[0].shape, max(most, windows[0].n_pixels))
+        stream_cog(partial(_map_in, result, name), larger, (rows, columns), folder / file_name, **described)
 
 
 def _map_in(result: xr.Dataset, name: str, window: Window) -> Float[np.ndarray, "y x band"]:
     """Return a map in a window, NaN where the scene is invalid."""
     rows, columns = window.slices
-    part = result[[name, "abundance"] if name != "abundance" else [name]].isel(y=rows, x=columns)
-    values = np.asarray(part[name].where(part["abundance"].notnull().all("endmember")).values, dtype=np.float32)
+    values = np.array(result[name][rows, columns].values, dtype=np.float32)
+    abundance = values if name == "abundance" else result["abundance"][rows, columns].values
+    values[np.isnan(abundance).any(axis=2)] = np.nan
     return values if values.ndim == 3 else values[:, :, None]
 
 
