@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
+from zarr.buffer.cpu import Buffer
+from zarr.codecs import BloscCodec
+from zarr.storage import MemoryStore
 
 from unmixel.io.windows import Window
 from unmixel.result import UNITS, dims_of
 from unmixel.scale.journal import sync
 
-CHUNK = 128
-"""Most rows and columns of a chunk, where a tile can be cut evenly."""
+CHUNK = 256
+"""Most rows of a chunk, and the root of its most pixels, where a tile can be cut evenly."""
 
 
 class TileStore:
     """Maps of a scene in a Zarr v3 store, each tile in files of its own, so that many processes can write it.
 
-    A tile is one shard of each map, cut into chunks so that a few pixels can be read alone. A tile without valid pixels
-    has no files: nothing but the fill value.
+    A tile is one shard of each map, cut into chunks if it is large, so that a few pixels can be read alone. A tile
+    without valid pixels has no files: nothing but the fill value.
 
     Parameters
     ----------
@@ -55,7 +59,8 @@ class TileStore:
                 str(self._path / name),
                 shape=(*self._shape, *rest),
                 shards=(*self._tile, *rest),
-                chunks=(*(_chunk(length) for length in self._tile), *rest),
+                chunks=(*_chunk(self._tile), *rest),
+                compressors=BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"),
                 dtype=values.dtype,
                 fill_value=np.nan if values.dtype.kind == "f" else 0,
                 dimension_names=dims_of(name) if in_result else None,
@@ -67,15 +72,27 @@ class TileStore:
         """Write a tile, wait until it is on the disk, and return the SHA-256 of each of its files."""
         digests: dict[str, str] = {}
         for name, values in maps.items():
-            array: Any = zarr.open_array(self._path / name, mode="r+")
             file = self._file_of(window, name, values.ndim)
-            file.unlink(missing_ok=True)  # Zarr would read what an unfinished run left there
-            array[window.slices] = values
-            if file.is_file():
-                sync(file)
+            file.unlink(missing_ok=True)
+            content = self._encoded(window, name, values)
+            if content is not None:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with file.open("wb") as stream:
+                    stream.write(content)
+                    stream.flush()
+                    os.fsync(stream.fileno())
                 sync(file.parent)
-                digests[str(file.relative_to(self._root))] = _digest(file)
+                digests[str(file.relative_to(self._root))] = hashlib.sha256(content).hexdigest()
         return digests
+
+    def _encoded(self, window: Window, name: str, values: np.ndarray) -> bytes | None:
+        """Return what the file of a tile holds; None if it is all fill value, which has no file."""
+        described = (self._path / name / "zarr.json").read_bytes()
+        content: dict[str, Any] = {"zarr.json": Buffer.from_bytes(described)}
+        array: Any = zarr.open_array(MemoryStore(content), mode="r+")
+        array[window.slices] = values
+        written = [buffer for key, buffer in content.items() if key != "zarr.json"]
+        return written[0].to_bytes() if written else None
 
     def _file_of(self, window: Window, name: str, n_dims: int) -> Path:
         place = (window.top // self._tile[0], window.left // self._tile[1], *[0] * (n_dims - 2))
@@ -87,10 +104,20 @@ def holds(root: Path, digests: Mapping[str, str]) -> bool:
     return all((root / name).is_file() and _digest(root / name) == digests[name] for name in digests)
 
 
-def _chunk(length: int) -> int:
+def _chunk(tile: tuple[int, int]) -> tuple[int, int]:
+    """Return rows and columns of the chunks of a tile.
+
+    >>> _chunk((29, 1000)), _chunk((4, 20_000)), _chunk((600, 1000))
+    ((29, 1000), (4, 10000), (200, 250))
+    """
+    rows = _part(tile[0], CHUNK)
+    return rows, _part(tile[1], max(CHUNK**2 // rows, 1))
+
+
+def _part(length: int, most: int) -> int:
     """Return how long equal parts of a side of a tile are, the whole side where they would be very short."""
-    part = max(part for part in range(1, min(length, CHUNK) + 1) if length % part == 0)
-    return part if part >= min(length, CHUNK) / 4 else length
+    part = max(part for part in range(1, min(length, most) + 1) if length % part == 0)
+    return part if part >= min(length, most) / 4 else length
 
 
 def _digest(file: Path) -> str:
