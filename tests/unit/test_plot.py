@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 from rasterio.crs import CRS
 
 from unmixel import plot
@@ -250,3 +251,16 @@ def test_drawing_leaves_pyplot_alone() -> None:
     before = plt.get_fignums()
     plot.abundances(marked_result(NORTH_UP))
     assert plt.get_fignums() == before
+
+
+@pytest.mark.parametrize("dpi", [40, 150])
+def test_a_saved_figure_is_the_one_that_matplotlib_saves(tmp_path: Path, dpi: int) -> None:
+    figure = plot.abundances(marked_result(NORTH_UP))
+    layout = figure.get_layout_engine()
+    figure.savefig(tmp_path / "mine.png", dpi=dpi)
+    assert (figure.get_layout_engine(), figure.dpi) == (layout, plot.abundances(marked_result(NORTH_UP)).dpi)
+    figure.savefig(tmp_path / "mine.pdf")
+    Figure.savefig(plot.abundances(marked_result(NORTH_UP)), tmp_path / "theirs.png", dpi=dpi)
+    mine, theirs = (imread(tmp_path / f"{name}.png") for name in ("mine", "theirs"))
+    np.testing.assert_array_equal(mine, theirs)
+    assert (tmp_path / "mine.pdf").read_bytes().startswith(b"%PDF")

@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
+from unmixel.plot.saved_figure import SavedFigure
 from unmixel.scene import crs_wkt_of, transform_of
 
 MASKED = "0.75"
@@ -96,7 +97,7 @@ def _labels(crs_wkt: str | None) -> tuple[str, str]:
 def map_figure(frame: MapFrame, rows: int, columns: int) -> tuple[Figure, np.ndarray]:
     """Return a figure with a grid of map axes: (figure, axes of shape (rows, columns))."""
     height = PANEL_WIDTH * min(max(frame.aspect, 0.4), 2.0)
-    figure = Figure(figsize=(columns * PANEL_WIDTH + 2.0, rows * (height + 0.35) + 0.6), layout="compressed")
+    figure = SavedFigure(figsize=(columns * PANEL_WIDTH + 2.0, rows * (height + 0.35) + 0.6), layout="compressed")
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
 
 

@@ -100,10 +100,11 @@ def _small_multiples(
 
 def _maps_of(variable: xr.DataArray, dim: str | None) -> tuple[list[np.ndarray], Sequence[str]]:
     """Return the maps of a variable that have values, with their titles."""
+    values = np.asarray(variable.values)
     if dim is None:
-        maps, titles = [np.asarray(variable.values)], [""]
+        maps, titles = [values], [""]
     else:
-        maps = [np.asarray(variable.isel({dim: k}).values) for k in range(variable.sizes[dim])]
+        maps = list(np.moveaxis(values, variable.get_axis_num(dim), 0))
         titles = [str(name) for name in variable[dim].values]
     shown = [k for k, values in enumerate(maps) if np.isfinite(values).any()]
     return [maps[k] for k in shown], [titles[k] for k in shown]

@@ -14,11 +14,14 @@ from unmixel.diagnostics.diagnosing import NONLINEARITY_FROM, SPECTRA, nonlinear
 from unmixel.diagnostics.diagnosis import Diagnosis
 from unmixel.io.result_folder import MAPS, Drawing, write_figures, write_spectra
 from unmixel.methods._protocol import QUANTILES, Progress
-from unmixel.metrics import morans_i_by_rows
+from unmixel.metrics import MoransI, morans_i_by_rows
 from unmixel.result import STREAMS, add_provenance, make_result, open_result, provenance_of, thinned, write_variables
 from unmixel.scale.engines import Engine
 from unmixel.scale.plan import MODEL, PICTURE, STORE, Plan
 from unmixel.scale.tile_work import write_one_map
+
+TOGETHER = 250_000
+"""Pixels of the residual that are looked at together."""
 
 Drawings = Callable[[xr.Dataset, Float[np.ndarray, "y x three"], str], Mapping[str, Drawing]]
 """From a result, red, green and blue reflectance on its grid, and what to call these, to figures by their name."""
@@ -74,7 +77,7 @@ def finish_result(
     if "nonlinearity_degree" in plan.sample_maps:
         rest = rest.assign_coords(stream=np.asarray(STREAMS))
     write_variables(rest, plan.store)
-    diagnosis = _diagnose(plan, open_result(plan.store), odd)
+    diagnosis = _diagnose(plan, odd)
     write_variables(add_provenance(rest, diagnosis=diagnosis.as_record()), plan.store)
     result = open_result(plan.store)
     names = [name for name in MAPS if name in result]
@@ -87,27 +90,33 @@ def finish_result(
     return provenance_of(result)
 
 
-def _diagnose(plan: Plan, result: xr.Dataset, odd: Float[np.ndarray, "4"]) -> Diagnosis:
+def _diagnose(plan: Plan, odd: Float[np.ndarray, "4"]) -> Diagnosis:
     """Return what `unmixel.diagnose` finds in the whole result, from the counts of its tiles and the sample."""
     maps, few = plan.sample_maps, plan.sample.first(SPECTRA)
     among = np.searchsorted(plan.sample.first(NONLINEARITY_FROM), few)
     nonlinearity = {}
     if "nonlinearity_degree" in maps:
         nonlinearity = nonlinearity_quantiles(STREAMS, maps["nonlinearity_degree"][:, 0])
-    rmse = result["reconstruction_rmse"]
     return plan.judge.diagnosis(
         list(plan.fitted.endmember),
         shares=odd[:3],
-        structure=morans_i_by_rows(
-            lambda first, last: np.asarray(rmse[first:last].values, dtype=np.float64),
-            plan.scene.shape[0],
-            plan.tiles[0].bottom,
-        ),
+        structure=_structure(plan),
         beyond_noise=float(odd[3]),
         spectra=plan.fitted.endmembers_at(plan.sample.scene.isel(y=few))[0],
         abundance=maps["abundance"][among, 0].astype(np.float64),
         nonlinearity=nonlinearity,
     )
+
+
+def _structure(plan: Plan) -> MoransI:
+    """Return the spatial structure of the residual, whole rows of tiles at a time."""
+    import zarr
+
+    rmse: Any = zarr.open_array(plan.store / "reconstruction_rmse", mode="r")
+    rows, columns = plan.scene.shape[:2]
+    tall = plan.tiles[0].bottom
+    step = tall * max(1, TOGETHER // (tall * columns))
+    return morans_i_by_rows(lambda first, last: rmse[first:last], rows, step)
 
 
 def _thinned(plan: Plan, result: xr.Dataset) -> tuple[xr.Dataset, Float[np.ndarray, "y x three"], str]:
