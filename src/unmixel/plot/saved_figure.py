@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 class SavedFigure(Figure):
     """A figure whose images are drawn once when it is saved; matplotlib also draws them to lay the figure out."""
 
-    def savefig(self, fname: Any, *, dpi: float | str = "figure", **how: Any) -> None:
+    def savefig(self, fname: Any, *, dpi: float | int | str = "figure", **how: Any) -> None:
         """Write the figure, as `matplotlib.figure.Figure.savefig` does. A PNG is packed lightly: noise hardly packs."""
         if isinstance(fname, (str, Path)) and str(fname).lower().endswith(".png"):
             how = {"pil_kwargs": {"compress_level": 1}, **how}
