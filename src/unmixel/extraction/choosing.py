@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import linear_sum_assignment
 
 from unmixel.extraction.candidates import candidates
 from unmixel.extraction.evidence import Hypothesis, SubspacePixels, log_density, posterior
@@ -167,6 +166,8 @@ def _ordered(judged: list[Judged]) -> list[Judged]:
 
 def _mean_angle(a: Float[np.ndarray, "endmember band"], b: Float[np.ndarray, "endmember band"]) -> float:
     """Return the mean angle between the spectra of two sets, each with its partner [rad]."""
+    from scipy.optimize import linear_sum_assignment
+
     angles = pairwise_spectral_angle(a, b)
     return float(angles[linear_sum_assignment(angles)].mean())
 

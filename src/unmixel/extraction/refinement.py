@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import minimize
 
 from unmixel.extraction.evidence import (
     STRAY,
@@ -107,6 +106,8 @@ def _maximise(hypothesis: Hypothesis, scene: SubspacePixels, n_steps: int, *, mo
             else []
         )
         return -value, -np.concatenate([scalars, *moves])
+
+    from scipy.optimize import minimize
 
     size = float(np.sqrt((scene.pixels**2).sum(axis=1).mean() / n_axes))
     first = np.zeros(3 + (start.size if move else 0))

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import minimize
 from scipy.special import gammaln, psi
 
 from unmixel.extraction.evidence import STRAY, Hypothesis, Posterior, SubspacePixels, log_density, posterior
@@ -107,6 +106,8 @@ def fit_concentration(found: Posterior, scene: SubspacePixels) -> Float[np.ndarr
         total = concentration.sum()
         value = gammaln(total) - gammaln(concentration).sum() + ((concentration - 1) * log_shares).sum()
         return -float(value), -concentration * (psi(total) - psi(concentration) + log_shares)
+
+    from scipy.optimize import minimize
 
     lowest, highest = np.log(CONCENTRATION)
     first = np.full(len(log_shares), -0.1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Integer
-from scipy.optimize import linear_sum_assignment
 
 from unmixel.errors import ParameterError
 from unmixel.metrics.spectral_angle import pairwise_spectral_angle
@@ -50,4 +49,6 @@ def match_endmembers(
     angles = pairwise_spectral_angle(truth, endmembers)
     if np.isnan(angles).any():
         raise ParameterError("an endmember that is zero or NaN to be matched by angle", "spectra above zero")
+    from scipy.optimize import linear_sum_assignment
+
     return linear_sum_assignment(angles)[1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Integer
-from scipy.optimize import nnls as lawson_hanson
 
 from unmixel.errors import BundleError
 from unmixel.solvers.kkt import residual_of_gradient
@@ -214,3 +213,12 @@ def _product(
             np.multiply(value, entry, out=term)
             row += term
     return product
+
+
+def lawson_hanson(
+    matrix: Float[np.ndarray, "row column"], target: Float[np.ndarray, "row"]
+) -> tuple[Float[np.ndarray, "column"], float]:
+    """Return what `scipy.optimize.nnls` finds; few scenes have a pixel that needs it, and SciPy takes long to load."""
+    from scipy.optimize import nnls
+
+    return nnls(matrix, target)
