@@ -82,7 +82,7 @@ def minus_log_posterior(unknowns, pixel, decoder, precision, variance) -> float:
 
 
 def in_all_bands(decoder: BundleDecoder, pixels: torch.Tensor) -> Binned:
-    return Binned(pixels, decoder.basis, torch.ones(L).double())
+    return Binned(pixels.T, decoder.basis, torch.ones(L, 1).double())
 
 
 def some_state(seed: int = 0) -> State:

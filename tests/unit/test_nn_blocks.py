@@ -17,7 +17,7 @@ from torch.distributions import Independent, Normal
 from unmixel.nn.dense import Dense, EndmemberwiseDense
 from unmixel.nn.isotropic_normal import IsotropicNormal
 from unmixel.nn.simplex_newton import newton_on_simplex
-from unmixel.nn.small_systems import invert_positive_definite, solve_positive_definite
+from unmixel.nn.small_systems import invert_positive_definite, solve_positive_definite, solve_with_variances
 from unmixel.nn.two_stream import TwoStream
 from unmixel.nn.unrolled_ista import UnrolledISTA
 from unmixel.solvers import fcls, nnls
@@ -200,6 +200,9 @@ def test_many_small_systems_are_solved_as_by_lapack():
     targets = rng.normal(size=(7, 6))
     solved = solve_positive_definite(torch.as_tensor(matrices).permute(1, 2, 0), torch.as_tensor(targets.T)).T
     np.testing.assert_allclose(solved, np.linalg.solve(matrices, targets[:, :, None])[:, :, 0], rtol=1e-9, atol=1e-9)
+    again, variances = solve_with_variances(torch.as_tensor(matrices).permute(1, 2, 0), torch.as_tensor(targets.T))
+    np.testing.assert_allclose(again.T, solved, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(variances.T, np.diagonal(np.linalg.inv(matrices), axis1=1, axis2=2), rtol=1e-9)
 
 
 # Newton on the simplex

@@ -51,9 +51,12 @@ class UnrolledISTA(nn.Module):
         return self.solve(*normal_equations(endmembers, pixels))
 
     def solve(
-        self, gram: Float[Tensor, "*batch endmember endmember"], projected: Float[Tensor, "*batch endmember"]
+        self, gram: Float[Tensor, "*of endmember endmember"], projected: Float[Tensor, "*batch endmember"]
     ) -> Float[Tensor, "*batch endmember"]:
-        """Unmix, given M Mᵀ and M y. Pixels are the last axis in here: every operation runs along memory."""
+        """Unmix, given M y and M Mᵀ, one for each pixel or one for all.
+
+        Pixels are the last axis in here: every operation runs along memory.
+        """
         n = projected.shape[-1]
         g = gram.reshape(-1, n, n).permute(1, 2, 0).contiguous()
         target = projected.reshape(-1, n).T.contiguous()
@@ -68,7 +71,7 @@ class _Unrolled(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        gram: Float[Tensor, "endmember endmember pixel"],
+        gram: Float[Tensor, "endmember endmember #pixel"],
         target: Float[Tensor, "endmember pixel"],
         steps: Float[Tensor, "step"],
         thresholds: Float[Tensor, "step"],
@@ -80,11 +83,9 @@ class _Unrolled(torch.autograd.Function):
         damped.diagonal().add_(DAMPING)
         inverse = invert_positive_definite(damped)
         start = (inverse * target).sum(1)
-        rows, last = gram.unbind(), torch.clamp(start, min=0, out=iterates[0])
+        last = torch.clamp(start, min=0, out=iterates[0])
         for i, (step, threshold) in enumerate(zip(steps.tolist(), thresholds.tolist(), strict=True)):
-            gradient = torch.neg(target, out=gradients[i % n_kept])
-            for row, abundance in zip(rows, last, strict=True):
-                gradient.addcmul_(row, abundance)
+            gradient = _gradient(gram, last, target, out=gradients[i % n_kept])
             last = torch.sub(last, gradient, alpha=step, out=iterates[(i + 1) % (n_kept + 1)])
             last.sub_(threshold).relu_()
         ctx.save_for_backward(gram, inverse, start, steps, gradients, iterates)
@@ -107,8 +108,18 @@ class _Unrolled(torch.autograd.Function):
             by_start_target = (inverse * (back * (start > 0))).sum(1)
             by_target = by_steps_target.sum(0) + by_start_target
             by_gram = -(iterates[:-1].unsqueeze(2) * by_steps_target.unsqueeze(1)).sum(0)
-            by_gram -= start.unsqueeze(1) * by_start_target
+            by_gram = (by_gram - start.unsqueeze(1) * by_start_target).sum_to_size(gram.shape)
         return by_gram, by_target, -(before_relu * gradients).sum((1, 2)), -before_relu.sum((1, 2))
+
+
+def _gradient(gram: Tensor, abundances: Tensor, target: Tensor, out: Tensor) -> Tensor:
+    """Write M Mᵀ a − M y."""
+    if gram.shape[-1] == 1:
+        return torch.addmm(target, gram[..., 0], abundances, beta=-1, out=out)
+    torch.neg(target, out=out)
+    for row, abundance in zip(gram.unbind(), abundances, strict=True):
+        out.addcmul_(row, abundance)
+    return out
 
 
 def normal_equations(

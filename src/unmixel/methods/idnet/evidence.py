@@ -57,13 +57,10 @@ def log_evidence(
     for _ in range(N_STEPS):
         state = regression.move(state, solve_positive_definite(*regression.equations(state, scene)))
     hessian, _ = regression.equations(state, scene)
-    unknowns = len(hessian) - (not regression.law.bilinear)
-    curvature = torch.logdet(hessian[:unknowns, :unknowns].permute(2, 0, 1).double())
-    curvature = curvature - unknowns * math.log(2 * math.pi)
+    curvature = torch.logdet(hessian.permute(2, 0, 1).double()) - len(hessian) * math.log(2 * math.pi)
     mixed = regression.mix(state, decoder.basis)
-    misfit = reflectance - to_reflectance(
-        (mixed.linear + state.share.unsqueeze(-1) * mixed.products).numpy(), albedo=regression.law.albedo
-    )
+    reconstructed = mixed.linear if mixed.products is None else mixed.linear + state.share * mixed.products
+    misfit = reflectance - to_reflectance(reconstructed.T.numpy(), albedo=regression.law.albedo)
     squared = (misfit.astype(np.float64) ** 2).mean(axis=1)
     variance = float(np.median(squared)) + model_error**2
     likelihood = -0.5 * misfit.shape[1] * (squared / variance + math.log(2 * math.pi * variance))

@@ -167,7 +167,7 @@ class Inference(nn.Module):
         seen = torch.cat([features, found.abundances, sure, found.bilinear_share, latents], dim=-1)
         return Look(
             seen,
-            pixels - found.bilinear,
+            pixels - found.bilinear if self.regression.law.bilinear else pixels,
             found.mean,
             found.variance,
             found.abundances,

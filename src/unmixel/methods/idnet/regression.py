@@ -15,7 +15,8 @@ minimises
 by Gauss-Newton steps. Neighbouring bands in which all :math:`\bar m_k` and :math:`W_k` are most alike are averaged
 first, down to 32: f is nearly the same in them. The curvature of −α Σ_k log a_k, αP (diag a − a aᵀ) ≤ αP/2 · I, is
 replaced by that bound: steps from near a corner of the simplex would overshoot otherwise. The inverse of the last
-Hessian is the covariance.
+Hessian is the covariance. Where no light meets two materials there is no γ, and J, by the shares
+:math:`a_k (1, z_k)`, is the same in every pixel.
 
 References
 ----------
@@ -37,7 +38,7 @@ from unmixel.methods.idnet.bundle_decoder import BundleDecoder
 from unmixel.methods.idnet.mixing_law import MixingLaw
 from unmixel.methods.idnet.start import Start
 from unmixel.nn.simplex_newton import FARTHEST_LOGIT, LARGEST_STEP
-from unmixel.nn.small_systems import invert_positive_definite, solve_positive_definite
+from unmixel.nn.small_systems import solve_positive_definite, solve_with_variances
 from unmixel.nn.unrolled_ista import UnrolledISTA
 
 N_STEPS = 3
@@ -81,7 +82,7 @@ class Regressed(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where the regression stands; pixels are the last axis, of spectra the last but one.
+    """Where the regression stands; pixels are the last axis.
 
     Attributes
     ----------
@@ -98,26 +99,26 @@ class State(NamedTuple):
 
 
 class Mixed(NamedTuple):
-    """A state seen in the bands.
+    """A state seen in the bands; pixels are the last axis.
 
     Attributes
     ----------
     abundances : tensor, shape (endmember, pixel)
     coordinates : tensor, shape (endmember, term, pixel)
         c = (1, z).
-    shares : tensor, shape (endmember, pixel, band)
+    shares : tensor, shape (endmember, band, pixel)
         a_k m_k.
-    linear : tensor, shape (pixel, band)
+    linear : tensor, shape (band, pixel)
         Mᵀa.
-    products : tensor, shape (pixel, band)
-        Σ_{j<k} a_j a_k m_j ⊙ m_k.
+    products : tensor, shape (band, pixel), optional
+        Σ_{j<k} a_j a_k m_j ⊙ m_k, where light may have met two materials.
     """
 
     abundances: Tensor
     coordinates: Tensor
     shares: Tensor
     linear: Tensor
-    products: Tensor
+    products: Tensor | None
 
 
 class Binned(NamedTuple):
@@ -125,10 +126,10 @@ class Binned(NamedTuple):
 
     Attributes
     ----------
-    pixels : tensor, shape (pixel, bin)
+    pixels : tensor, shape (bin, pixel)
     basis : tensor, shape (endmember, term, bin)
         B.
-    counts : tensor, shape (bin,)
+    counts : tensor, shape (bin, 1)
         How many bands each is the average of.
     """
 
@@ -194,36 +195,41 @@ class Regression(nn.Module):
         batch, pixels = pixels.shape[:-1], pixels.reshape(-1, pixels.shape[-1])
         scene, state = self.binned(pixels), self.start(pixels)
         for _ in range(N_STEPS - 1):
-            hessian, downhill = self.equations(state, scene)
-            state = self.move(state, solve_positive_definite(hessian, downhill))
-        hessian, downhill = self.equations(state, scene)
-        covariance = invert_positive_definite(hessian)
-        state = self.move(state, (covariance * downhill).sum(1))
-        mixed = self.mix(state, decoder.basis)
+            state = self.move(state, solve_positive_definite(*self.equations(state, scene)))
+        step, variances = solve_with_variances(*self.equations(state, scene))
+        state = self.move(state, step)
+        abundances = state.logits.softmax(0)
         n_endmembers, n_latents, n_bands = decoder.axes.shape
-        of_logits, of_latents, _ = covariance.diagonal().split([n_endmembers, n_endmembers * n_latents, 1], dim=-1)
+        of_logits, of_latents = variances[:n_endmembers], variances[n_endmembers : n_endmembers * (1 + n_latents)]
         return Regressed(
-            mixed.abundances.T.reshape(*batch, n_endmembers),
-            of_logits.reshape(*batch, n_endmembers),
-            self.variance_at(mixed.abundances).reshape(batch),
+            abundances.T.reshape(*batch, n_endmembers),
+            of_logits.T.reshape(*batch, n_endmembers),
+            self.variance_at(abundances).reshape(batch),
             state.latents.permute(2, 0, 1).reshape(*batch, n_endmembers, n_latents),
-            of_latents.reshape(*batch, n_endmembers, n_latents),
+            of_latents.T.reshape(*batch, n_endmembers, n_latents),
             state.share.reshape(*batch, 1),
-            (state.share.unsqueeze(-1) * mixed.products).reshape(*batch, n_bands),
+            self.bilinear(state).reshape(*batch, n_bands),
         )
+
+    def bilinear(self, state: State) -> Float[Tensor, "pixel band"]:
+        """Return the light that met two materials, in all bands."""
+        (decoder,) = self.decoder
+        products = self.mix(state, decoder.basis).products if self.law.bilinear else None
+        if products is None:
+            return state.share.new_zeros(1, 1).expand(len(state.share), decoder.means.shape[-1])
+        return (state.share * products).T
 
     def binned(self, pixels: Float[Tensor, "pixel band"]) -> Binned:
         """Average neighbouring bands."""
         (decoder,) = self.decoder
-        return Binned(pixels @ self.average.T, decoder.basis @ self.average.T, 1 / self.average.square().sum(1))
+        counts = 1 / self.average.square().sum(1, keepdim=True)
+        return Binned(self.average @ pixels.T, decoder.basis @ self.average.T, counts)
 
     def start(self, pixels: Float[Tensor, "pixel band"]) -> State:
         """Return abundances by non-negative least squares with the mean spectra, and everything else at its prior."""
         (decoder,) = self.decoder
         n_endmembers, n_latents, _ = decoder.axes.shape
-        projected = pixels @ decoder.means.T
-        gram = (decoder.means @ decoder.means.T).expand(*projected.shape, n_endmembers)
-        abundances = self.least_squares.solve(gram, projected).T
+        abundances = self.least_squares.solve(decoder.means @ decoder.means.T, pixels @ decoder.means.T).T
         abundances = abundances / abundances.sum(0).clamp_min(1e-6)
         logits = ((1 - START_MIXED) * abundances + START_MIXED / n_endmembers).log()
         share = pixels.new_full((len(pixels),), self.law.share_mean)
@@ -231,8 +237,8 @@ class Regression(nn.Module):
 
     def move(self, state: State, step: Float[Tensor, "unknown pixel"]) -> State:
         """Take a step in (η, z, γ), of limited size."""
-        n_endmembers = len(state.logits)
-        by_logits, by_latents, by_share = step.split([n_endmembers, len(step) - n_endmembers - 1, 1])
+        n_endmembers, n_latents, _ = state.latents.shape
+        by_logits, by_latents, by_share = step.tensor_split([n_endmembers, n_endmembers * (1 + n_latents)])
         logits = state.logits + by_logits.clamp(-LARGEST_STEP, LARGEST_STEP)
         latents = state.latents + by_latents.clamp(-LARGEST_STEP, LARGEST_STEP).view(state.latents.shape)
         share = (state.share + by_share[0]).clamp(0, 1) if self.law.bilinear else state.share
@@ -241,20 +247,18 @@ class Regression(nn.Module):
     def equations(
         self, state: State, scene: Binned
     ) -> tuple[Float[Tensor, "unknown unknown pixel"], Float[Tensor, "unknown pixel"]]:
-        """Return the Gauss-Newton Hessian and the negative gradient by (η, z, γ)."""
+        """Return the Gauss-Newton Hessian and the negative gradient by (η, z), and γ where the law is bilinear."""
         mixed = self.mix(state, scene.basis)
         n_endmembers, a = len(state.logits), mixed.abundances
-        hessian, downhill = to_unknowns(mixed, misfit(state.share, mixed, scene))
-        variance = self.variance_at(a)
-        hessian /= variance
-        downhill /= variance
-        hessian[:n_endmembers, :n_endmembers].diagonal().add_(self.concentration * n_endmembers / 2)
-        downhill[:n_endmembers] += self.concentration * (1 - n_endmembers * a)
-        hessian[n_endmembers:-1, n_endmembers:-1] += self.precision.unsqueeze(-1)
-        downhill[n_endmembers:-1] -= self.precision @ state.latents.flatten(0, 1)
-        share_sd = self.law.share_sd or 1.0
-        hessian[-1, -1] += share_sd**-2
-        downhill[-1] -= (state.share - self.law.share_mean) / share_sd**2
+        hessian, downhill = to_unknowns(mixed, misfit(state.share, mixed, scene), self.variance_at(a))
+        of_logits, of_latents = slice(n_endmembers), slice(n_endmembers, n_endmembers + len(self.precision))
+        hessian[of_logits, of_logits].diagonal().add_(self.concentration * n_endmembers / 2)
+        downhill[of_logits] += self.concentration * (1 - n_endmembers * a)
+        hessian[of_latents, of_latents] += self.precision.unsqueeze(-1)
+        downhill[of_latents].addmm_(self.precision, state.latents.flatten(0, 1), alpha=-1)
+        if self.law.bilinear:
+            hessian[-1, -1] += self.law.share_sd**-2
+            downhill[-1] -= (state.share - self.law.share_mean) / self.law.share_sd**2
         return hessian, downhill
 
     def variance_at(self, abundances: Float[Tensor, "endmember pixel"]) -> Float[Tensor, "pixel"]:
@@ -265,9 +269,9 @@ class Regression(nn.Module):
         """See a state in the bands."""
         abundances = state.logits.softmax(0)
         coordinates = torch.cat([torch.ones_like(state.latents[:, :1]), state.latents], dim=1)
-        shares = torch.bmm((coordinates * abundances.unsqueeze(1)).mT, basis)
+        shares = torch.bmm(basis.mT, coordinates * abundances.unsqueeze(1))
         linear = shares.sum(0)
-        products = torch.zeros_like(linear)
+        products = None
         if self.law.bilinear:
             products = linear.square()
             for own in shares:
@@ -276,75 +280,101 @@ class Regression(nn.Module):
         return Mixed(abundances, coordinates, shares, linear, products)
 
 
+class OfBilinear(NamedTuple):
+    r"""What :math:`\tfrac12 \lVert y - f \rVert^2` to second order has of γ.
+
+    Attributes
+    ----------
+    by_shares : tensor, shape (endmember, term, pixel)
+        Jᵀ∂f/∂γ.
+    by_itself : tensor, shape (pixel,)
+        ‖∂f/∂γ‖².
+    down : tensor, shape (pixel,)
+        (∂f/∂γ)ᵀ(y − f).
+    """
+
+    by_shares: Tensor
+    by_itself: Tensor
+    down: Tensor
+
+
 class Misfit(NamedTuple):
     r"""½‖y − f‖² to second order in the shares :math:`a_k c_{kt}` and γ.
 
     Attributes
     ----------
-    by_shares : tensor, shape (endmember, term, endmember, term, pixel)
-        JᵀJ.
-    by_shares_and_bilinear : tensor, shape (endmember, term, pixel)
-        Jᵀ∂f/∂γ.
-    by_bilinear : tensor, shape (pixel,)
-        ‖∂f/∂γ‖².
+    by_shares : tensor, shape (endmember, endmember, term, term, pixel or 1)
+        JᵀJ, of each two endmembers: the same in all pixels without γ.
     down_shares : tensor, shape (endmember, term, pixel)
         Jᵀ(y − f).
-    down_bilinear : tensor, shape (pixel,)
-        (∂f/∂γ)ᵀ(y − f).
+    bilinear : OfBilinear, optional
+        Where the law is.
     """
 
     by_shares: Tensor
-    by_shares_and_bilinear: Tensor
-    by_bilinear: Tensor
     down_shares: Tensor
-    down_bilinear: Tensor
+    bilinear: OfBilinear | None
 
 
 def misfit(share: Float[Tensor, "pixel"], mixed: Mixed, scene: Binned) -> Misfit:
     r"""See how the misfit changes: J is :math:`B_{kt} \odot w_k`, :math:`w_k = 1 + \gamma \sum_{j \ne k} a_j m_j`."""
     pixels, basis, counts = scene
-    n_endmembers, n_terms, n_pixels = mixed.coordinates.shape
-    share = share.unsqueeze(-1)
-    left = counts * (pixels - mixed.linear - share * mixed.products)
+    n_endmembers, n_terms, n_bins = basis.shape
+    if mixed.products is None:
+        flat = basis.flatten(0, 1)
+        gram = ((flat * counts.T) @ flat.T).view(n_endmembers, n_terms, n_endmembers, n_terms, 1).transpose(1, 2)
+        left = (pixels - mixed.linear).mul_(counts)
+        return Misfit(gram, (flat @ left).view(n_endmembers, n_terms, -1), None)
+    left = (pixels - mixed.linear).addcmul_(share, mixed.products, value=-1).mul_(counts)
     products = counts * mixed.products
-    weight = (1 + share * mixed.linear) - share * mixed.shares
-    gram = pixels.new_empty(n_endmembers, n_terms, n_endmembers, n_terms, n_pixels)
+    weights = torch.addcmul(1 + share * mixed.linear, share, mixed.shares, value=-1)
+    gram = pixels.new_empty(n_endmembers, n_endmembers, n_terms, n_terms, len(share))
     for j in range(n_endmembers):
         for k in range(j, n_endmembers):
-            inner = (basis[j].unsqueeze(1) * basis[k] * counts).flatten(0, 1)
-            block = (inner @ (weight[j] * weight[k]).T).view(n_terms, n_terms, n_pixels)
-            gram[j, :, k] = block
-            gram[k, :, j] = block.transpose(0, 1)
-    return Misfit(
-        gram,
-        torch.bmm(basis, (weight * products).mT),
-        (products * mixed.products).sum(-1),
-        torch.bmm(basis, (weight * left).mT),
-        (mixed.products * left).sum(-1),
+            inner = (basis[j].unsqueeze(1) * basis[k] * counts.T).view(-1, n_bins)
+            torch.mm(inner, weights[j] * weights[k], out=gram[j, k].flatten(0, 1))
+            if j < k:
+                gram[k, j] = gram[j, k].transpose(0, 1)
+    of_bilinear = OfBilinear(
+        torch.bmm(basis, weights * products), (products * mixed.products).sum(0), (mixed.products * left).sum(0)
     )
+    return Misfit(gram, torch.bmm(basis, weights * left), of_bilinear)
 
 
-def to_unknowns(mixed: Mixed, by: Misfit) -> tuple[Tensor, Tensor]:
-    """Turn derivatives by shares into derivatives by (η, z), with those by γ in the last row and column."""
+def to_unknowns(mixed: Mixed, by: Misfit, variance: Float[Tensor, "pixel"]) -> tuple[Tensor, Tensor]:
+    """Turn derivatives by shares into those of ‖y − f‖² / 2s² by (η, z), with those by γ in the last row and column."""
     a, c = mixed.abundances, mixed.coordinates
-    on_a = (by.by_shares * c).sum(3)
-    between_a = (c.unsqueeze(2) * on_a).sum(1)
-    between_z_and_a = (a.unsqueeze(1).unsqueeze(1) * on_a[:, 1:]).flatten(0, 1)
-    between_z = (a[:, None, None, None] * a.unsqueeze(1) * by.by_shares[:, 1:, :, 1:]).flatten(2, 3)
-    downhill, with_bilinear = (
-        torch.cat([to_logits((c * part).sum(1), a), (a.unsqueeze(1) * part[:, 1:]).flatten(0, 1)])
-        for part in (by.down_shares, by.by_shares_and_bilinear)
-    )
-    n, n_endmembers, n_pixels = len(downhill), *a.shape
-    hessian = a.new_empty(n + 1, n + 1, n_pixels)
-    hessian[:n_endmembers, :n_endmembers] = to_logits(to_logits(between_a, a), a, dim=1)
-    hessian[n_endmembers:-1, :n_endmembers] = to_logits(between_z_and_a, a, dim=1)
-    hessian[:n_endmembers, n_endmembers:-1] = hessian[n_endmembers:-1, :n_endmembers].transpose(0, 1)
-    hessian[n_endmembers:-1, n_endmembers:-1] = between_z.flatten(0, 1)
-    hessian[-1, :-1] = with_bilinear
-    hessian[:-1, -1] = with_bilinear
-    hessian[-1, -1] = by.by_bilinear
-    return hessian, torch.cat([downhill, by.down_bilinear.unsqueeze(0)])
+    n_endmembers, n_terms, n_pixels = c.shape
+    n = n_endmembers * n_terms
+    n_unknowns = n + (by.bilinear is not None)
+    hessian, downhill = a.new_empty(n_unknowns, n_unknowns, n_pixels), a.new_empty(n_unknowns, n_pixels)
+    on_a = by.by_shares[:, :, :, 0] * c[:, None, 0]
+    for t in range(1, n_terms):
+        on_a.addcmul_(by.by_shares[:, :, :, t], c[:, None, t])
+    by_logits = to_logits(on_a.div_(variance), a, dim=1)
+    twice, latents_and_logits = chained(by_logits, mixed)
+    hessian[:n_endmembers, :n_endmembers] = twice
+    hessian[:n_endmembers, n_endmembers:n] = latents_and_logits.transpose(0, 1).flatten(1, 2)
+    hessian[n_endmembers:n, :n_endmembers] = hessian[:n_endmembers, n_endmembers:n].transpose(0, 1)
+    between_latents = hessian[n_endmembers:n, n_endmembers:n].unflatten(1, (n_endmembers, -1)).unflatten(0, (n_endmembers, -1))
+    pairs = (a / variance).unsqueeze(1) * a
+    torch.mul(pairs[:, None, :, None], by.by_shares[:, :, 1:, 1:].transpose(1, 2), out=between_latents)
+    downhill[:n] = torch.cat([part.flatten(0, -2) for part in chained(by.down_shares / variance, mixed)])
+    if by.bilinear is not None:
+        with_bilinear = [part.flatten(0, -2) for part in chained(by.bilinear.by_shares / variance, mixed)]
+        hessian[-1, :n] = hessian[:n, -1] = torch.cat(with_bilinear)
+        hessian[-1, -1] = by.bilinear.by_itself / variance
+        downhill[-1] = by.bilinear.down / variance
+    return hessian, downhill
+
+
+def chained(derivatives: Float[Tensor, "endmember *columns term pixel"], mixed: Mixed) -> tuple[Tensor, Tensor]:
+    """Turn derivatives by shares :math:`a_k c_{kt}` into derivatives by η and by z."""
+    between = [1] * (derivatives.ndim - 3)
+    n_endmembers, n_terms, n_pixels = mixed.coordinates.shape
+    a = mixed.abundances.view(n_endmembers, *between, 1, n_pixels)
+    c = mixed.coordinates.view(n_endmembers, *between, n_terms, n_pixels)
+    return to_logits((c * derivatives).sum(-2), mixed.abundances), a * derivatives[..., 1:, :]
 
 
 def to_logits(
