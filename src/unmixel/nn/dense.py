@@ -28,7 +28,7 @@ class Dense(nn.Sequential):
         layers: list[nn.Module] = []
         for i, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
             if i:
-                layers.append(nn.ReLU())
+                layers.append(nn.ReLU(inplace=True))
             layers.append(nn.Linear(fan_in, fan_out))
         super().__init__(*layers)
 
@@ -68,12 +68,16 @@ class EndmemberwiseDense(nn.Module):
     def forward(self, inputs: Float[Tensor, "*batch endmember in"]) -> Float[Tensor, "*batch endmember out"]:
         """Apply network k to row k of every sample."""
         batch = inputs.shape[:-2]
-        hidden = inputs.reshape(-1, *inputs.shape[-2:]).transpose(0, 1)
+        outputs = self.by_endmember(inputs.reshape(-1, *inputs.shape[-2:]).transpose(0, 1)).transpose(0, 1)
+        return outputs.reshape(*batch, *outputs.shape[1:])
+
+    def by_endmember(self, hidden: Float[Tensor, "endmember sample in"]) -> Float[Tensor, "endmember sample out"]:
+        """Apply network k to row k, as they lie in memory inside."""
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             if i:
-                hidden = torch.relu(hidden)
+                hidden = hidden.relu_()
             hidden = torch.baddbmm(bias, hidden, weight)
-        return hidden.transpose(0, 1).reshape(*batch, hidden.shape[0], hidden.shape[-1])
+        return hidden
 
     def zero_last_layer(self) -> None:
         """Make the networks return zero until they are trained."""

@@ -61,12 +61,13 @@ class BundleDecoder(nn.Module):
         layer: nn.Linear,
     ) -> tuple[Float[Tensor, "pixel band"], Float[Tensor, "pixel hidden"]]:
         """Return Mᵀa and layer(M, a) for the spectra M that the latents give, without making the spectra."""
-        basis, coordinates = self.basis, with_one(latents)
-        shares = (coordinates * abundances.unsqueeze(-1)).flatten(-2)
+        shares = (with_one(latents) * abundances.unsqueeze(-1)).flatten(-2)
         of_spectra, of_abundances = layer.weight.split([self.means.numel(), len(self.means)], dim=-1)
-        folded = torch.bmm(basis, of_spectra.unflatten(-1, self.means.shape).permute(1, 2, 0)).flatten(0, 1)
-        hidden = torch.addmm(layer.bias, coordinates.flatten(-2), folded).addmm(abundances, of_abundances.T)
-        return shares @ basis.flatten(0, 1), hidden
+        of_means = layer.bias + of_spectra @ self.means.flatten()
+        of_axes = torch.bmm(self.axes, of_spectra.unflatten(-1, self.means.shape).permute(1, 2, 0)).flatten(0, 1)
+        seen = torch.cat([torch.ones_like(abundances[:, :1]), latents.flatten(-2), abundances], dim=-1)
+        hidden = seen @ torch.cat([of_means.unsqueeze(0), of_axes, of_abundances.T])
+        return shares @ self.basis.flatten(0, 1), hidden
 
     def normal_equations(
         self, latents: Float[Tensor, "*#batch endmember latent"], pixels: Float[Tensor, "*#batch band"]

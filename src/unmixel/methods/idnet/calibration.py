@@ -16,6 +16,7 @@ from __future__ import annotations
 import torch
 from torch.distributions import Beta
 
+from unmixel.methods.idnet.inference import mean_of
 from unmixel.methods.idnet.informed_training import InformedTraining, as_believed, log_score
 from unmixel.nn.dense import Dense
 from unmixel.train.seeding import seeded
@@ -44,7 +45,7 @@ def calibrate(training: InformedTraining, seed: int) -> None:
         believed = as_believed(training.beliefs(N_LABELS // 2).abundances)
         labels = training.labels(torch.cat([training.anywhere(N_LABELS // 2), believed]))
         with torch.no_grad():
-            mean = q.mean_around(labels.linear_stream, labels.seen)
+            mean = mean_of(q.streams_around(labels.linear_stream, labels.seen))
         optimiser = torch.optim.Adam(q.log_precision.parameters(), LEARNING_RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, N_STEPS)
         for _ in range(N_STEPS):

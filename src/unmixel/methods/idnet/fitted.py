@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -77,6 +77,29 @@ def quadrature_nodes(n_nodes: int, n_endmembers: int, n_latents: int) -> Float[T
     return torch.as_tensor(design.transpose(0, 2, 1).copy(), dtype=torch.float32)
 
 
+class Posterior(NamedTuple):
+    """What q believes of pixels.
+
+    Attributes
+    ----------
+    abundances, abundance_sd : tensor, shape (pixel, endmember)
+        Means and standard deviations, given the mean latents.
+    concentration : tensor, shape (pixel, endmember)
+        Of the Dirichlet with these means and the sum of these variances.
+    latents, latent_sd : tensor, shape (pixel, endmember, latent)
+        Means and standard deviations.
+    streams : TwoStream
+        What the abundances are made of.
+    """
+
+    abundances: Tensor
+    abundance_sd: Tensor
+    concentration: Tensor
+    latents: Tensor
+    latent_sd: Tensor
+    streams: TwoStream
+
+
 class FittedIDNet(Fitted):
     """ID-Net fitted to a scene."""
 
@@ -91,35 +114,46 @@ class FittedIDNet(Fitted):
 
     @torch.inference_mode()
     def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
-        p, q = self.model.p, self.model.q
         with threads(self.method.threads):
-            y = self._mixing(pixels)
-            look = q.look(y)
-            posterior = q.latents_from(look)
-            latent_mean, latent_sd = posterior.mean, posterior.stddev
-            linear = q.linear_stream(*p.decoder.normal_equations(latent_mean, look.linear), look)
-            marginals = q.marginals_around(linear, look)
-            mean, variance = marginals.mean, marginals.variance
-
-            mixing = p.mix_at(latent_mean, mean)
-            reconstructed = self._reflectance(torch.relu(mixing.output))
-            if self.model.shape.albedo:
-                spectra = torch.from_numpy(self._reflectance(p.decoder(latent_mean))).to(self.device)
-                linear_part = linear_mixture(spectra, mean)
-                mixing = TwoStream(linear_part, torch.from_numpy(reconstructed).to(self.device) - linear_part)
-            misfit = reconstructed - pixels
+            posterior = self.posterior_of(self._mixing(pixels))
+            of_mixing, rmse = self.explained(pixels, posterior)
             found = {
-                "abundance": mean,
-                "abundance_sd": variance.sqrt(),
-                "concentration": concentration_of(mean, variance),
-                "latent_mean": latent_mean,
-                "latent_sd": latent_sd,
-                "nonlinearity_degree": torch.stack(
-                    [mixing.nonlinearity_degree, q.streams_around(linear, look.seen).nonlinearity_degree], dim=-1
-                ),
+                "abundance": posterior.abundances,
+                "abundance_sd": posterior.abundance_sd,
+                "concentration": posterior.concentration,
+                "latent_mean": posterior.latents,
+                "latent_sd": posterior.latent_sd,
+                "nonlinearity_degree": torch.stack([of_mixing, posterior.streams.nonlinearity_degree], dim=-1),
             }
             maps = {name: tensor.cpu().numpy() for name, tensor in found.items()}
-            return {**maps, "reconstruction_rmse": np.sqrt((misfit**2).mean(axis=-1))}
+            return {**maps, "reconstruction_rmse": rmse}
+
+    @torch.inference_mode()
+    def posterior_of(self, mixing: Float[Tensor, "pixel band"]) -> Posterior:
+        """Return what q believes of pixels, given what mixes linearly in them."""
+        q, decoder = self.model.q, self.model.p.decoder
+        look = q.look(mixing)
+        latents = q.latents_from(look)
+        linear = q.linear_stream(*decoder.normal_equations(latents.mean, look.linear), look)
+        streams = q.streams_around(linear, look.seen)
+        marginals = q.marginals_of(streams, look)
+        mean, variance = marginals.mean, marginals.variance
+        return Posterior(mean, variance.sqrt(), concentration_of(mean, variance), latents.mean, latents.stddev, streams)
+
+    @torch.inference_mode()
+    def explained(
+        self, pixels: Float[np.ndarray, "pixel band"], posterior: Posterior
+    ) -> tuple[Float[Tensor, "pixel"], Float[np.ndarray, "pixel"]]:
+        """Return how nonlinear p's pixels at the posterior means are, and how far they are from the pixels."""
+        p, latents, abundances = self.model.p, posterior.latents, posterior.abundances
+        mixing = p.mix_at(latents, abundances)
+        reconstructed = self._reflectance(torch.relu(mixing.output))
+        if self.model.shape.albedo:
+            spectra = torch.from_numpy(self._reflectance(p.decoder(latents))).to(self.device)
+            linear_part = linear_mixture(spectra, abundances)
+            mixing = TwoStream(linear_part, torch.from_numpy(reconstructed).to(self.device) - linear_part)
+        misfit = reconstructed - pixels
+        return mixing.nonlinearity_degree, np.sqrt(np.einsum("ij,ij->i", misfit, misfit) / misfit.shape[1])
 
     def _mixing(self, pixels: Float[np.ndarray, "pixel band"]) -> Tensor:
         """Return, on the device, what mixes linearly in the pixels."""

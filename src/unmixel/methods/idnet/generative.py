@@ -192,7 +192,7 @@ class Generative(nn.Module):
         linear, hidden = self.decoder.mix(latents, abundances, first)
         for layer in rest:
             hidden = layer(hidden)
-        return TwoStream(linear, self.mixing_gain * hidden)
+        return TwoStream(linear, hidden.mul_(self.mixing_gain))
 
     def pixel(
         self,

@@ -182,9 +182,13 @@ class Inference(nn.Module):
     def latents_from(self, look: Look) -> Independent:
         """Return the same, given a look at the pixels."""
         seen, _, regressed_mean, regressed_variance, *_ = look
-        inputs = seen.unsqueeze(-2).expand(*seen.shape[:-1], self.n_endmembers, seen.shape[-1])
-        trunk = torch.relu(self.latent_trunk(inputs))
-        mean, log_variance = self.latent_mean(trunk), self.latent_log_variance(trunk)
+        trunk = self.latent_trunk.by_endmember(
+            seen.reshape(-1, seen.shape[-1]).expand(self.n_endmembers, -1, -1)
+        ).relu_()
+        mean, log_variance = (
+            head.by_endmember(trunk).transpose(0, 1).reshape(*seen.shape[:-1], self.n_endmembers, -1)
+            for head in (self.latent_mean, self.latent_log_variance)
+        )
         if regressed_mean is not None and regressed_variance is not None:
             mean = regressed_mean + LARGEST_CORRECTION * torch.tanh(mean / LARGEST_CORRECTION)
             log_variance = regressed_variance.log() + log_variance
@@ -246,28 +250,30 @@ class Inference(nn.Module):
 
     def abundances_around(self, linear: Float[Tensor, "*batch endmember"], look: Look) -> Dirichlet:
         """Return the same, given l(M, y) and a look at the pixels."""
+        streams = self.streams_around(linear, look.seen)
         if isinstance(self.log_precision, Dense):
-            marginals = self.marginals_around(linear, look)
+            marginals = self.marginals_of(streams, look)
             return Dirichlet(concentration_of(marginals.mean, marginals.variance), validate_args=False)
-        output = torch.relu(self.streams_around(linear, look.seen).output)
-        return Dirichlet(EPSILON + (10 + 100 * self.log_precision.exp()) * output, validate_args=False)
+        return Dirichlet(self.published_concentration(streams), validate_args=False)
+
+    def published_concentration(self, streams: TwoStream) -> Float[Tensor, "*batch endmember"]:
+        """Return the concentration that both streams make as published."""
+        assert not isinstance(self.log_precision, Dense)
+        return EPSILON + (10 + 100 * self.log_precision.exp()) * torch.relu(streams.output)
 
     def marginals_around(self, linear: Float[Tensor, "*batch endmember"], look: Look) -> Beta:
-        """Return each abundance's own distribution: of its own precision by default, the Dirichlet's as published."""
+        """Return each abundance's own distribution, given l(M, y) and a look at the pixels."""
+        return self.marginals_of(self.streams_around(linear, look.seen), look)
+
+    def marginals_of(self, streams: TwoStream, look: Look) -> Beta:
+        """Return the same, given both streams: of its own precision by default, the Dirichlet's as published."""
         if not isinstance(self.log_precision, Dense):
-            concentration: Tensor = self.abundances_around(linear, look).concentration
+            concentration = self.published_concentration(streams)
             return Beta(concentration, concentration.sum(-1, keepdim=True) - concentration, validate_args=False)
         assert look.logit_variance is not None
-        mean = self.mean_around(linear, look.seen)
+        mean = mean_of(streams)
         precision = self.precision_at(mean, look.seen, look.logit_variance)
         return Beta(precision * mean, precision * (1 - mean), validate_args=False)
-
-    def mean_around(
-        self, linear: Float[Tensor, "*batch endmember"], seen: Float[Tensor, "*#batch seen"]
-    ) -> Float[Tensor, "*batch endmember"]:
-        """Return m, the means of the default's abundances."""
-        output = EPSILON + torch.relu(self.streams_around(linear, seen).output)
-        return output / output.sum(-1, keepdim=True)
 
     def precision_at(
         self,
@@ -279,6 +285,18 @@ class Inference(nn.Module):
         assert isinstance(self.log_precision, Dense)
         curvature = (mean * (1 - mean) * logit_variance).log()
         return (self.log_precision(seen) - curvature).clamp(*LOG_PRECISION_RANGE).exp()
+
+
+def mean_of(streams: TwoStream) -> Float[Tensor, "*batch endmember"]:
+    """Return m, the means of the default's abundances.
+
+    Examples
+    --------
+    >>> mean_of(TwoStream(torch.tensor([0.5, 0.5]), torch.tensor([0.1, -0.6]))).round(decimals=3)
+    tensor([0.9980, 0.0020])
+    """
+    output = EPSILON + torch.relu(streams.output)
+    return output / output.sum(-1, keepdim=True)
 
 
 def concentration_of(

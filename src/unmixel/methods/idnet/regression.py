@@ -317,11 +317,16 @@ class Misfit(NamedTuple):
 
 
 def misfit(share: Float[Tensor, "pixel"], mixed: Mixed, scene: Binned) -> Misfit:
-    r"""See how the misfit changes: J is :math:`B_{kt} \odot w_k`, :math:`w_k = 1 + \gamma \sum_{j \ne k} a_j m_j`."""
+    r"""See how the misfit changes: J is :math:`B_{kt} \odot w_k`, :math:`w_k = 1 + \gamma \sum_{j \ne k} a_j m_j`.
+
+    Without γ all :math:`w_k` are 1. Then what all mean spectra share is left out of J, which makes rounding smaller:
+    the abundances add up to 1, so no step in η can change f along it.
+    """
     pixels, basis, counts = scene
     n_endmembers, n_terms, n_bins = basis.shape
     if mixed.products is None:
-        flat = basis.flatten(0, 1)
+        varying = torch.cat([basis[:, :1] - basis[:, :1].mean(0), basis[:, 1:]], dim=1)
+        flat = varying.flatten(0, 1)
         gram = ((flat * counts.T) @ flat.T).view(n_endmembers, n_terms, n_endmembers, n_terms, 1).transpose(1, 2)
         left = (pixels - mixed.linear).mul_(counts)
         return Misfit(gram, (flat @ left).view(n_endmembers, n_terms, -1), None)
@@ -351,12 +356,17 @@ def to_unknowns(mixed: Mixed, by: Misfit, variance: Float[Tensor, "pixel"]) -> t
     on_a = by.by_shares[:, :, :, 0] * c[:, None, 0]
     for t in range(1, n_terms):
         on_a.addcmul_(by.by_shares[:, :, :, t], c[:, None, t])
-    by_logits = to_logits(on_a.div_(variance), a, dim=1)
-    twice, latents_and_logits = chained(by_logits, mixed)
-    hessian[:n_endmembers, :n_endmembers] = twice
-    hessian[:n_endmembers, n_endmembers:n] = latents_and_logits.transpose(0, 1).flatten(1, 2)
-    hessian[n_endmembers:n, :n_endmembers] = hessian[:n_endmembers, n_endmembers:n].transpose(0, 1)
-    between_latents = hessian[n_endmembers:n, n_endmembers:n].unflatten(1, (n_endmembers, -1)).unflatten(0, (n_endmembers, -1))
+    logits_and_a, latents_and_a = chained(on_a, mixed)
+    between = to_logits(logits_and_a, a, dim=1)
+    between = 0.5 * (between + between.transpose(0, 1))
+    between.diagonal().sub_(between.sum(0).T)  # a does not change where all η grow alike, and no rounding says it does
+    hessian[:n_endmembers, :n_endmembers] = between
+    hessian[n_endmembers:n, :n_endmembers] = to_logits(latents_and_a, a, dim=1).transpose(1, 2).flatten(0, 1)
+    hessian[:n, :n_endmembers] /= variance
+    hessian[:n_endmembers, n_endmembers:n] = hessian[n_endmembers:n, :n_endmembers].transpose(0, 1)
+    between_latents = hessian[n_endmembers:n, n_endmembers:n].view(
+        n_endmembers, n_terms - 1, n_endmembers, n_terms - 1, -1
+    )
     pairs = (a / variance).unsqueeze(1) * a
     torch.mul(pairs[:, None, :, None], by.by_shares[:, :, 1:, 1:].transpose(1, 2), out=between_latents)
     downhill[:n] = torch.cat([part.flatten(0, -2) for part in chained(by.down_shares / variance, mixed)])
