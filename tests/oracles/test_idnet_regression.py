@@ -103,7 +103,8 @@ def numerical_gradient(function, at: np.ndarray) -> np.ndarray:
 
 def test_equations_are_the_gradient_and_the_gauss_newton_hessian(regression, decoder, precision):
     pixels, state = torch.as_tensor(mixtures(decoder, 0.6, 0.05)[0]), some_state()
-    hessian, downhill = regression.equations(state, in_all_bands(decoder, pixels))
+    system = regression.equations(state, in_all_bands(decoder, pixels))
+    hessian, downhill = system[:, :-1], system[:, -1]
     for i in range(N):
         at = unknowns_of(state, i)
         variance = NOISE_SD**2 + (softmax(at[:P]) ** 2 * ENDMEMBER_SD**2).sum()
@@ -173,8 +174,8 @@ def test_almost_without_noise_everything_is_found(share, monkeypatch):
 def test_an_absent_endmember_keeps_its_prior(regression, decoder, precision):
     state = some_state()
     state.logits[1] = -30
-    hessian, _ = regression.equations(state, in_all_bands(decoder, torch.as_tensor(mixtures(decoder, 0.0)[0])))
-    variance = invert_positive_definite(hessian).diagonal()[:, P:-1].reshape(N, P, H)
+    system = regression.equations(state, in_all_bands(decoder, torch.as_tensor(mixtures(decoder, 0.0)[0])))
+    variance = invert_positive_definite(system[:, :-1]).diagonal()[:, P:-1].reshape(N, P, H)
     np.testing.assert_allclose(variance[:, 1, 1], 1, atol=1e-9)  # the first latent, brightness, is shared
     assert bool((variance[:, [0, 2]] < 1).all())
 

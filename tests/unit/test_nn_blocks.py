@@ -198,9 +198,10 @@ def test_many_small_systems_are_solved_as_by_lapack():
     found = invert_positive_definite(torch.as_tensor(matrices).permute(1, 2, 0)).permute(2, 0, 1)
     np.testing.assert_allclose(found, np.linalg.inv(matrices), rtol=1e-9, atol=1e-9)
     targets = rng.normal(size=(7, 6))
-    solved = solve_positive_definite(torch.as_tensor(matrices).permute(1, 2, 0), torch.as_tensor(targets.T)).T
+    systems = torch.as_tensor(np.concatenate([matrices, targets[:, :, None]], axis=2)).permute(1, 2, 0)
+    solved = solve_positive_definite(systems.clone()).T
     np.testing.assert_allclose(solved, np.linalg.solve(matrices, targets[:, :, None])[:, :, 0], rtol=1e-9, atol=1e-9)
-    again, variances = solve_with_variances(torch.as_tensor(matrices).permute(1, 2, 0), torch.as_tensor(targets.T))
+    again, variances = solve_with_variances(systems.clone())
     np.testing.assert_allclose(again.T, solved, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(variances.T, np.diagonal(np.linalg.inv(matrices), axis1=1, axis2=2), rtol=1e-9)
 

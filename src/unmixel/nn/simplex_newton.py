@@ -69,12 +69,14 @@ def newton_on_simplex(
     precision = noise_variance.reciprocal().expand(batch).reshape(-1)
     for _ in range(n_steps):
         a = logits.softmax(0)
-        gram_a = (gram * a).sum(1)
+        weighted = gram * a
+        gram_a = weighted.sum(1)
         misfit = precision * a * (projected - gram_a)
         downhill = misfit - a * misfit.sum(0) + concentration * (1 - n * a)
-        rows = gram * a - gram_a.unsqueeze(1) * a
+        rows = weighted.addcmul_(gram_a.unsqueeze(1), a, value=-1)
         hessian = precision * a.unsqueeze(1) * (rows - (a.unsqueeze(1) * rows).sum(0))
         hessian.diagonal().add_(concentration * n / 2)
-        logits = logits + solve_positive_definite(hessian, downhill).clamp_(-LARGEST_STEP, LARGEST_STEP)
+        step = solve_positive_definite(torch.cat([hessian, downhill.unsqueeze(1)], dim=1))
+        logits = logits + step.clamp_(-LARGEST_STEP, LARGEST_STEP)
         logits = (logits - logits.mean(0)).clamp(-FARTHEST_LOGIT, FARTHEST_LOGIT)
     return logits.softmax(0).T.reshape(*batch, n)

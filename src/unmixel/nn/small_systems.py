@@ -2,8 +2,8 @@ r"""Many small positive definite systems at once, pixels along memory.
 
 Elimination turns A x = b into U x = D Wb with :math:`A = W^{-1} D W^{-\top}`, W lower triangular with ones on its
 diagonal, D diagonal and :math:`U = D W^{-\top}`. Its steps are few, and each runs along all pixels: for the few rows
-that endmembers make that is about twice as fast as a factorisation of one matrix after the other. Nothing carries a
-gradient.
+that endmembers make that is about twice as fast as a factorisation of one matrix after the other. Only what A has on
+and above its diagonal counts. Nothing carries a gradient.
 """
 
 from __future__ import annotations
@@ -14,18 +14,14 @@ from torch import Tensor
 
 
 @torch.no_grad()
-def solve_positive_definite(
-    matrices: Float[Tensor, "n n batch"], targets: Float[Tensor, "n batch"]
-) -> Float[Tensor, "n batch"]:
-    """Solve symmetric positive definite systems by elimination and back-substitution.
+def solve_positive_definite(system: Float[Tensor, "n columns batch"]) -> Float[Tensor, "n batch"]:
+    """Solve symmetric positive definite systems (A, b) by elimination and back-substitution. They are overwritten.
 
     Examples
     --------
-    >>> matrix, target = torch.tensor([[2.0, 1.0], [1.0, 3.0]]), torch.tensor([4.0, 7.0])
-    >>> solve_positive_definite(matrix.unsqueeze(-1), target.unsqueeze(-1)).squeeze(-1)
+    >>> solve_positive_definite(torch.tensor([[2.0, 1.0, 4.0], [1.0, 3.0, 7.0]]).unsqueeze(-1)).squeeze(-1)
     tensor([1., 2.])
     """
-    system = torch.cat([matrices, targets.unsqueeze(1)], dim=1)
     below = system
     for _ in range(len(system) - 1):
         row, below = below[0], below[1:, 1:]
@@ -39,22 +35,21 @@ def solve_positive_definite(
 
 @torch.no_grad()
 def solve_with_variances(
-    matrices: Float[Tensor, "n n batch"], targets: Float[Tensor, "n batch"]
+    system: Float[Tensor, "n columns batch"],
 ) -> tuple[Float[Tensor, "n batch"], Float[Tensor, "n batch"]]:
-    r"""Solve symmetric positive definite systems, and return the diagonals of the inverse matrices, too.
+    r"""Solve symmetric positive definite systems (A, b), and return the diagonals of the inverses of A, too.
 
     Both need W alone, whose rows elimination leaves in place of what it has eliminated:
-    :math:`x = W^\top D^{-1} (W b)` and :math:`A^{-1}_{jj} = \sum_k W_{kj}^2 / D_k`.
+    :math:`x = W^\top D^{-1} (W b)` and :math:`A^{-1}_{jj} = \sum_k W_{kj}^2 / D_k`. The systems are overwritten.
 
     Examples
     --------
-    >>> matrix, target = torch.tensor([[2.0, 1.0], [1.0, 3.0]]), torch.tensor([4.0, 7.0])
-    >>> solution, variances = solve_with_variances(matrix.unsqueeze(-1), target.unsqueeze(-1))
+    >>> system = torch.tensor([[2.0, 1.0, 4.0], [1.0, 3.0, 7.0]])
+    >>> solution, variances = solve_with_variances(system.unsqueeze(-1))
     >>> solution.squeeze(-1), variances.squeeze(-1)
     (tensor([1., 2.]), tensor([0.6000, 0.4000]))
     """
-    system = torch.cat([matrices, targets.unsqueeze(1)], dim=1)
-    solution, variances = torch.empty_like(targets), torch.empty_like(targets)
+    solution, variances = torch.empty_like(system[:, -1]), torch.empty_like(system[:, -1])
     for k, row in enumerate(system):
         variances[k] = row[k].reciprocal()
         solution[k] = row[-1] * variances[k]

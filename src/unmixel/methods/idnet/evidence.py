@@ -55,8 +55,8 @@ def log_evidence(
     scene = regression.binned(pixels)
     state = regression.start(pixels)
     for _ in range(N_STEPS):
-        state = regression.move(state, solve_positive_definite(*regression.equations(state, scene)))
-    hessian, _ = regression.equations(state, scene)
+        state = regression.move(state, solve_positive_definite(regression.equations(state, scene)))
+    hessian = regression.equations(state, scene)[:, :-1]
     curvature = torch.logdet(hessian.permute(2, 0, 1).double()) - len(hessian) * math.log(2 * math.pi)
     mixed = regression.mix(state, decoder.basis)
     reconstructed = mixed.linear if mixed.products is None else mixed.linear + state.share * mixed.products

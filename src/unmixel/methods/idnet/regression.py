@@ -195,8 +195,8 @@ class Regression(nn.Module):
         batch, pixels = pixels.shape[:-1], pixels.reshape(-1, pixels.shape[-1])
         scene, state = self.binned(pixels), self.start(pixels)
         for _ in range(N_STEPS - 1):
-            state = self.move(state, solve_positive_definite(*self.equations(state, scene)))
-        step, variances = solve_with_variances(*self.equations(state, scene))
+            state = self.move(state, solve_positive_definite(self.equations(state, scene)))
+        step, variances = solve_with_variances(self.equations(state, scene))
         state = self.move(state, step)
         abundances = state.logits.softmax(0)
         n_endmembers, n_latents, n_bands = decoder.axes.shape
@@ -244,13 +244,12 @@ class Regression(nn.Module):
         share = (state.share + by_share[0]).clamp(0, 1) if self.law.bilinear else state.share
         return State((logits - logits.mean(0)).clamp(-FARTHEST_LOGIT, FARTHEST_LOGIT), latents, share)
 
-    def equations(
-        self, state: State, scene: Binned
-    ) -> tuple[Float[Tensor, "unknown unknown pixel"], Float[Tensor, "unknown pixel"]]:
-        """Return the Gauss-Newton Hessian and the negative gradient by (η, z), and γ where the law is bilinear."""
+    def equations(self, state: State, scene: Binned) -> Float[Tensor, "unknown column pixel"]:
+        """Return the Gauss-Newton Hessian by (η, z), and γ where the law is bilinear; minus the gradient comes last."""
         mixed = self.mix(state, scene.basis)
         n_endmembers, a = len(state.logits), mixed.abundances
-        hessian, downhill = to_unknowns(mixed, misfit(state.share, mixed, scene), self.variance_at(a))
+        system = to_unknowns(mixed, misfit(state.share, mixed, scene), self.variance_at(a))
+        hessian, downhill = system[:, :-1], system[:, -1]
         of_logits, of_latents = slice(n_endmembers), slice(n_endmembers, n_endmembers + len(self.precision))
         hessian[of_logits, of_logits].diagonal().add_(self.concentration * n_endmembers / 2)
         downhill[of_logits] += self.concentration * (1 - n_endmembers * a)
@@ -259,7 +258,7 @@ class Regression(nn.Module):
         if self.law.bilinear:
             hessian[-1, -1] += self.law.share_sd**-2
             downhill[-1] -= (state.share - self.law.share_mean) / self.law.share_sd**2
-        return hessian, downhill
+        return system
 
     def variance_at(self, abundances: Float[Tensor, "endmember pixel"]) -> Float[Tensor, "pixel"]:
         """Return s²."""
@@ -346,13 +345,14 @@ def misfit(share: Float[Tensor, "pixel"], mixed: Mixed, scene: Binned) -> Misfit
     return Misfit(gram, torch.bmm(basis, weights * left), of_bilinear)
 
 
-def to_unknowns(mixed: Mixed, by: Misfit, variance: Float[Tensor, "pixel"]) -> tuple[Tensor, Tensor]:
-    """Turn derivatives by shares into those of ‖y − f‖² / 2s² by (η, z), with those by γ in the last row and column."""
+def to_unknowns(mixed: Mixed, by: Misfit, variance: Float[Tensor, "pixel"]) -> Float[Tensor, "unknown column pixel"]:
+    """Turn derivatives by shares into those of ‖y − f‖² / 2s² by (η, z), and γ; minus the gradient comes last."""
     a, c = mixed.abundances, mixed.coordinates
     n_endmembers, n_terms, n_pixels = c.shape
     n = n_endmembers * n_terms
     n_unknowns = n + (by.bilinear is not None)
-    hessian, downhill = a.new_empty(n_unknowns, n_unknowns, n_pixels), a.new_empty(n_unknowns, n_pixels)
+    system = a.new_empty(n_unknowns, n_unknowns + 1, n_pixels)
+    hessian, downhill = system[:, :-1], system[:, -1]
     on_a = by.by_shares[:, :, :, 0] * c[:, None, 0]
     for t in range(1, n_terms):
         on_a.addcmul_(by.by_shares[:, :, :, t], c[:, None, t])
@@ -375,7 +375,7 @@ def to_unknowns(mixed: Mixed, by: Misfit, variance: Float[Tensor, "pixel"]) -> t
         hessian[-1, :n] = hessian[:n, -1] = torch.cat(with_bilinear)
         hessian[-1, -1] = by.bilinear.by_itself / variance
         downhill[-1] = by.bilinear.down / variance
-    return hessian, downhill
+    return system
 
 
 def chained(derivatives: Float[Tensor, "endmember *columns term pixel"], mixed: Mixed) -> tuple[Tensor, Tensor]:
