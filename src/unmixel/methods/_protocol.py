@@ -35,7 +35,7 @@ FORMAT = 3
 """Version of the files of a saved model."""
 BLOCK = 1024
 """Pixels unmixed at a time, unless a method has its own number. Every block is filled up to its size, because the last
-bits of a matrix product depend on its shape: so what a pixel gets does not depend on which others are unmixed with it."""
+bits of a matrix product depend on its shape: so it does not matter for a pixel which others are unmixed with it."""
 
 
 def first_other_band(wavelength: np.ndarray, other: np.ndarray) -> int | None:
