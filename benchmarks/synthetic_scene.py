@@ -12,6 +12,8 @@ from unmixel.scene import make_scene
 COLUMNS, BANDS, P = 1000, 200, 4
 ROWS_AT_ONCE = 100
 NOISE_SD = 0.005
+BRIGHTNESS_SD, SHAPE_SD = 0.1, 0.01
+"""How much each material's spectrum varies: in brightness (relative), and along each of `modes` [reflectance]."""
 WAVELENGTH = np.linspace(400.0, 2450.0, BANDS)
 
 
@@ -22,12 +24,23 @@ def endmembers() -> np.ndarray:
     return 0.35 + 0.1 * rng.uniform(-1, 1, (P, 6)) @ waves
 
 
+def modes() -> np.ndarray:
+    """Return two smooth ways in which each material varies, shape (P, 2, BANDS)."""
+    rng = np.random.default_rng(2)
+    phases = rng.uniform(0, 2 * np.pi, (P, 2, 1))
+    return np.sqrt(2) * np.cos(np.array([[2.0], [4.0]]) * np.pi * np.linspace(0, 1, BANDS) + phases)
+
+
 def block(number: int) -> np.ndarray:
     """Return some rows of a scene, shape (ROWS_AT_ONCE, COLUMNS, BANDS)."""
     rng = np.random.default_rng([1, number])
-    abundances = rng.dirichlet(np.full(P, 0.5), (ROWS_AT_ONCE, COLUMNS)).astype(np.float32)
-    noise = NOISE_SD * rng.standard_normal((ROWS_AT_ONCE, COLUMNS, BANDS), dtype=np.float32)
-    return abundances @ endmembers().astype(np.float32) + noise
+    shape = (ROWS_AT_ONCE, COLUMNS)
+    abundances = rng.dirichlet(np.full(P, 0.5), shape)
+    amounts = SHAPE_SD * rng.standard_normal((*shape, P, 2)) * abundances[..., None]
+    brightness = 1 + BRIGHTNESS_SD * rng.standard_normal((*shape, P))
+    shares = np.concatenate([abundances * brightness, amounts.reshape(*shape, -1)], axis=-1).astype(np.float32)
+    spectra = np.concatenate([endmembers(), modes().reshape(-1, BANDS)]).astype(np.float32)
+    return shares @ spectra + NOISE_SD * rng.standard_normal((*shape, BANDS), dtype=np.float32)
 
 
 def small_scene() -> xr.DataArray:
