@@ -64,7 +64,7 @@ def assert_alike(mine: object, theirs: object) -> None:
         assert mine == theirs
 
 
-@pytest.mark.parametrize("memory", [TILE_MEMORY, 20 * BANDS * 14, 10**9])
+@pytest.mark.parametrize("memory", [TILE_MEMORY, 20 * BANDS * 22, 10**9])
 def test_tiles_give_the_files_of_the_whole(folder: Path, memory: int) -> None:
     expected, where = whole(folder)
     run = run_tiles(folder, tile_memory=memory)

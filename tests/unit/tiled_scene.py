@@ -14,7 +14,7 @@ from unmixel.methods.fcls import FCLS
 from unmixel.scene import make_scene
 
 ROWS, COLUMNS, BANDS = 61, 43, 12
-TILE_MEMORY = 7 * COLUMNS * BANDS * 14
+TILE_MEMORY = 7 * COLUMNS * BANDS * 22
 """Seven rows of a scene of float32."""
 N_TILES = 9
 

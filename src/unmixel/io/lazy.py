@@ -31,8 +31,8 @@ from unmixel.scene import (
 
 WINDOW_MEMORY = 128_000_000
 """Bytes that reading one window takes."""
-_BYTES_FOR_EACH_VALUE = 10
-"""Reflectance, its copy in the order of wavelengths, and what is finite."""
+_BYTES_FOR_EACH_VALUE = 18
+"""Reflectance, its copy in the order of wavelengths, the product with the gain, and what is missing."""
 
 
 class LazyScene:
