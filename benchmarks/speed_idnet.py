@@ -12,24 +12,34 @@ from statistics import median
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from samson_size import N_ENDMEMBERS, open_samson_size, repeat_to
+from samson_size import N_ENDMEMBERS, open_samson_size
+from synthetic_scene import BANDS, NOISE_SD, WAVELENGTH, P, endmembers, small_scene
 from unmixel import IDNet
+from unmixel.methods._protocol import BLOCK
+from unmixel.methods.idnet import FittedIDNet
+from unmixel.methods.idnet.mixing_domain import to_domain
+from unmixel.scene import ValidPixels, make_scene
+from unmixel.spectra import make_bundle
 from unmixel.train.loop import History, train
+from unmixel.train.seeding import threads
 
 BATCH = 256
 STEPS = 40
 REPEATS = 7
-N_PIXELS = 50_000
-UNMIX_REPEATS = 3
+N_BLOCKS = 8
 SHOWN = 4
 
 aten = torch.ops.aten
-FACTORS = {aten.mm.default: 0, aten.bmm.default: 0, aten.mv.default: 0, aten.addmm.default: 1, aten.baddbmm.default: 1}
+FACTORS = {
+    **dict.fromkeys([aten.mm.default, aten.mm.out, aten.bmm.default, aten.mv.default], 0),
+    **dict.fromkeys([aten.addmm.default, aten.addmm.out, aten.addmm_.default, aten.baddbmm.default], 1),
+}
 """Where the first factor is among the arguments of each matrix product; the second follows it."""
 
 Product = tuple[Tensor, Tensor]
@@ -46,6 +56,11 @@ class RecordedProducts(TorchDispatchMode):
         if func in FACTORS:
             first = FACTORS[func]
             self.products.append((args[first].detach(), args[first + 1].detach()))
+        else:
+            with self:  # in inference mode, `linear` comes here before it is made of products
+                made_of_others = func.decompose(*args, **(kwargs or {}))
+            if made_of_others is not NotImplemented:
+                return made_of_others
         return func(*args, **(kwargs or {}))
 
 
@@ -128,26 +143,62 @@ def largest(products: Sequence[Product]) -> list[tuple[str, tuple[int, int]]]:
     return [(shapes, (number[shapes], own)) for shapes, own in spent.most_common(SHOWN)]
 
 
-def print_unmixing(scene: xr.DataArray, what: str) -> None:
-    """Print how many pixels a second a fitted model unmixes; how long it was trained does not matter to that."""
-    fitted = IDNet(n_endmembers=N_ENDMEMBERS, n_epochs=1).fit(scene)
-    large = repeat_to(scene, N_PIXELS)
-    n_pixels = large.sizes["y"] * large.sizes["x"]
-    took = median(seconds(lambda: fitted.unmix(large)) for _ in range(UNMIX_REPEATS))
-    print(f"ID-Net unmixing: abundance, sd, latents, residual, nonlinearity of {n_pixels:,} pixels of {what}")
-    print(f"  unmix                               {took:9.2f} s    median of {UNMIX_REPEATS}")
-    print(f"  pixels per second                   {n_pixels / took:9,.0f}      target: at least 30,000")
+def scene_of(*, varying: bool) -> xr.DataArray:
+    """Return a simulated scene of P endmembers, whose brightness and shape may vary from pixel to pixel."""
+    if not varying:
+        return small_scene()
+    rng = np.random.default_rng(5)
+    shapes = np.cos(np.pi * np.arange(1, 5)[:, None] * np.linspace(0, 1, BANDS))
+    values = np.empty((50, 200, BANDS), dtype=np.float32)
+    for row in values:
+        brightness = 1 + 0.1 * rng.standard_normal((len(row), P, 1))
+        spectra = endmembers() * brightness + 0.02 * rng.standard_normal((len(row), P, 4)) @ shapes
+        row[:] = (rng.dirichlet(np.full(P, 0.5), len(row))[:, :, None] * spectra).sum(axis=1)
+        row += NOISE_SD * rng.standard_normal(row.shape)
+    return make_scene(values, wavelength=WAVELENGTH)
+
+
+def print_unmixing(*, varying: bool) -> None:
+    """Print how many pixels a second are unmixed, with and without the mixing stream, and by bare matrix products.
+
+    How long a model was trained does not matter to that.
+    """
+    scene = scene_of(varying=varying)
+    bundle = make_bundle(endmembers(), [f"material {k}" for k in range(P)], wavelength=WAVELENGTH)
+    fitted = IDNet(n_epochs=1).fit(scene, bundle)
+    assert isinstance(fitted, FittedIDNet)
+    shape = fitted.model.shape
+    blocks = list(ValidPixels(scene)[: BLOCK * N_BLOCKS].reshape(N_BLOCKS, BLOCK, BANDS))
+    domain = [torch.from_numpy(to_domain(block, albedo=shape.albedo)) for block in blocks]
+    how = "with" if varying else "without"
+    print(f"ID-Net unmixing, {how} endmember variability: P = {P}, H = {shape.n_latents}, {BANDS} bands, {shape.law}")
+    with threads(1):
+        for name, call, given, target in (
+            ("abundance, sd, latents", fitted.posterior_of, domain, 60_000),
+            ("these, residual and nonlinearity", fitted._unmix_pixels, blocks, 25_000),
+        ):
+            with RecordedProducts() as recorded:
+                call(given[0])
+            products = recorded.products
+            results = [left @ right for left, right in products]
+            took, alone = [], []
+            for _ in range(REPEATS):
+                took.append(seconds(lambda call=call, given=given: [call(block) for block in given]) / N_BLOCKS)
+                alone.append(seconds(lambda p=products, r=results: multiply(p, r)))
+            print(f"  pixels per second: {name:33s} {BLOCK / median(took):9,.0f}      target: at least {target:,}")
+            print(f"    its {len(products):3d} matrix products alone              {BLOCK / median(alone):9,.0f}")
 
 
 def main() -> None:
-    """Print both, for one thread."""
+    """Print all, for one thread."""
     with tempfile.TemporaryDirectory() as folder:
         scene, what = open_samson_size(Path(folder))
         print(f"on {what}, one thread; medians of {REPEATS} runs of {STEPS} steps")
         print_training("default", IDNet(n_endmembers=N_ENDMEMBERS, batch_size=BATCH), scene)
         paper = IDNet.paper("samson", n_endmembers=N_ENDMEMBERS, batch_size=BATCH)
         print_training("IDNet.paper", paper, scene)
-        print_unmixing(scene, what)
+    for varying in (False, True):
+        print_unmixing(varying=varying)
 
 
 if __name__ == "__main__":

@@ -182,13 +182,10 @@ class Inference(nn.Module):
     def latents_from(self, look: Look) -> Independent:
         """Return the same, given a look at the pixels."""
         seen, _, regressed_mean, regressed_variance, *_ = look
-        trunk = self.latent_trunk.by_endmember(
-            seen.reshape(-1, seen.shape[-1]).expand(self.n_endmembers, -1, -1)
-        ).relu_()
-        mean, log_variance = (
-            head.by_endmember(trunk).transpose(0, 1).reshape(*seen.shape[:-1], self.n_endmembers, -1)
-            for head in (self.latent_mean, self.latent_log_variance)
-        )
+        inputs = seen.reshape(-1, seen.shape[-1]).expand(self.n_endmembers, -1, -1)
+        trunk = self.latent_trunk.by_endmember(inputs).relu_()
+        outputs = [head.by_endmember(trunk).transpose(0, 1) for head in (self.latent_mean, self.latent_log_variance)]
+        mean, log_variance = (output.reshape(*seen.shape[:-1], *output.shape[1:]) for output in outputs)
         if regressed_mean is not None and regressed_variance is not None:
             mean = regressed_mean + LARGEST_CORRECTION * torch.tanh(mean / LARGEST_CORRECTION)
             log_variance = regressed_variance.log() + log_variance
