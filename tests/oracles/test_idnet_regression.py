@@ -120,6 +120,16 @@ def test_equations_are_the_gradient_and_the_gauss_newton_hessian(regression, dec
         np.testing.assert_allclose(hessian[:, :, i], expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
 
 
+def test_equations_without_bilinear_light_are_those_where_it_is_none(regression, decoder, precision):
+    linear = Regression(decoder, MIXING_LAWS["linear"], ALPHA).double()
+    linear.load_state_dict(regression.state_dict())
+    scene = in_all_bands(decoder, torch.as_tensor(mixtures(decoder, 0.0, 0.05)[0]))
+    state = some_state()._replace(share=torch.zeros(N).double())
+    expected, found = regression.equations(state, scene)[:-1], linear.equations(state, scene)
+    kept = [*range(len(found)), len(found) + 1]
+    torch.testing.assert_close(found, expected[:, kept], rtol=1e-9, atol=1e-9 * float(expected.abs().max()))
+
+
 def test_steps_end_where_a_general_minimiser_does(regression, decoder, precision, monkeypatch):
     monkeypatch.setattr(module, "N_STEPS", 200)
     regression.endmember_variance.zero_()  # else the variance moves between steps, and the objective with it

@@ -191,6 +191,17 @@ def test_the_gradient_of_all_steps_is_that_of_each():
     assert torch.autograd.gradcheck(unmixed, (endmembers, pixels, network.log_steps, network.thresholds))
 
 
+def test_one_gram_for_all_pixels_is_that_of_each():
+    endmembers, pixels = (torch.as_tensor(values) for values in problem())
+    network, gram = UnrolledISTA(4).double(), (endmembers @ endmembers.T).requires_grad_()
+    projected = pixels @ endmembers.T
+    of_all = network.solve(gram, projected)
+    of_each = network.solve(gram.expand(len(pixels), -1, -1), projected)
+    torch.testing.assert_close(of_all, of_each)
+    for one, other in zip(*(torch.autograd.grad(out.square().sum(), gram) for out in (of_all, of_each)), strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_many_small_systems_are_solved_as_by_lapack():
     rng = np.random.default_rng(2)
     factors = rng.normal(size=(7, 6, 6))

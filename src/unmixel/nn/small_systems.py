@@ -2,8 +2,8 @@ r"""Many small positive definite systems at once, pixels along memory.
 
 Elimination turns A x = b into U x = D Wb with :math:`A = W^{-1} D W^{-\top}`, W lower triangular with ones on its
 diagonal, D diagonal and :math:`U = D W^{-\top}`. Its steps are few, and each runs along all pixels: for the few rows
-that endmembers make that is about twice as fast as a factorisation of one matrix after the other. Only what A has on
-and above its diagonal counts. Nothing carries a gradient.
+that endmembers make that is about twice as fast as a factorisation of one matrix after the other. To solve systems,
+only what A has on and above its diagonal counts. Nothing carries a gradient.
 """
 
 from __future__ import annotations
