@@ -157,6 +157,7 @@ def _unlikeness(
     mean: Float[np.ndarray, "band"],
     whitener: Float[np.ndarray, "band band"],
 ) -> Float[np.ndarray, "pixel"]:
-    """Return the squared length of whitened residuals, not quite zero."""
-    white = (residuals - mean) @ whitener
-    return np.einsum("nl,nl->n", white, white) + np.finfo(float).tiny
+    """Return the squared length of whitened residuals, not quite zero; single precision is enough to compare it."""
+    white = residuals.astype(np.float32) @ whitener.astype(np.float32)
+    white -= (mean @ whitener).astype(np.float32)
+    return np.einsum("nl,nl->n", white, white, dtype=np.float64) + np.finfo(float).tiny
