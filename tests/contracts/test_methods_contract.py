@@ -56,7 +56,7 @@ def broken(change: str) -> type[FCLS]:
             if change == "abundances that don't sum to 1":
                 abundance = abundance * np.float32(1.01)
             if change == "rows ":
-                abundance = np.roll(abundance, int(pixels[0, 0] > 0.3), axis=1)
+                abundance = np.roll(abundance, int(1e6 * pixels[0, 0]) % 3, axis=1)
             if change == "global random state of numpy":
                 np.random.rand()  # noqa: NPY002
             return {**found, "abundance": abundance}
