@@ -154,7 +154,9 @@ class PixelJudge:
         \rVert^2`. Only where noise does not allow it, the residual itself is looked at.
         """
         pixels = pixels.astype(np.float64)
-        coordinates, *operated = np.split(pixels @ self._operators, 3, axis=1)
+        n_endmembers, n_coordinates = self._columns.shape[::-1]
+        parts = [n_coordinates, n_coordinates + n_endmembers]
+        coordinates, *operated = np.split(pixels @ self._operators, parts, axis=1)
         negative = [test.is_found(one) for test, one in zip(self._negativity, operated, strict=True)]
         weights = self._in_span.solve(coordinates)
         left = coordinates - weights @ self._columns.T
