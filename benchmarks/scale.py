@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -162,8 +162,40 @@ def print_sizes(folder: Path, model: dict[str, Path], sizes: list[float], in_mem
                 run("rm", "-r", str(output))
 
 
+def speed_of_two(model: Path) -> float:
+    """Return how many times as much two processes of this machine unmix in memory as one of them alone."""
+    script = (
+        "import sys, time; from synthetic_scene import BANDS, block; from unmixel.registry import load\n"
+        "fitted, pixels, done = load(sys.argv[1]), block(0).reshape(-1, BANDS)[:1024], 0\n"
+        "fitted._unmix_pixels(pixels); print('ready', flush=True); input(); end = time.monotonic() + 10\n"
+        "while time.monotonic() < end: fitted._unmix_pixels(pixels); done += 1\n"
+        "print(done)"
+    )
+
+    def done_by(n_processes: int) -> int:
+        command = [sys.executable, "-c", script, str(model)]
+        folder = Path(__file__).parent
+        with ExitStack() as running:
+            processes = [
+                running.enter_context(
+                    subprocess.Popen(command, cwd=folder, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                )
+                for _ in range(n_processes)
+            ]
+            for process in processes:
+                process.stdout.readline()
+            for process in processes:
+                process.stdin.write("go\n")
+                process.stdin.flush()
+            return sum(int(process.stdout.readline()) for process in processes)
+
+    alone = done_by(1)
+    return done_by(2) / alone
+
+
 def print_workers(folder: Path, model: Path, gigabytes: float) -> None:
     """Print how much faster two processes are, and whether they give the same bytes."""
+    possible = speed_of_two(model)
     with scene_of(folder, gigabytes) as scene:
         times = [
             seconds(lambda n=n: run(*apply(model, scene, folder / f"workers_{n}", "--workers", str(n)))) for n in (1, 2)
@@ -171,6 +203,7 @@ def print_workers(folder: Path, model: Path, gigabytes: float) -> None:
         unmixing = [told(folder / f"workers_{n}")["unmix_s"] for n in (1, 2)]
         same = bytes_of(folder / "workers_1") == bytes_of(folder / "workers_2")
     print(f"\n## Two workers, idnet, {gigabytes:g} GB\n")
+    print(f"- two processes that only unmix in memory, apart from each other: {possible:.2f} times what one does")
     print(f"- whole command: {times[0]:.1f} s and {times[1]:.1f} s: {times[0] / times[1]:.2f} times as fast")
     print(f"- unmixing alone: {unmixing[0]:.1f} s and {unmixing[1]:.1f} s: {unmixing[0] / unmixing[1]:.2f} times")
     print(f"- every file the same to the byte: {'yes' if same else 'NO'}", flush=True)
