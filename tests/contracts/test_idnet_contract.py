@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from safetensors.numpy import load_file, save_file
 
 from unmixel.errors import ModelError, ParameterError, TrainingError
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.idnet import IDNet
 from unmixel.metrics import abundance_rmse
+from unmixel.registry import load
 from unmixel.result import provenance_of
 from unmixel.scene import make_scene, pixels_of, valid_pixels
 from unmixel.spectra import make_bundle
@@ -234,6 +236,17 @@ def test_a_checkpoint_of_other_settings_or_another_scene_is_refused(scene, tmp_p
         IDNet(**SHORT).fit(scene * 1.01, example_bundle(), checkpoint=checkpoint)
     with pytest.raises(ModelError, match="another training"):
         IDNet(**SHORT).fit(scene, example_bundle() * 1.01, checkpoint=checkpoint)
+
+
+@pytest.mark.parametrize("n_steps", [0, 10**9])
+def test_a_model_that_would_never_end_is_refused(fitted, n_steps, tmp_path):
+    fitted.save(tmp_path / "model")
+    path = tmp_path / "model" / "model.safetensors"
+    state = load_file(path)
+    state["q.regression.n_steps"] = np.array(n_steps)
+    save_file(state, path)
+    with pytest.raises(ModelError, match=f"{n_steps} steps"):
+        load(tmp_path / "model")
 
 
 def test_the_record_says_how_training_went(fitted, scene):

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize
 
-from unmixel.methods.idnet import regression as module
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
 from unmixel.methods.idnet.mixing_law import MIXING_LAWS
-from unmixel.methods.idnet.regression import Binned, Regression, State, alike_neighbours
+from unmixel.methods.idnet.regression import (
+    FEWEST_STEPS,
+    MOST_STEPS,
+    STEP_TOLERANCE,
+    Binned,
+    Regression,
+    State,
+    alike_neighbours,
+)
 from unmixel.mixing import generalised_bilinear
 from unmixel.nn.small_systems import invert_positive_definite
 
@@ -130,8 +139,8 @@ def test_equations_without_bilinear_light_are_those_where_it_is_none(regression,
     torch.testing.assert_close(found, expected[:, kept], rtol=1e-9, atol=1e-9 * float(expected.abs().max()))
 
 
-def test_steps_end_where_a_general_minimiser_does(regression, decoder, precision, monkeypatch):
-    monkeypatch.setattr(module, "N_STEPS", 200)
+def test_steps_end_where_a_general_minimiser_does(regression, decoder, precision):
+    regression.n_steps.fill_(200)
     regression.endmember_variance.zero_()  # else the variance moves between steps, and the objective with it
     pixels, *_ = mixtures(decoder, 0.5, NOISE_SD)
     found = regression(torch.as_tensor(pixels))
@@ -150,19 +159,39 @@ def test_steps_end_where_a_general_minimiser_does(regression, decoder, precision
         np.testing.assert_allclose(found.bilinear_share[i, 0], best.x[-1], atol=5e-3)
 
 
-def test_three_steps_are_almost_there(regression, decoder, monkeypatch):
+def test_three_steps_are_almost_there(regression, decoder):
     pixels = torch.as_tensor(mixtures(decoder, 0.5, NOISE_SD)[0])
     soon = regression(pixels)
     start = regression.start(pixels).logits.softmax(0).T
-    monkeypatch.setattr(module, "N_STEPS", 100)
+    regression.n_steps.fill_(100)
     late = regression(pixels)
     assert float((soon.abundances - late.abundances).norm()) < 0.1 * float((start - late.abundances).norm())
 
 
+@pytest.mark.parametrize(
+    ("noise_sd", "expected"), [(0.05, FEWEST_STEPS), (0.02, FEWEST_STEPS), (0.005, FEWEST_STEPS + 1)]
+)
+def test_steps_are_as_many_as_pixels_need(regression, decoder, noise_sd, expected):
+    """Where endmembers vary towards one another, less noise makes the way longer."""
+    decoder.axes[:, 1] = 0.3 * (decoder.means.roll(-1, 0) - decoder.means)
+    regression.endmember_variance.zero_()
+    regression.noise_variance.fill_(noise_sd**2)
+    pixels = torch.as_tensor(mixtures(decoder, 0.5, noise_sd)[0])
+    regression.settle(pixels)
+    n_steps = int(regression.n_steps)
+    found = []
+    for n in (n_steps - 1, n_steps, n_steps + 1):
+        regression.n_steps.fill_(n)
+        found.append(regression(pixels).abundances)
+    before, after = (float((one - other).square().mean().sqrt()) for one, other in pairwise(found))
+    assert n_steps == expected < MOST_STEPS
+    assert after < STEP_TOLERANCE
+    assert n_steps == FEWEST_STEPS or before >= STEP_TOLERANCE
+
+
 @pytest.mark.parametrize("share", [0.0, 0.6])
-def test_almost_without_noise_everything_is_found(share, monkeypatch):
+def test_almost_without_noise_everything_is_found(share):
     """Where no abundance can imitate the variability, nor variability the products of spectra."""
-    monkeypatch.setattr(module, "N_STEPS", 50)
     n_bands = 32
     rng = np.random.default_rng(7)
     orthogonal = np.linalg.qr(rng.normal(size=(n_bands, P * (H + 1))))[0].T.reshape(P, H + 1, n_bands)
@@ -170,6 +199,7 @@ def test_almost_without_noise_everything_is_found(share, monkeypatch):
     decoder.means.copy_(torch.as_tensor(0.1 + 3 * np.abs(orthogonal[:, 0])))
     decoder.axes.copy_(torch.as_tensor(0.4 * orthogonal[:, 1:]))
     regression = Regression(decoder, LAW, 1.0).double()
+    regression.n_steps.fill_(50)
     regression.noise_variance.fill_(1e-8)
     regression.endmember_variance.zero_()
     pixels, abundances, latents = mixtures(decoder, share)

@@ -43,7 +43,7 @@ MAPS = {
     "nonlinearity_degree": ("nonlinearity.tif", "nonlinear share of the mixing and of the abundances"),
     "outside_reach": ("outside_reach.tif", "1 where the endmembers don't explain the pixel"),
 }
-VALUES = 8_000_000
+VALUES = 2_000_000
 """Values of a map and of the abundances that are read at a time, where not all are."""
 
 

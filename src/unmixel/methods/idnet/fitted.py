@@ -20,6 +20,7 @@ from unmixel.methods.idnet.inference import concentration_of
 from unmixel.methods.idnet.mixing_domain import to_domain, to_reflectance
 from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.methods.idnet.pairs import label_abundances, mixed_pairs
+from unmixel.methods.idnet.regression import MOST_STEPS
 from unmixel.nn.two_stream import TwoStream
 from unmixel.result import make_result
 from unmixel.scene import make_scene, pixels_of, to_map, valid_pixels
@@ -299,6 +300,8 @@ class FittedIDNet(Fitted):
             model.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
         except RuntimeError as error:
             raise ValueError(str(error)) from error
+        if (regression := model.q.regression) is not None and not 0 < int(regression.n_steps) <= MOST_STEPS:
+            raise ValueError(f"a regression of {int(regression.n_steps)} steps")
         try:
             device = device_of(idnet.device)
         except ParameterError:  # fitted on a machine with another GPU

@@ -106,6 +106,7 @@ class IDNetModel(nn.Module):
         features.offset.copy_(told["offset"])
         features.axes.copy_(told["features"])
         regression.begin(start, pixels)
+        regression.settle(pixels)
         self.p.begin_noise(pixels)
         self.p.latent_scale.copy_(torch.linalg.cholesky(told["latent_covariance"]))
         self.p.log_noise_sd.copy_(0.5 * regression.noise_variance.log())

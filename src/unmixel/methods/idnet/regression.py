@@ -41,7 +41,9 @@ from unmixel.nn.simplex_newton import FARTHEST_LOGIT, LARGEST_STEP
 from unmixel.nn.small_systems import solve_positive_definite, solve_with_variances
 from unmixel.nn.unrolled_ista import UnrolledISTA
 
-N_STEPS = 3
+FEWEST_STEPS, MOST_STEPS = 3, 5
+STEP_TOLERANCE = 0.0025
+"""Steps are as many as it takes until one more would change abundances by less (root mean square)."""
 N_ISTA = 10
 N_BINS = 32
 """Averages of neighbouring bands that the steps look at."""
@@ -155,6 +157,7 @@ class Regression(nn.Module):
     precision: Tensor
     noise_variance: Tensor
     endmember_variance: Tensor
+    n_steps: Tensor
 
     def __init__(self, decoder: BundleDecoder, law: MixingLaw, concentration: float) -> None:
         super().__init__()
@@ -165,6 +168,7 @@ class Regression(nn.Module):
         self.register_buffer("precision", torch.eye(n_endmembers * n_latents))
         self.register_buffer("noise_variance", torch.ones(()))
         self.register_buffer("endmember_variance", torch.ones(n_endmembers))
+        self.register_buffer("n_steps", torch.tensor(FEWEST_STEPS))
         self.least_squares = UnrolledISTA(N_ISTA).requires_grad_(False)
 
     @torch.no_grad()
@@ -189,12 +193,24 @@ class Regression(nn.Module):
             self.noise_variance.copy_(left.square().mean(-1).median().clamp_min(least))
 
     @torch.no_grad()
+    def settle(self, pixels: Float[Tensor, "pixel band"]) -> None:
+        """Take as many steps from now on as these pixels need: with little noise, they are more."""
+        scene, state = self.binned(pixels), self.start(pixels)
+        for n_steps in range(MOST_STEPS):
+            moved = self.move(state, solve_positive_definite(self.equations(state, scene)))
+            change = (moved.logits.softmax(0) - state.logits.softmax(0)).square().mean().sqrt()
+            if n_steps >= FEWEST_STEPS and change < STEP_TOLERANCE:
+                break
+            self.n_steps.fill_(max(FEWEST_STEPS, n_steps + 1))
+            state = moved
+
+    @torch.no_grad()
     def forward(self, pixels: Float[Tensor, "*batch band"]) -> Regressed:
         """Return what is most probable in each pixel."""
         (decoder,) = self.decoder
         batch, pixels = pixels.shape[:-1], pixels.reshape(-1, pixels.shape[-1])
         scene, state = self.binned(pixels), self.start(pixels)
-        for _ in range(N_STEPS - 1):
+        for _ in range(int(self.n_steps) - 1):
             state = self.move(state, solve_positive_definite(self.equations(state, scene)))
         step, variances = solve_with_variances(self.equations(state, scene))
         state = self.move(state, step)
