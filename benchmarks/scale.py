@@ -245,7 +245,7 @@ def main() -> None:
         model = models(folder)
         in_memory = print_kernels(model)
         print_sizes(folder, model, sizes, in_memory)
-        print_workers(folder, model["idnet"], sizes[0])
+        print_workers(folder, model["idnet"], sizes[len(sizes) // 2])
         print_kills(folder, model["fcls"], sizes[0])
 
 
