@@ -226,7 +226,7 @@ def open_result(path: str | Path) -> xr.Dataset:
     return result
 
 
-def thinned(result: xr.Dataset, most: int = 4_000_000) -> tuple[xr.Dataset, int]:
+def thinned(result: xr.Dataset, most: int = 1_000_000) -> tuple[xr.Dataset, int]:
     """Return a result on every n-th row and column, so that it has at most so many pixels, and n.
 
     What is looked at as a whole (a figure, a quantile) needs no more, and the maps of a large result don't fit in

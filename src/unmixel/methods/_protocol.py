@@ -31,7 +31,7 @@ Progress = Callable[[str, Mapping[str, float]], None]
 STATISTICS_SAMPLE = 2048
 """Pixels, drawn from all over the scene, whose spectra make the endmember statistics."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-FORMAT = 3
+FORMAT = 4
 """Version of the files of a saved model."""
 BLOCK = 1024
 """Pixels unmixed at a time, unless a method has its own number. Every block is filled up to its size, because the last
