@@ -32,6 +32,7 @@ _HOME = {
     "metrics": "unmixel.metrics",
     "normal_interval": "unmixel.intervals",
     "plot": "unmixel.plot",
+    "region_summary": "unmixel.regions",
     "save_scene": "unmixel.io",
     "simulate": "unmixel.simulate",
     "unmix": "unmixel.unmixing",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from unmixel.methods.fcls import FCLS as FCLS
     from unmixel.methods.idnet import IDNet as IDNet
     from unmixel.methods.scls import SCLS as SCLS
+    from unmixel.regions import region_summary as region_summary
     from unmixel.registry import list_methods as list_methods
     from unmixel.registry import load as load
     from unmixel.result import open_result as open_result

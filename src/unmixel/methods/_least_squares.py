@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from unmixel.methods._protocol import BLOCK, QUANTILES, EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._protocol import BLOCK, QUANTILES, EndmemberSpectra, Fitted, Method, Parts, Progress
 from unmixel.scene import good_bands
 from unmixel.solvers import active_set
 from unmixel.solvers.active_set import ConstrainedLeastSquares
@@ -57,6 +57,11 @@ class FittedLeastSquares(Fitted):
     ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
         shape = (len(pixels), *self.endmembers.shape)
         return np.broadcast_to(self.endmembers, shape), np.zeros(shape, dtype=np.float32)
+
+    def _parts_of(self, pixels: Float[np.ndarray, "pixel band"]) -> Parts:
+        weights = self._problem.solve(pixels).astype(np.float32)
+        nothing = np.zeros_like(pixels)
+        return Parts(pixels, weights[:, :, None] * self.endmembers, nothing, np.full_like(pixels, np.nan))
 
     def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
         return {

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -235,6 +235,32 @@ class Method(abc.ABC):
         return EndmemberSpectra(tuple(names), spectra, bundle.attrs.get("extractor"))
 
 
+class Parts(NamedTuple):
+    """What pixels are made of, by a fitted model, over its good bands [reflectance].
+
+    Attributes
+    ----------
+    observed : array, shape (pixel, band)
+        The pixels.
+    shares : array, shape (pixel, endmember, band)
+        a_k m_k, each endmember's spectrum there times its abundance.
+    nonlinear : array, shape (pixel, band)
+        What the mixing adds to their sum; with it, the sum is the reconstruction.
+    sd : array, shape (pixel, band)
+        How far the model expects an observation from its reconstruction (standard deviation); NaN if it doesn't say.
+    """
+
+    observed: np.ndarray
+    shares: np.ndarray
+    nonlinear: np.ndarray
+    sd: np.ndarray
+
+    @property
+    def reconstruction(self) -> Float[np.ndarray, "pixel band"]:
+        """The pixels as the model makes them."""
+        return self.shares.sum(axis=1) + self.nonlinear
+
+
 class Fitted(abc.ABC):
     """A method fitted to a scene: it unmixes this scene and others with the same bands.
 
@@ -363,10 +389,29 @@ class Fitted(abc.ABC):
         ParameterError
             If a pixel is outside the scene or not valid.
         """
+        return self._endmembers_of(self._pixels_at(scene, pixel))
+
+    def parts_at(self, scene: xr.DataArray, pixel: Any = None) -> Parts:
+        """Return what some pixels are made of, by the model.
+
+        Parameters
+        ----------
+        scene : DataArray
+        pixel : array of int, shape (2,) or (pixel, 2), optional
+            As in `endmembers_at`.
+
+        Raises
+        ------
+        ParameterError
+            If a pixel is outside the scene or not valid.
+        """
+        return self._parts_of(self._pixels_at(scene, pixel))
+
+    def _pixels_at(self, scene: xr.DataArray, pixel: Any) -> Float[np.ndarray, "pixel band"]:
         scene = self.on_my_bands(scene)
         pixels = ValidPixels(scene)
         if pixel is None:
-            return self._endmembers_of(pixels[:])
+            return pixels[:]
         places = np.atleast_2d(np.asarray(pixel))
         if places.dtype.kind not in "iu" or places.ndim != 2 or places.shape[1] != 2:
             raise ParameterError(f"pixel = {pixel!r}", "(row, column), or an array of such pairs, whole numbers")
@@ -380,13 +425,17 @@ class Fitted(abc.ABC):
                 f"pixel ({row}, {column}) of a scene of {scene.shape[0]} x {scene.shape[1]} pixels",
                 "a valid pixel inside the scene",
             )
-        return self._endmembers_of(pixels[numbers])
+        return pixels[numbers]
 
     @abc.abstractmethod
     def _endmembers_of(
         self, pixels: Float[np.ndarray, "pixel band"]
     ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
         """Return mean and standard deviation of the endmember spectra of pixels."""
+
+    @abc.abstractmethod
+    def _parts_of(self, pixels: Float[np.ndarray, "pixel band"]) -> Parts:
+        """Return what pixels are made of."""
 
     def sample(self, scene: xr.DataArray, n_draws: int, *, seed: int = 0) -> xr.Dataset:
         """Draw from the posterior of every pixel: ``abundance`` with dims ``(draw, y, x, endmember)``.

@@ -170,6 +170,10 @@ class Stages:
             "command": begun["command"],
             "where": self.run.where,
             "peak_memory_mb": round(self.run.peak_memory / 1e6),
+            "scene": {
+                **{name: begun["identity"]["scene"][name] for name in ("path", "variable")},
+                **{name: begun["identity"][name] for name in ("leave_out", "scale")},
+            },
         }
         write_provenance(self.made, {**provenance, **self.run.seconds, **how})
         for path in self.made.rglob("*"):

@@ -14,7 +14,7 @@ from scipy.linalg import hadamard
 from torch import Tensor
 
 from unmixel.errors import ParameterError
-from unmixel.methods._protocol import BLOCK, QUANTILES, Fitted, Method, filled_blocks
+from unmixel.methods._protocol import BLOCK, QUANTILES, Fitted, Method, Parts, filled_blocks
 from unmixel.methods.idnet.generative import linear_mixture
 from unmixel.methods.idnet.inference import concentration_of
 from unmixel.methods.idnet.mixing_domain import to_domain, to_reflectance
@@ -155,6 +155,21 @@ class FittedIDNet(Fitted):
             mixing = TwoStream(linear_part, torch.from_numpy(reconstructed).to(self.device) - linear_part)
         misfit = reconstructed - pixels
         return mixing.nonlinearity_degree, np.sqrt(np.einsum("ij,ij->i", misfit, misfit) / misfit.shape[1])
+
+    @torch.inference_mode()
+    def _parts_of(self, pixels: Float[np.ndarray, "pixel band"]) -> Parts:
+        p, parts = self.model.p, []
+        with threads(self.method.threads):
+            for _, n, block in filled_blocks(pixels):
+                posterior = self.posterior_of(self._mixing(block))
+                latents, abundances = posterior.latents[:n], posterior.abundances[:n]
+                mixed = torch.relu(p.mix_at(latents, abundances).output)
+                expected = p.noise_sd.square() + torch.einsum("nk,kl->nl", abundances.square(), p.left_over_sd.square())
+                either = self._reflectance(mixed + torch.stack([-expected.sqrt(), expected.sqrt()]))
+                shares = abundances.cpu().numpy()[:, :, None] * self._reflectance(p.decoder(latents))
+                nonlinear = self._reflectance(mixed) - shares.sum(axis=1)
+                parts.append((block[:n], shares, nonlinear, (either[1] - either[0]) / 2))
+        return Parts(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     def _mixing(self, pixels: Float[np.ndarray, "pixel band"]) -> Tensor:
         """Return, on the device, what mixes linearly in the pixels."""

@@ -1,0 +1,121 @@
+"""A result folder, opened with its model and with the scene it was made from."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from unmixel.errors import SceneError, UnmixingError
+from unmixel.io.lazy import LazyScene, open_lazily
+from unmixel.io.whole_folder import provenance_in
+from unmixel.io.windows import Window
+from unmixel.methods._protocol import Fitted
+from unmixel.registry import load
+from unmixel.result import open_result
+from unmixel.scene import good_bands
+
+SCENE_WINDOW = 32_000_000
+"""Bytes that reading a part of the scene takes."""
+
+
+class OpenedResult:
+    """What `unmixel unmix` wrote. Nothing is read before it is asked for, and never the whole scene.
+
+    Parameters
+    ----------
+    folder : path
+        The result folder.
+    scene : path, optional
+        The scene file, if it is not where it was.
+
+    Attributes
+    ----------
+    folder : Path
+    result : Dataset
+        It lies on disk.
+    provenance : dict
+        Of the folder.
+
+    Raises
+    ------
+    SceneError
+        If the folder holds no result, or the scene that is given is another one.
+    """
+
+    def __init__(self, folder: str | Path, scene: str | Path | None = None) -> None:
+        self.folder = Path(folder)
+        self.result = open_result(self.folder)
+        self.provenance: dict[str, Any] = provenance_in(self.folder)
+        self._given = scene
+        if scene is not None and self.scene is None:
+            raise SceneError(f"{scene}: {self.without_scene}", "the scene that was unmixed")
+
+    @cached_property
+    def fitted(self) -> Fitted | None:
+        """The model that made the result; None if it is not in the folder."""
+        return load(self.folder / "model") if (self.folder / "model").is_dir() else None
+
+    @cached_property
+    def scene(self) -> LazyScene | None:
+        """The scene; None if it is not there, and then `without_scene` says why."""
+        return self._found_scene[0]
+
+    @property
+    def without_scene(self) -> str:
+        """Why there is no scene, if there is none."""
+        return self._found_scene[1]
+
+    @cached_property
+    def _found_scene(self) -> tuple[LazyScene | None, str]:
+        how = self.provenance.get("scene") or {}
+        told = self.provenance.get("input") or {}
+        path = self._given or _with_variable(how.get("path") or told.get("path"), how.get("variable"))
+        if path is None:
+            return None, "the result does not say which scene it was made from"
+        try:
+            scene = open_lazily(path, leave_out=how.get("leave_out") or (), scale=how.get("scale"), memory=SCENE_WINDOW)
+        except (UnmixingError, OSError) as error:
+            return None, str(error)
+        shape = (self.result.sizes["y"], self.result.sizes["x"], self.result.sizes["band"])
+        if scene.shape != shape:
+            there, expected = (" x ".join(map(str, size)) for size in (scene.shape, shape))
+            return None, f"{path} has {there} rows, columns and bands now, not {expected}"
+        scene.usable = good_bands(self.result), []
+        return scene, ""
+
+    def scene_at(self, window: Window) -> xr.DataArray | None:
+        """Return a window of the scene on the bands of the model; None if there is no scene or no model.
+
+        Raises
+        ------
+        SceneError, ModelError
+            If the scene cannot be read any more, or has other bands.
+        """
+        if self.scene is None or self.fitted is None:
+            return None
+        return self.fitted.on_my_bands(self.scene.read(window))
+
+    def pixel(self, row: int, column: int) -> xr.Dataset:
+        """Return what the result says of one pixel, in memory."""
+        return self.result.isel(y=row, x=column).load()
+
+    @property
+    def wavelength(self) -> np.ndarray:
+        """Of the good bands [nm]; their numbers from 1 where no wavelength is known."""
+        wavelength = np.asarray(self.result["wavelength"].values, dtype=float)
+        known = wavelength if np.isfinite(wavelength).all() else np.arange(len(wavelength)) + 1.0
+        return known[good_bands(self.result)]
+
+    @property
+    def band_axis(self) -> str:
+        """What `wavelength` is, with its unit."""
+        known = np.isfinite(np.asarray(self.result["wavelength"].values, dtype=float)).all()
+        return "wavelength [nm]" if known else "band"
+
+
+def _with_variable(path: str | None, variable: str | None) -> str | None:
+    return f"{path}::{variable}" if path and variable else path

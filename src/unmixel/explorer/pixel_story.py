@@ -1,0 +1,146 @@
+"""Why a pixel is 40 % tree: all that a result, its model and its scene say of one pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from unmixel.errors import ParameterError
+from unmixel.explorer.opened_result import OpenedResult
+from unmixel.intervals import abundance_interval
+from unmixel.io.windows import Window
+from unmixel.methods._protocol import Parts
+from unmixel.scene import good_bands
+from unmixel.solvers import fcls
+
+LEVEL = 0.9
+"""Probability inside every interval that is shown."""
+
+
+@dataclass(frozen=True)
+class PixelSpectra:
+    """What needs the scene: spectra over the good bands [reflectance].
+
+    Attributes
+    ----------
+    parts : Parts
+        Of one pixel.
+    endmembers, endmember_sd : array, shape (endmember, band)
+        The pixel's own endmember spectra, and their posterior standard deviation.
+    fcls : array, shape (endmember,)
+        Abundances by fully constrained least squares with the mean spectra of the result [1].
+    """
+
+    parts: Parts
+    endmembers: np.ndarray
+    endmember_sd: np.ndarray
+    fcls: np.ndarray
+
+
+@dataclass(frozen=True)
+class PixelStory:
+    """One pixel.
+
+    Attributes
+    ----------
+    row, column : int
+        From 0.
+    said : Dataset
+        What the result says of it (`unmixel.result`).
+    lower, upper : array, shape (endmember,)
+        Ends of the 90 % intervals of the abundances [1]; NaN where the method gives none.
+    spectra : PixelSpectra, optional
+        Where scene and model are there and the pixel is valid.
+    """
+
+    row: int
+    column: int
+    said: xr.Dataset
+    lower: np.ndarray
+    upper: np.ndarray
+    spectra: PixelSpectra | None
+
+    @property
+    def valid(self) -> bool:
+        """Whether the pixel was unmixed."""
+        return bool(np.isfinite(self.abundance).all())
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the endmembers."""
+        return [str(name) for name in self.said["endmember"].values]
+
+    @property
+    def abundance(self) -> Float[np.ndarray, "endmember"]:
+        """Posterior means of the abundances [1]."""
+        return np.asarray(self.said["abundance"].values, dtype=float)
+
+    def sentences(self) -> list[str]:
+        """Say in words what is to be seen, for those who can't see it and those who want it short."""
+        where = f"Pixel in row {self.row + 1}, column {self.column + 1}"
+        if not self.valid:
+            return [f"{where} is masked: it has no valid value in some band that is used."]
+        order = np.argsort(-self.abundance, kind="stable")
+        found = [f"{where} is {', '.join(self._share(k) for k in order)}."]
+        if self.spectra is not None:
+            said = ", ".join(f"{100 * self.spectra.fcls[k]:.0f} % {self.names[k]}" for k in order)
+            found.append(f"Fully constrained least squares with the mean spectra says {said}.")
+        return found + self._of_mixing() + self._of_fit()
+
+    def _share(self, k: int) -> str:
+        share = f"{100 * self.abundance[k]:.0f} % {self.names[k]}"
+        if not np.isfinite(self.lower[k]):
+            return share
+        return f"{share} ({100 * LEVEL:.0f} % interval {100 * self.lower[k]:.0f} to {100 * self.upper[k]:.0f} %)"
+
+    def _of_mixing(self) -> list[str]:
+        if "nonlinearity_degree" not in self.said:
+            return []
+        degree = self.said["nonlinearity_degree"].sel(stream="mixing").item()
+        return [f"{100 * degree:.1f} % of what the model mixes here is nonlinear."] if np.isfinite(degree) else []
+
+    def _of_fit(self) -> list[str]:
+        found = []
+        if "reconstruction_rmse" in self.said:
+            found.append(
+                f"The reconstruction is {self.said['reconstruction_rmse'].item():.4f} away from the pixel "
+                "(root mean square over the bands, reflectance)."
+            )
+        if "outside_reach" in self.said and self.said["outside_reach"].item():
+            found.append("The endmembers don't explain this pixel: something else is in it.")
+        return found
+
+
+def tell(opened: OpenedResult, row: int, column: int) -> PixelStory:
+    """Return the story of a pixel.
+
+    Raises
+    ------
+    ParameterError
+        If the pixel is outside the result.
+    """
+    rows, columns = opened.result.sizes["y"], opened.result.sizes["x"]
+    if not (0 <= row < rows and 0 <= column < columns):
+        raise ParameterError(
+            f"pixel ({row}, {column})", f"a row below {rows} and a column below {columns}, counted from 0"
+        )
+    said = opened.pixel(row, column)
+    lower = upper = np.full(said.sizes["endmember"], np.nan)
+    if "abundance_sd" in said:
+        interval = abundance_interval(said, LEVEL)
+        lower, upper = interval["lower"].values, interval["upper"].values
+    valid = bool(np.isfinite(said["abundance"].values).all())
+    return PixelStory(row, column, said, lower, upper, _spectra_of(opened, row, column) if valid else None)
+
+
+def _spectra_of(opened: OpenedResult, row: int, column: int) -> PixelSpectra | None:
+    scene = opened.scene_at(Window(row, row + 1, column, column + 1))
+    if scene is None or opened.fitted is None:
+        return None
+    parts = opened.fitted.parts_at(scene, (0, 0))
+    mean, sd = opened.fitted.endmembers_at(scene, (0, 0))
+    spectra = opened.result["endmember_spectrum"].values[:, good_bands(opened.result)].astype(np.float32)
+    return PixelSpectra(Parts(*(array[0] for array in parts)), mean[0], sd[0], fcls(parts.observed, spectra)[0])
