@@ -276,8 +276,8 @@ def check_scene(scene: xr.DataArray) -> None:
         raise SceneError(f"a scene of shape {scene.shape}", "at least one pixel and one band")
 
 
-def good_bands(scene: xr.DataArray) -> Bool[np.ndarray, "band"]:
-    """Return the flags of the bands that unmixing uses."""
+def good_bands(scene: xr.DataArray | xr.Dataset) -> Bool[np.ndarray, "band"]:
+    """Return the flags of the bands that unmixing uses, or used for a result."""
     return np.asarray(scene["good_band"].values, dtype=bool)
 
 
@@ -368,37 +368,41 @@ def to_maps(scene: xr.DataArray, per_pixel: Mapping[str, np.ndarray]) -> dict[st
 
 
 class Colours(NamedTuple):
-    """The bands of a scene that are shown as red, green and blue, and what to call that."""
+    """The bands of a scene that are shown as red, green and blue, what to call each, and what to call the picture."""
 
     bands: list[int]
+    names: list[str]
     title: str
 
 
-def colours_of(scene: xr.DataArray) -> Colours:
-    """Return the bands nearest to the three colours of the eye, or three spread ones where a scene has none there.
+def colours_of(scene: xr.DataArray | xr.Dataset) -> Colours:
+    """Return the bands of a scene, or of the scene of a result, that are nearest to the three colours of the eye.
+
+    Where it has none there, they are three spread ones.
 
     Examples
     --------
     >>> colours_of(make_scene(np.random.rand(4, 5, 6), wavelength=[450, 480, 550, 600, 645, 900]))
-    Colours(bands=[4, 2, 1], title='true colour: 645, 550, 480 nm')
+    Colours(bands=[4, 2, 1], names=['645 nm', '550 nm', '480 nm'], title='true colour: 645, 550, 480 nm')
     >>> colours_of(make_scene(np.random.rand(4, 5, 6)))
-    Colours(bands=[5, 3, 1], title='false colour: bands 6, 4, 2')
+    Colours(bands=[5, 3, 1], names=['band 6', 'band 4', 'band 2'], title='false colour: bands 6, 4, 2')
     """
     good = np.flatnonzero(good_bands(scene))
     wavelength = np.asarray(scene["wavelength"].values, dtype=float)[good]
     known = bool(np.isfinite(wavelength).all())
 
-    def join(numbers: NDArray[np.floating]) -> str:
-        return ", ".join(f"{number:.0f}" for number in numbers)
+    def shown(places: list[int], kind: str) -> Colours:
+        bands = [int(good[i]) for i in places]
+        numbers = [f"{wavelength[i]:.0f}" if known else str(good[i] + 1) for i in places]
+        names = [f"{number} nm" if known else f"band {number}" for number in numbers]
+        listed = ", ".join(numbers)
+        return Colours(bands, names, f"{kind}: {listed} nm" if known else f"{kind}: bands {listed}")
 
     if known:
         nearest = [int(np.argmin(np.abs(wavelength - colour))) for colour in RED_GREEN_BLUE]
         if np.abs(wavelength[nearest] - RED_GREEN_BLUE).max() <= 25:
-            return Colours([int(good[i]) for i in nearest], f"true colour: {join(wavelength[nearest])} nm")
-    spread = len(good) * np.array([5, 3, 1]) // 6
-    bands = [int(good[i]) for i in spread]
-    numbers = f"{join(wavelength[spread])} nm" if known else f"bands {join(np.array(bands) + 1.0)}"
-    return Colours(bands, f"false colour: {numbers}")
+            return shown(nearest, "true colour")
+    return shown([len(good) * part // 6 for part in (5, 3, 1)], "false colour")
 
 
 def crs_wkt_of(scene: xr.DataArray | xr.Dataset) -> str | None:

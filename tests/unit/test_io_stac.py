@@ -66,7 +66,7 @@ def make_folder(folder: Path, *, crs: CRS | None = UTM_32, transform: Affine | N
         provenance={"method": "fcls"},
     )
     figures = {"abundance": Figure(figsize=(1, 1)), "scene": Figure(figsize=(1, 1))}
-    write_result_folder(result, folder, fitted=Model(), figures=figures)
+    write_result_folder(result, folder, scene=scene, fitted=Model(), figures=figures)
     return folder
 
 
@@ -174,6 +174,8 @@ def test_every_other_file_is_an_asset_with_a_relative_path(tmp_path: Path) -> No
     assert listed == {path.name for path in folder.iterdir()} - {"item.json"}
     assert all(asset["href"].startswith("./") for asset in assets.values())
     roles = {key: asset["roles"] for key, asset in assets.items()}
+    assert roles["scene"] == ["overview"]
+    assert assets["scene"]["bands"] == [{"name": name} for name in ("615 nm", "560 nm", "450 nm")]
     assert roles["abundance.png"] == ["overview", "thumbnail"]
     assert roles["scene.png"] == ["overview"]
     assert roles["provenance.json"] == roles["endmembers.hdr"] == ["metadata"]

@@ -16,7 +16,8 @@ from affine import Affine
 from matplotlib.figure import Figure
 from rasterio.crs import CRS
 
-from unmixel.errors import OutputError
+from unmixel.errors import OutputError, SceneError
+from unmixel.io import open_scene
 from unmixel.io.result_folder import write_result_folder
 from unmixel.io.whole_folder import check_output, whole_folder
 from unmixel.result import make_result, open_result
@@ -27,12 +28,11 @@ ENDMEMBERS = ("soil", "water, deep", "tree")
 
 
 @pytest.fixture
-def result() -> xr.Dataset:
-    """A result of 5 x 7 pixels, 3 endmembers and 9 bands: one pixel masked, one band left out."""
-    rng = np.random.default_rng(0)
-    values = rng.uniform(0.1, 0.6, (5, 7, 9))
+def scene() -> xr.DataArray:
+    """A scene of 5 x 7 pixels and 9 bands: one pixel masked, one band left out."""
+    values = np.random.default_rng(1).uniform(0.1, 0.6, (5, 7, 9))
     values[1, 4] = np.nan
-    scene = make_scene(
+    return make_scene(
         values,
         wavelength=np.linspace(450.0, 890.0, 9),
         fwhm=np.full(9, 50.0),
@@ -40,6 +40,12 @@ def result() -> xr.Dataset:
         crs_wkt=CRS.from_epsg(32632).to_wkt(),
         transform=TRANSFORM,
     )
+
+
+@pytest.fixture
+def result(scene: xr.DataArray) -> xr.Dataset:
+    """Its result: 3 endmembers."""
+    rng = np.random.default_rng(0)
     n = len(pixels_of(scene))
     abundance = rng.dirichlet(np.ones(3), n)
     return make_result(
@@ -109,6 +115,30 @@ def test_maps_the_method_does_not_give_are_not_written(result: xr.Dataset, tmp_p
         "abundance.tif",
         "reconstruction_rmse.tif",
     }
+
+
+def test_the_scene_is_there_in_three_colours(result: xr.Dataset, scene: xr.DataArray, tmp_path: Path) -> None:
+    write_result_folder(result, tmp_path / "out", scene=scene)
+    with rasterio.open(tmp_path / "out/scene.tif") as file:
+        picture = file.read()
+        assert (file.crs.to_epsg(), file.transform) == (32632, TRANSFORM)
+        assert file.descriptions == ("835 nm", "725 nm", "505 nm")
+        assert file.units == ("reflectance",) * 3
+        assert file.tags()["quantity"] == "the scene in false colour: 835, 725, 505 nm"
+        assert file.dtypes == ("float32",) * 3
+        assert np.isnan(file.nodata)
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    np.testing.assert_array_equal(picture, np.moveaxis(scene.values[:, :, [7, 5, 1]], 2, 0))
+    assert np.isnan(picture[:, 1, 4]).all()
+    assert np.isnan(picture).sum() == 3
+    with pytest.raises(SceneError, match="a map that unmixel made"):
+        open_scene(tmp_path / "out/scene.tif")
+
+
+def test_a_scene_of_another_size_is_refused(result: xr.Dataset, scene: xr.DataArray, tmp_path: Path) -> None:
+    with pytest.raises(SceneError, match=r"shape \(4, 7, 9\) for a result of \(5, 7, 9\)"):
+        write_result_folder(result, tmp_path / "out", scene=scene[1:])
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_scene_without_a_map_gives_tiffs_without_a_map(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ def run_tiles(folder: Path, output: str = "out", **more: object) -> TileRun:
 def whole(folder: Path, fitted: Fitted | None = None) -> tuple[xr.Dataset, Path]:
     fitted = fitted or load(folder / "model")
     scene = open_scene(folder / "scene.img")
-    write_result_folder(diagnose(scene, fitted.unmix(scene), fitted=fitted), folder / "whole", fitted=fitted)
+    result = diagnose(scene, fitted.unmix(scene), fitted=fitted)
+    write_result_folder(result, folder / "whole", scene=scene, fitted=fitted)
     return open_result(folder / "whole"), folder / "whole"
 
 
@@ -77,7 +78,7 @@ def test_tiles_give_the_files_of_the_whole(folder: Path, memory: int) -> None:
     assert run.n_valid == int(expected.abundance.notnull().all("endmember").sum())
     theirs, mine = content(where), content(folder / "out")
     files = [name for name in theirs if "result.zarr" not in name and name != "provenance.json"]
-    assert {"abundance.tif", "outside_reach.tif", "endmembers.sli", "model/model.safetensors"} < set(files)
+    assert {"abundance.tif", "outside_reach.tif", "scene.tif", "endmembers.sli", "model/model.safetensors"} < set(files)
     assert [name for name in files if mine[name] != theirs[name]] == []
     listed = [json.loads(content["provenance.json"])["files"] for content in (mine, theirs)]
     assert [name for name in listed[0] if name != "item.json"] == listed[1]
@@ -318,7 +319,7 @@ def test_a_scene_that_changes_meanwhile(folder: Path) -> None:
 def test_progress_has_numbers_that_make_sense(folder: Path) -> None:
     said = []
     run = run_tiles(folder, progress=lambda stage, numbers: said.append((stage, dict(numbers))))
-    for stage, unit, total in (("reading", "window", N_TILES), ("tiles", "tile", N_TILES), ("writing", "map", 3)):
+    for stage, unit, total in (("reading", "window", N_TILES), ("tiles", "tile", N_TILES), ("writing", "map", 4)):
         assert [numbers[unit] for one, numbers in said if one == stage] == list(range(1, total + 1))
         assert all(numbers["of"] == total for one, numbers in said if one == stage)
     tiles = [numbers for stage, numbers in said if stage == "tiles"]

@@ -112,7 +112,8 @@ def _unmix_and_compare(
             fitted = make_method(name, n_endmembers=n_endmembers, seed=seed, **more).fit(scene, progress=report)
             result = diagnose(scene, fitted.unmix(scene, progress=report), fitted=fitted)
         result = add_provenance(result, command=command_line(), input=source)
-        write_result_folder(result, folder / name, fitted=fitted, figures=figures_of(plot.scene_rgb(scene), result))
+        figures = figures_of(plot.scene_rgb(scene), result)
+        write_result_folder(result, folder / name, scene=scene, fitted=fitted, figures=figures)
         results[name] = in_order_of(truth, result)
     figure = plot.comparison({name: in_convention_of(truth, result) for name, result in results.items()}, truth)
     if truth.attrs.get("convention") == MAX_NORMALISED:

@@ -6,6 +6,7 @@
 ``reconstruction_rmse.tif`` one band
 ``nonlinearity.tif``        one band for each stream of the network
 ``outside_reach.tif``       1 where the endmembers don't explain a pixel, 0 elsewhere
+``scene.tif``               the scene in three colours [reflectance], to lay the maps over
 ``endmembers.csv``          mean, sd and quantiles over the scene: a row for each band of the scene
 ``endmembers.sli``          the same over the bands that were used: an ENVI library with its ``.hdr``
 ``model/``                  the fitted model, for `unmixel apply`
@@ -19,7 +20,7 @@ The folder appears whole or not at all.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -29,11 +30,12 @@ import xarray as xr
 from jaxtyping import Float
 
 from unmixel import __version__
+from unmixel.errors import SceneError
 from unmixel.io.cog import stream_cog, write_cog
 from unmixel.io.whole_folder import whole_folder, write_provenance
 from unmixel.io.windows import Window, natural_windows
 from unmixel.result import check_result, provenance_of, save_result
-from unmixel.scene import crs_wkt_of, transform_of
+from unmixel.scene import colours_of, crs_wkt_of, transform_of
 from unmixel.spectra import make_bundle
 
 MAPS = {
@@ -43,6 +45,7 @@ MAPS = {
     "nonlinearity_degree": ("nonlinearity.tif", "nonlinear share of the mixing and of the abundances"),
     "outside_reach": ("outside_reach.tif", "1 where the endmembers don't explain the pixel"),
 }
+SCENE_PICTURE = "scene.tif"
 VALUES = 2_000_000
 """Values of a map and of the abundances that are read at a time, where not all are."""
 
@@ -67,6 +70,7 @@ def write_result_folder(
     result: xr.Dataset,
     folder: str | Path,
     *,
+    scene: xr.DataArray | None = None,
     fitted: Saveable | None = None,
     figures: Mapping[str, Drawing] | None = None,
     overwrite: bool = False,
@@ -79,6 +83,8 @@ def write_result_folder(
         A result (see `unmixel.result`).
     folder : path
         The folder to make.
+    scene : DataArray, optional
+        The scene that was unmixed, written in three colours as ``scene.tif``.
     fitted : Fitted, optional
         The fitted model, written as ``model/``.
     figures : mapping of str to figure, optional
@@ -90,11 +96,18 @@ def write_result_folder(
     ------
     OutputError
         If the folder exists and may not be replaced, or cannot be written. What was there stays as it was.
+    SceneError
+        If the scene has not the size of the result.
     """
     check_result(result)
+    if scene is not None and scene.shape != (size := tuple(result.sizes[name] for name in ("y", "x", "band"))):
+        raise SceneError(f"a scene of shape {scene.shape} for a result of {size}", "the scene that was unmixed")
     with whole_folder(folder, overwrite=overwrite) as unfinished:
         save_result(result, unfinished / "result.zarr")
         write_maps(result, unfinished)
+        if scene is not None:
+            values = np.asarray(scene.values[:, :, colours_of(result).bands], dtype=np.float32)
+            write_picture(lambda window: values[window.slices], result, unfinished)
         write_spectra(result, unfinished)
         if fitted is not None:
             fitted.save(unfinished / "model")
@@ -115,26 +128,67 @@ def write_map(result: xr.Dataset, name: str, folder: Path, *, windows: Sequence[
     If windows are given, as those of its store, some of them are read at a time and never all.
     """
     file_name, meaning = MAPS[name]
-    rows, columns = result.sizes["y"], result.sizes["x"]
     variable = result[name]
     by = variable.dims[2] if variable.ndim == 3 else None
+    _write_raster(
+        partial(_map_in, result, name),
+        result,
+        folder / file_name,
+        bands=[str(label) for label in result[by].values] if by else [name],
+        unit=str(variable.attrs.get("units", "")),
+        tags={"quantity": meaning, "method": str(provenance_of(result).get("method", ""))},
+        windows=windows,
+    )
+
+
+def write_picture(
+    read: Callable[[Window], Float[np.ndarray, "y x three"]],
+    result: xr.Dataset,
+    folder: Path,
+    *,
+    windows: Sequence[Window] | None = None,
+) -> None:
+    """Write the scene of a result in three colours (`unmixel.scene.colours_of`), as `write_map` writes a map.
+
+    `read` gives red, green and blue in a window [reflectance], NaN where the scene is invalid.
+    """
+    colours = colours_of(result)
+    _write_raster(
+        read,
+        result,
+        folder / SCENE_PICTURE,
+        bands=colours.names,
+        unit="reflectance",
+        tags={"quantity": f"the scene in {colours.title}"},
+        windows=windows,
+    )
+
+
+def _write_raster(
+    read: Callable[[Window], Float[np.ndarray, "y x band"]],
+    result: xr.Dataset,
+    path: Path,
+    *,
+    bands: list[str],
+    unit: str,
+    tags: Mapping[str, str],
+    windows: Sequence[Window] | None,
+) -> None:
+    """Write values on the grid of a result, whole or by windows."""
+    rows, columns = result.sizes["y"], result.sizes["x"]
     described: dict[str, Any] = {
-        "bands": [str(label) for label in result[by].values] if by else [name],
-        "unit": str(variable.attrs.get("units", "")),
+        "bands": bands,
+        "unit": unit,
         "crs_wkt": crs_wkt_of(result),
         "transform": transform_of(result),
-        "tags": {
-            "quantity": meaning,
-            "method": str(provenance_of(result).get("method", "")),
-            "TIFFTAG_SOFTWARE": f"unmixel {__version__}",
-        },
+        "tags": {**tags, "TIFFTAG_SOFTWARE": f"unmixel {__version__}"},
     }
     if windows is None:
-        write_cog(_map_in(result, name, Window(0, rows, 0, columns)), folder / file_name, **described)
-    else:
-        most = VALUES // (len(described["bands"]) + result.sizes["endmember"])
-        larger = natural_windows((rows, columns), windows[0].shape, max(most, windows[0].n_pixels))
-        stream_cog(partial(_map_in, result, name), larger, (rows, columns), folder / file_name, **described)
+        write_cog(read(Window(0, rows, 0, columns)), path, **described)
+        return
+    most = VALUES // (len(bands) + result.sizes["endmember"])
+    larger = natural_windows((rows, columns), windows[0].shape, max(most, windows[0].n_pixels))
+    stream_cog(read, larger, (rows, columns), path, **described)
 
 
 def _map_in(result: xr.Dataset, name: str, window: Window) -> Float[np.ndarray, "y x band"]:

@@ -44,6 +44,7 @@ _ROLES = {
     "abundance_sd": ["uncertainty"],
     "reconstruction_rmse": ["quality"],
     "outside_reach": ["quality"],
+    "scene": ["overview"],
 }
 
 

@@ -12,12 +12,12 @@ from jaxtyping import Float
 
 from unmixel.diagnostics.diagnosing import NONLINEARITY_FROM, SPECTRA, nonlinearity_quantiles
 from unmixel.diagnostics.diagnosis import Diagnosis
-from unmixel.io.result_folder import MAPS, Drawing, write_figures, write_spectra
+from unmixel.io.result_folder import MAPS, SCENE_PICTURE, Drawing, write_figures, write_spectra
 from unmixel.methods._protocol import QUANTILES, Progress
 from unmixel.metrics import MoransI, morans_i_by_rows
 from unmixel.result import STREAMS, add_provenance, make_result, open_result, provenance_of, thinned, write_variables
 from unmixel.scale.engines import Engine
-from unmixel.scale.plan import MODEL, PICTURE, STORE, Plan
+from unmixel.scale.plan import MODEL, STORE, Plan
 from unmixel.scale.tile_work import write_one_map
 
 TOGETHER = 250_000
@@ -80,7 +80,7 @@ def finish_result(
     diagnosis = _diagnose(plan, odd)
     write_variables(add_provenance(rest, diagnosis=diagnosis.as_record()), plan.store)
     result = open_result(plan.store)
-    names = [name for name in MAPS if name in result]
+    names = [*(name for name in MAPS if name in result), SCENE_PICTURE]
     for done, _ in enumerate(engine.each(write_one_map, str(plan.folder), token, names), start=1):
         progress("writing", {"map": done, "of": len(names)})
     write_spectra(result, made)
@@ -110,9 +110,7 @@ def _diagnose(plan: Plan, odd: Float[np.ndarray, "4"]) -> Diagnosis:
 
 def _structure(plan: Plan) -> MoransI:
     """Return the spatial structure of the residual, whole rows of tiles at a time."""
-    import zarr
-
-    rmse: Any = zarr.open_array(plan.store / "reconstruction_rmse", mode="r")
+    rmse = plan.maps.read("reconstruction_rmse")
     rows, columns = plan.scene.shape[:2]
     tall = plan.tiles[0].bottom
     step = tall * max(1, TOGETHER // (tall * columns))
@@ -121,8 +119,5 @@ def _structure(plan: Plan) -> MoransI:
 
 def _thinned(plan: Plan, result: xr.Dataset) -> tuple[xr.Dataset, Float[np.ndarray, "y x three"], str]:
     """Return the result and the scene in three colours, on every n-th row and column if they are large."""
-    import zarr
-
     small, step = thinned(result)
-    picture: Any = zarr.open_array(plan.made.parent / PICTURE / "picture", mode="r")
-    return small, np.asarray(picture[::step, ::step]), plan.colours.title
+    return small, np.asarray(plan.picture.read("picture")[::step, ::step]), plan.colours.title

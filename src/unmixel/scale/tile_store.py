@@ -85,6 +85,10 @@ class TileStore:
                 digests[str(file.relative_to(self._root))] = hashlib.sha256(content).hexdigest()
         return digests
 
+    def read(self, name: str) -> Any:
+        """Return a map as it lies on the disk: a Zarr array, read where it is indexed."""
+        return zarr.open_array(self._path / name, mode="r")
+
     def _encoded(self, window: Window, name: str, values: np.ndarray) -> bytes | None:
         """Return what the file of a tile holds; None if it is all fill value, which has no file."""
         described = (self._path / name / "zarr.json").read_bytes()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unmixel.io.result_folder import write_map
+from unmixel.io.result_folder import SCENE_PICTURE, write_map, write_picture
 from unmixel.result import open_result
 from unmixel.scale.plan import plan_of
 from unmixel.scene import ValidPixels
@@ -62,9 +62,14 @@ def unmix_tile(folder: str, token: str, tile: int) -> TileDone:
 
 
 def write_one_map(folder: str, token: str, name: str) -> str:
-    """Write a map of all tiles as a GeoTIFF, and return its name."""
+    """Write a map of all tiles, or the scene in three colours (`SCENE_PICTURE`), as a GeoTIFF, and return its name."""
     plan = plan_of(folder, token)
-    write_map(open_result(plan.store), name, plan.made, windows=plan.tiles)
+    result = open_result(plan.store)
+    if name == SCENE_PICTURE:
+        picture = plan.picture.read("picture")
+        write_picture(lambda window: np.asarray(picture[window.slices]), result, plan.made, windows=plan.tiles)
+    else:
+        write_map(result, name, plan.made, windows=plan.tiles)
     return name
 
 
