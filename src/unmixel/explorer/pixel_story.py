@@ -18,6 +18,7 @@ from unmixel.solvers import fcls
 
 LEVEL = 0.9
 """Probability inside every interval that is shown."""
+ANOTHER_SCENE = "the scene is not as it was when it was unmixed"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ class PixelStory:
     lower, upper : array, shape (endmember,)
         Ends of the 90 % intervals of the abundances [1]; NaN where the method gives none.
     spectra : PixelSpectra, optional
-        Where scene and model are there and the pixel is valid.
+        Where scene and model are there, the scene is as it was, and the pixel is valid.
+    without_spectra : str
+        Why there are none, if so.
     """
 
     row: int
@@ -62,6 +65,7 @@ class PixelStory:
     lower: np.ndarray
     upper: np.ndarray
     spectra: PixelSpectra | None
+    without_spectra: str = ""
 
     @property
     def valid(self) -> bool:
@@ -88,7 +92,8 @@ class PixelStory:
         if self.spectra is not None:
             said = ", ".join(f"{100 * self.spectra.fcls[k]:.0f} % {self.names[k]}" for k in order)
             found.append(f"Fully constrained least squares with the mean spectra says {said}.")
-        return found + self._of_mixing() + self._of_fit()
+        found += self._of_mixing() + self._of_fit()
+        return [*found, f"Its spectra are not shown: {self.without_spectra}."] if self.without_spectra else found
 
     def _share(self, k: int) -> str:
         share = f"{100 * self.abundance[k]:.0f} % {self.names[k]}"
@@ -129,18 +134,28 @@ def tell(opened: OpenedResult, row: int, column: int) -> PixelStory:
         )
     said = opened.pixel(row, column)
     lower = upper = np.full(said.sizes["endmember"], np.nan)
+    if not np.isfinite(said["abundance"].values).all():
+        return PixelStory(row, column, said, lower, upper, None, "the pixel is masked")
     if "abundance_sd" in said:
         interval = abundance_interval(said, LEVEL)
         lower, upper = interval["lower"].values, interval["upper"].values
-    valid = bool(np.isfinite(said["abundance"].values).all())
-    return PixelStory(row, column, said, lower, upper, _spectra_of(opened, row, column) if valid else None)
+    spectra, why_not = _spectra_of(opened, row, column, said)
+    return PixelStory(row, column, said, lower, upper, spectra, why_not)
 
 
-def _spectra_of(opened: OpenedResult, row: int, column: int) -> PixelSpectra | None:
+def _spectra_of(opened: OpenedResult, row: int, column: int, said: xr.Dataset) -> tuple[PixelSpectra | None, str]:
+    """Return what needs the scene, or why there is nothing."""
+    if opened.fitted is None:
+        return None, "the model is not in the folder"
     scene = opened.scene_at(Window(row, row + 1, column, column + 1))
-    if scene is None or opened.fitted is None:
-        return None
-    parts = opened.fitted.parts_at(scene, (0, 0))
+    if scene is None:
+        return None, opened.without_scene
+    if not np.isfinite(scene.values[..., good_bands(scene)]).all():
+        return None, ANOTHER_SCENE
+    parts = Parts(*(array[0] for array in opened.fitted.parts_at(scene, (0, 0))))
     mean, sd = opened.fitted.endmembers_at(scene, (0, 0))
+    misfit = parts.observed - parts.shares.sum(axis=0) - parts.nonlinear
+    if not np.isclose(np.sqrt((misfit**2).mean()), said["reconstruction_rmse"].item(), rtol=0.05, atol=1e-4):
+        return None, ANOTHER_SCENE
     spectra = opened.result["endmember_spectrum"].values[:, good_bands(opened.result)].astype(np.float32)
-    return PixelSpectra(Parts(*(array[0] for array in parts)), mean[0], sd[0], fcls(parts.observed, spectra)[0])
+    return PixelSpectra(parts, mean[0], sd[0], fcls(parts.observed[None], spectra)[0]), ""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
@@ -261,6 +261,16 @@ class Parts(NamedTuple):
         return self.shares.sum(axis=1) + self.nonlinear
 
 
+@runtime_checkable
+class KnowsLatents(Protocol):
+    """A fitted model whose endmember spectra follow from latents."""
+
+    def spectra_of(
+        self, latents: Float[np.ndarray, "pixel endmember latent"]
+    ) -> Float[np.ndarray, "pixel endmember band"]:
+        """Return the endmember spectra that latents give, over the good bands [reflectance]."""
+
+
 class Fitted(abc.ABC):
     """A method fitted to a scene: it unmixes this scene and others with the same bands.
 
@@ -417,8 +427,9 @@ class Fitted(abc.ABC):
             raise ParameterError(f"pixel = {pixel!r}", "(row, column), or an array of such pairs, whole numbers")
         inside = ((places >= 0) & (places < scene.shape[:2])).all(axis=1)
         place = places[:, 0] * scene.shape[1] + places[:, 1]
-        numbers = np.searchsorted(pixels.numbers, place).clip(max=len(pixels) - 1)
-        known = inside & (pixels.numbers[numbers] == place)
+        numbers = np.searchsorted(pixels.numbers, place)
+        known = inside & (numbers < len(pixels))
+        known[known] = pixels.numbers[numbers[known]] == place[known]
         if not known.all():
             row, column = places[~known][0]
             raise ParameterError(

@@ -171,6 +171,37 @@ class FittedIDNet(Fitted):
                 parts.append((block[:n], shares, nonlinear, (either[1] - either[0]) / 2))
         return Parts(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
+    @torch.inference_mode()
+    def spectra_of(
+        self, latents: Float[np.ndarray, "pixel endmember latent"]
+    ) -> Float[np.ndarray, "pixel endmember band"]:
+        """Return the endmember spectra that latents give: their mean in p, what no latent holds left out.
+
+        Parameters
+        ----------
+        latents : array, shape (pixel, endmember, latent)
+            In prior standard deviations [1], e.g. ``latent_mean`` of a result.
+
+        Returns
+        -------
+        array, shape (pixel, endmember, band)
+            Reflectance over the good bands.
+
+        Raises
+        ------
+        ParameterError
+            If there is not a finite number for each latent of each endmember.
+        """
+        shape = self.model.shape
+        if latents.shape[1:] != (shape.n_endmembers, shape.n_latents) or not np.isfinite(latents).all():
+            raise ParameterError(
+                f"latents of shape {latents.shape}",
+                f"finite numbers of shape (pixel, {shape.n_endmembers}, {shape.n_latents})",
+            )
+        with threads(self.method.threads):
+            told = torch.as_tensor(np.asarray(latents, dtype=np.float32), device=self.device)
+            return self._reflectance(self.model.p.decoder(told))
+
     def _mixing(self, pixels: Float[np.ndarray, "pixel band"]) -> Tensor:
         """Return, on the device, what mixes linearly in the pixels."""
         return torch.from_numpy(to_domain(pixels, albedo=self.model.shape.albedo)).to(self.device)
