@@ -11,6 +11,7 @@ import xarray as xr
 from safetensors.numpy import load_file, save_file
 
 from unmixel.errors import ModelError, ParameterError, TrainingError
+from unmixel.methods._protocol import KnowsLatents
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.idnet import IDNet
 from unmixel.metrics import abundance_rmse
@@ -162,6 +163,26 @@ def test_spectra_of_pixels_mix_to_the_pixels(scene):
     np.testing.assert_allclose(found, result["reconstruction_rmse"].values[valid], atol=1e-4)
     assert np.median(found) < 0.03
     np.testing.assert_array_equal(result["nonlinearity_degree"].values[valid][:, 0], 0)
+
+
+def test_the_spectra_of_the_posterior_latents_are_those_of_the_parts(either, scene):
+    places = np.argwhere(valid_pixels(scene))[[1100, 3]]
+    result, (rows, columns) = either.unmix(scene), places.T
+    assert isinstance(either, KnowsLatents)
+    spectra = either.spectra_of(result["latent_mean"].values[rows, columns])
+    shares = result["abundance"].values[rows, columns][:, :, None] * spectra
+    np.testing.assert_allclose(shares, either.parts_at(scene, places).shares, atol=1e-6)
+
+
+@pytest.mark.parametrize("latents", [np.zeros((2, 3, 7)), np.zeros((2, 1, 2)), np.full((1, 3, 2), np.nan)])
+def test_latents_of_no_model_are_refused(latents, scene):
+    published_one = IDNet.paper("dc1", **PUBLISHED).fit(scene, example_bundle())
+    with pytest.raises(ParameterError, match=r"finite numbers of shape \(pixel, 3, 2\)"):
+        published_one.spectra_of(latents)
+
+
+def test_least_squares_know_no_latents(scene):
+    assert not isinstance(FCLS().fit(scene, example_bundle()), KnowsLatents)
 
 
 def test_nonlinearity_degrees_are_shares(either, scene):

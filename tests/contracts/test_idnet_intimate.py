@@ -13,7 +13,7 @@ from unmixel.mixing import intimate
 from unmixel.registry import load
 from unmixel.scene import make_scene, pixels_of
 from unmixel.spectra import make_bundle
-from unmixel.testing.method_contract import check_contents
+from unmixel.testing.method_contract import check_contents, check_parts
 
 ROWS, COLUMNS, BANDS = 20, 31, 37
 NOISE_SD = 0.004
@@ -81,6 +81,18 @@ def test_pixels_at_their_spectra_mix_intimately_to_the_pixels(fitted, scene, res
     mean, _ = fitted.endmembers_at(scene)
     mixed = intimate(result["abundance"].values.reshape(-1, 3).astype(float), mean.astype(float))
     assert np.median(np.sqrt(((mixed - pixels_of(scene)) ** 2).mean(axis=1))) < 1.5 * NOISE_SD
+
+
+def test_parts_are_reflectances_of_the_intimate_mixture(fitted, scene, result):
+    check_parts(fitted, scene, result)
+    parts = fitted.parts_at(scene)
+    spectra = fitted.spectra_of(result["latent_mean"].values.reshape(-1, 3, result.sizes["latent"]))
+    shares = result["abundance"].values.reshape(-1, 3, 1) * spectra
+    np.testing.assert_allclose(parts.shares, shares, atol=1e-6)
+    assert ((spectra > 0) & (spectra < 1)).all()
+    assert np.median(parts.nonlinear) < 0, "dark grains hide bright ones"
+    within = np.abs(parts.observed - parts.reconstruction) < 1.6449 * parts.sd
+    assert 0.85 < within.mean() < 0.97
 
 
 def test_pixels_that_it_draws_are_reflectances(fitted):

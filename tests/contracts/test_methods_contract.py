@@ -35,6 +35,7 @@ BREAKS = [
     "differs when saved again",
     "not in the order of the bundle",
     "is not NaN at invalid pixels",
+    "parts that don't add up to the reconstruction",
 ]
 
 
@@ -60,6 +61,12 @@ def broken(change: str) -> type[FCLS]:
             if change == "global random state of numpy":
                 np.random.rand()  # noqa: NPY002
             return {**found, "abundance": abundance}
+
+        def _parts_of(self, pixels):
+            parts = super()._parts_of(pixels)
+            if change == "parts that don't add up to the reconstruction":
+                parts = parts._replace(shares=1.01 * parts.shares)
+            return parts
 
         def _state(self):
             factor = next(fits) if change == "differs when saved again" else 1

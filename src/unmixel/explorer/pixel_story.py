@@ -155,7 +155,7 @@ def _spectra_of(opened: OpenedResult, row: int, column: int, said: xr.Dataset) -
     parts = Parts(*(array[0] for array in opened.fitted.parts_at(scene, (0, 0))))
     mean, sd = opened.fitted.endmembers_at(scene, (0, 0))
     misfit = parts.observed - parts.shares.sum(axis=0) - parts.nonlinear
-    if not np.isclose(np.sqrt((misfit**2).mean()), said["reconstruction_rmse"].item(), rtol=0.05, atol=1e-4):
+    if not np.isclose(np.sqrt((misfit**2).mean()), said["reconstruction_rmse"].item(), rtol=1e-3, atol=1e-5):
         return None, ANOTHER_SCENE
     spectra = opened.result["endmember_spectrum"].values[:, good_bands(opened.result)].astype(np.float32)
     return PixelSpectra(parts, mean[0], sd[0], fcls(parts.observed[None], spectra)[0]), ""

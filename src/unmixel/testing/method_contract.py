@@ -57,6 +57,7 @@ def check_method(kind: type[Method], *, permutation_atol: float = 1e-5, **hyperp
     assert scene.identical(before[0]), "fit or unmix changed the scene"
     assert bundle.identical(before[1]), "fit or unmix changed the bundle"
     check_contents(fitted, scene, result)
+    check_parts(fitted, scene, result)
     check_same_seed(method.fit(scene, bundle), scene, result)
     check_tiles(fitted, scene, result)
     check_table_of_pixels(fitted, scene, result)
@@ -97,6 +98,25 @@ def check_contents(fitted: Fitted, scene: xr.DataArray, result: xr.Dataset) -> N
         assert all_pixels.shape == (valid.sum(), n_endmembers, good.sum()), "endmembers_at of another shape"
         np.testing.assert_allclose(some, all_pixels[chosen], atol=1e-6, err_msg="endmembers_at of chosen pixels")
     assert (everywhere[1] >= 0).all(), "negative standard deviations of spectra"
+
+
+def check_parts(fitted: Fitted, scene: xr.DataArray, result: xr.Dataset) -> None:
+    """Check that the parts of pixels add up to reconstructions with the error that the result says they have."""
+    valid, good = valid_pixels(scene), good_bands(scene)
+    places = np.argwhere(valid)[[5, 0, 7]]
+    rows, columns = places.T
+    parts = fitted.parts_at(scene, places)
+    observed = scene.values[rows, columns][:, good]
+    np.testing.assert_array_equal(parts.observed, observed, err_msg="parts of other pixels")
+    assert parts.shares.shape == (3, len(fitted.endmember), good.sum()), "shares of another shape"
+    assert parts.nonlinear.shape == parts.sd.shape == observed.shape, "parts of another shape"
+    assert (parts.shares >= 0).all(), "negative shares"
+    rmse = np.sqrt(((parts.reconstruction - observed) ** 2).mean(axis=1))
+    expected = result["reconstruction_rmse"].values[rows, columns]
+    np.testing.assert_allclose(rmse, expected, atol=1e-5, err_msg="parts that don't add up to the reconstruction")
+    assert (parts.sd > 0).all() or np.isnan(parts.sd).all(), "standard deviations that are neither known nor unknown"
+    for pixel in ((-1, 0), (ROWS, 0), (0.5, 1.0), *np.argwhere(~valid)[:1]):
+        _assert_refuses(ParameterError, lambda pixel=pixel: fitted.parts_at(scene, pixel), "parts of no pixel")
 
 
 def check_same_seed(again: Fitted, scene: xr.DataArray, result: xr.Dataset) -> None:
