@@ -11,13 +11,13 @@ nearly are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from affine import Affine
 from jaxtyping import Bool, Float
+from numpy.typing import ArrayLike
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 from rasterio.features import rasterize
@@ -32,7 +32,7 @@ EQUAL_AREA = CRS.from_epsg(6933)
 ROWS_AT_ONCE = 512
 
 
-def region_summary(result: xr.Dataset, polygon: Sequence[Sequence[float]], level: float = 0.9) -> xr.Dataset:
+def region_summary(result: xr.Dataset, polygon: ArrayLike, level: float = 0.9) -> xr.Dataset:
     """Return mean abundance and area of every endmember inside a polygon, with intervals.
 
     A pixel is inside if its centre is. The interval is that of errors that are alike in all pixels, and so the widest
@@ -129,7 +129,7 @@ def _with_interval(
     }
 
 
-def _pixels_inside(result: xr.Dataset, polygon: Sequence[Sequence[float]]) -> tuple[Bool[np.ndarray, "y x"], int, int]:
+def _pixels_inside(result: xr.Dataset, polygon: ArrayLike) -> tuple[Bool[np.ndarray, "y x"], int, int]:
     """Return which pixels around a polygon are inside it, and the first of their rows and columns."""
     corners = np.asarray(polygon, dtype=np.float64)
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3 or not np.isfinite(corners).all():

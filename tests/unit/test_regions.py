@@ -24,7 +24,8 @@ def a_result(transform: Affine | None, crs_wkt: str | None = UTM, *, sd: float |
     maps = {"abundance": np.stack([first, 1 - first], axis=-1).astype(np.float32)}
     if sd is not None:
         maps["abundance_sd"] = np.full((ROWS, COLUMNS, 2), sd, dtype=np.float32)
-    scene = make_scene(np.ones((ROWS, COLUMNS, 3)), crs_wkt=crs_wkt, transform=transform)
+    values = np.random.default_rng(0).random((ROWS, COLUMNS, 3))
+    scene = make_scene(values, crs_wkt=crs_wkt, transform=transform)
     return make_result(scene, endmember=["sand", "water"], maps=maps, spectra={}, provenance={})
 
 

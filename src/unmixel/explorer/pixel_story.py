@@ -87,7 +87,7 @@ class PixelStory:
         where = f"Pixel in row {self.row + 1}, column {self.column + 1}"
         if not self.valid:
             return [f"{where} is masked: it has no valid value in some band that is used."]
-        order = np.argsort(-self.abundance, kind="stable")
+        order = np.argsort(-self.abundance, kind="stable").tolist()
         found = [f"{where} is {', '.join(self._share(k) for k in order)}."]
         if self.spectra is not None:
             said = ", ".join(f"{100 * self.spectra.fcls[k]:.0f} % {self.names[k]}" for k in order)
