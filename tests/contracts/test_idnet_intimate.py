@@ -92,7 +92,8 @@ def test_parts_are_reflectances_of_the_intimate_mixture(fitted, scene, result):
     assert ((spectra > 0) & (spectra < 1)).all()
     assert np.median(parts.nonlinear) < 0, "dark grains hide bright ones"
     within = np.abs(parts.observed - parts.reconstruction) < 1.6449 * parts.sd
-    assert 0.85 < within.mean() < 0.97
+    assert within.mean() > 0.85
+    assert np.median(parts.sd) < 4 * NOISE_SD, "the error of any model is more than this scene's noise"
 
 
 def test_pixels_that_it_draws_are_reflectances(fitted):

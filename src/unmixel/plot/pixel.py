@@ -139,7 +139,7 @@ def _draw_parts(axes: Axes, axis: BandAxis, good: np.ndarray, parts: Parts, name
 def _draw_abundances(axes: Axes, said: xr.Dataset, of_fcls: Float[np.ndarray, "endmember"]) -> None:
     names = [str(name) for name in said["endmember"].values]
     places, abundance = np.arange(len(names)), np.asarray(said["abundance"].values, dtype=float)
-    axes.barh(places, abundance, height=0.6, color=[colour_of(k) for k in places], alpha=0.75)
+    axes.barh(places, abundance, height=0.6, color=[colour_of(k) for k in range(len(names))], alpha=0.75)
     if "abundance_sd" in said:
         interval = abundance_interval(said, LEVEL)
         lower, upper = (np.asarray(interval[name].values, dtype=float) for name in ("lower", "upper"))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from unmixel.errors import ParameterError
 from unmixel.methods._protocol import BLOCK, QUANTILES, Fitted, Method, Parts, filled_blocks
+from unmixel.methods.idnet.expected_misfit import expected_variance
 from unmixel.methods.idnet.generative import linear_mixture
 from unmixel.methods.idnet.inference import concentration_of
 from unmixel.methods.idnet.mixing_domain import to_domain, to_reflectance
@@ -161,11 +162,12 @@ class FittedIDNet(Fitted):
         p, parts = self.model.p, []
         with threads(self.method.threads):
             for _, n, block in filled_blocks(pixels):
-                posterior = self.posterior_of(self._mixing(block))
+                mixing = self._mixing(block)
+                posterior, mixing = self.posterior_of(mixing), mixing[:n]
                 latents, abundances = posterior.latents[:n], posterior.abundances[:n]
                 mixed = torch.relu(p.mix_at(latents, abundances).output)
-                expected = p.noise_sd.square() + torch.einsum("nk,kl->nl", abundances.square(), p.left_over_sd.square())
-                either = self._reflectance(mixed + torch.stack([-expected.sqrt(), expected.sqrt()]))
+                sd = expected_variance(p, self.model.q.look(mixing), mixing, abundances, mixed).sqrt()
+                either = self._reflectance(torch.stack([mixed - sd, mixed + sd]))
                 shares = abundances.cpu().numpy()[:, :, None] * self._reflectance(p.decoder(latents))
                 nonlinear = self._reflectance(mixed) - shares.sum(axis=1)
                 parts.append((block[:n], shares, nonlinear, (either[1] - either[0]) / 2))
