@@ -10,9 +10,10 @@ from scipy.stats import beta
 
 from unmixel import plot
 from unmixel.errors import ParameterError
-from unmixel.plot.ternary import CELLS, CORNERS, _cells, cell_counts
+from unmixel.plot.ternary import CORNERS, cell_counts, cells_of
 
 DIMS = ("y", "x", "endmember")
+CELLS = 30
 
 
 def a_result(abundance: np.ndarray, concentration: np.ndarray | None = None) -> xr.Dataset:
@@ -38,18 +39,18 @@ def test_points_are_counted_in_the_cell_that_holds_them() -> None:
     grid = grid[grid.sum(axis=1) <= CELLS] / CELLS
     nodes = np.column_stack([grid, 1 - grid.sum(axis=1)])
     for point in (*inside[:300], *on_edges[:300], *np.eye(3), *nodes[::7]):
-        (cell,) = np.flatnonzero(cell_counts(point[None]))
-        corners = _cells()[cell]
+        (cell,) = np.flatnonzero(cell_counts(point[None], CELLS))
+        corners = cells_of(CELLS)[cell]
         weights = np.linalg.solve(corners.T, point)
         assert weights.min() > -1e-6, point
     for points in (inside, on_edges, nodes):
-        assert cell_counts(points).sum() == len(points)
+        assert cell_counts(points, CELLS).sum() == len(points)
 
 
 def test_cells_are_of_one_size_and_fill_the_triangle() -> None:
-    inside = np.flatnonzero((_cells() > -1e-9).all(axis=(1, 2)))
+    inside = np.flatnonzero((cells_of(CELLS) > -1e-9).all(axis=(1, 2)))
     assert len(inside) == CELLS**2
-    first, second, third = np.moveaxis(_cells()[inside] @ CORNERS, 1, 0)
+    first, second, third = np.moveaxis(cells_of(CELLS)[inside] @ CORNERS, 1, 0)
     across, along = second - first, third - first
     area = 0.5 * np.abs(across[:, 0] * along[:, 1] - across[:, 1] * along[:, 0])
     np.testing.assert_allclose(area, np.sqrt(0.75) / 2 / CELLS**2)
@@ -62,8 +63,8 @@ def test_a_pure_pixel_is_at_the_corner_that_bears_its_name(endmember: int, corne
     figure = plot.ternary(a_result(abundance))
     share, centres = shown(figure)
     np.testing.assert_allclose(share, [100])
-    np.testing.assert_allclose(centres, [corner], atol=1 / CELLS)
-    (label,) = (text for text in figure.axes[0].texts if text.get_text() == f"{['soil', 'tree', 'water'][endmember]} 1")
+    np.testing.assert_allclose(centres, [corner], atol=1 / 12)
+    (label,) = (text for text in figure.axes[0].texts if text.get_text() == ["soil", "tree", "water"][endmember])
     assert np.linalg.norm(np.subtract(label.get_position(), corner)) < 0.06
     assert figure.axes[0].get_title() == "posterior means of 1 pixels"
 

@@ -13,17 +13,18 @@ from unmixel.errors import ParameterError
 from unmixel.plot.endmember_colours import colour_of
 from unmixel.plot.map_axes import MOST_COLUMNS, PANEL_WIDTH
 
-LEAST = 0.01
+LEAST = 0.05
 """Where an endmember has no greater abundance its latents are only a guess, and are not drawn."""
-BINS = 50
-COUNTED = "pixels, each as its abundance [1]"
+FEWEST, MOST = 12, 50
+"""Bins along an axis: the more, the more pixels there are."""
+COUNTED = "each as its abundance [1]"
 
 
 def latents(result: xr.Dataset) -> Figure:
     """Draw where the pixels of a scene lie in the latent space of every endmember.
 
     Shown are posterior means: of the first two latents, or of the only one. A pixel counts as its abundance of the
-    endmember, and not at all where that is below 0.01: where an endmember is absent its latents are only a guess.
+    endmember, and not at all where that is below 0.05: where an endmember is absent its latents are only a guess.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def latents(result: xr.Dataset) -> Figure:
         axes.set_title(str(result["endmember"].values[k]))
         axes.set_xlabel("latent 1 [1]")
         if k % columns == 0:
-            axes.set_ylabel(COUNTED if n_latents == 1 else "latent 2 [1]")
+            axes.set_ylabel(f"pixels in a bin, {COUNTED}" if n_latents == 1 else "latent 2 [1]")
     for axes in grid[n:]:
         axes.remove()
     if meshes:
@@ -84,13 +85,17 @@ def _share_colours(figure: Figure, meshes: list[QuadMesh], axes_list: list[Axes]
     for mesh in meshes:
         mesh.set_clim(0, highest or 1.0)
     bar = figure.colorbar(meshes[0], ax=axes_list, fraction=0.04, pad=0.02, aspect=25)
-    bar.set_label(f"{COUNTED} in a cell", fontsize="small")
+    bar.set_label(f"pixels in a cell, {COUNTED}", fontsize="small")
 
 
 def _draw_line(axes: Axes, places: Float[np.ndarray, "pixel"], weight: Float[np.ndarray, "pixel"], colour: str) -> None:
-    axes.hist(places, bins=BINS, weights=weight, color=colour, alpha=0.75)
+    axes.hist(places, bins=_bins(len(places)), weights=weight, color=colour, alpha=0.75)
 
 
 def _draw_plane(axes: Axes, places: Float[np.ndarray, "pixel 2"], weight: Float[np.ndarray, "pixel"]) -> QuadMesh:
-    counts, x, y = np.histogram2d(places[:, 0], places[:, 1], bins=BINS, weights=weight)
+    counts, x, y = np.histogram2d(places[:, 0], places[:, 1], bins=_bins(len(places)), weights=weight)
     return axes.pcolormesh(x, y, np.ma.masked_equal(counts.T, 0), cmap="viridis", rasterized=True)
+
+
+def _bins(n_pixels: int) -> int:
+    return int(np.clip(np.sqrt(n_pixels) / 1.5, FEWEST, MOST))

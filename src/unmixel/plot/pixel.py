@@ -80,6 +80,7 @@ def pixel(result: xr.Dataset, scene: xr.DataArray, fitted: Fitted, row: int, col
     for axes in (spectrum, stacked, shares, own):
         axes.grid(alpha=0.3)
         axes.legend(fontsize="x-small", loc="best")
+    stacked.legend(fontsize="x-small", loc="upper left", ncols=3)
     figure.suptitle(f"row {row}, column {column} (from 0)")
     return figure
 
@@ -133,6 +134,7 @@ def _draw_parts(axes: Axes, axis: BandAxis, good: np.ndarray, parts: Parts, name
         )
     left = _at(axis, good, parts.observed - tops[-1])
     axes.plot(axis.x, left, color=RESIDUAL, linewidth=0.8, linestyle="--", label="residual")
+    axes.set_ylim(top=1.3 * np.nanmax(tops), bottom=1.1 * min(0.0, np.nanmin(left)))
     axes.set_title("what it is made of")
 
 

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from unmixel.errors import ParameterError
 
-CELLS = 40
-"""Cells along a side of the simplex."""
+FEWEST, MOST = 12, 40
+"""Cells along a side of the simplex: the more, the more there is to count."""
 DRAWS = 400_000
 """Of a Dirichlet distribution: the share of them in a cell is off by a hundredth of itself where it matters."""
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
@@ -63,9 +63,10 @@ def ternary(result: xr.Dataset, row: int | None = None, column: int | None = Non
     else:
         points = _posterior_draws(result, row, column)
         label, title = "probability of a cell [%]", f"posterior of row {row}, column {column} (from 0)"
-    share = 100 * cell_counts(points) / len(points)
+    n = int(np.clip(np.sqrt(len(points)) / 2, FEWEST, MOST))
+    share = 100 * cell_counts(points, n) / len(points)
     norm = LogNorm(100 / len(points), share.max()) if row is None else Normalize(0, share.max())
-    cells = PolyCollection(list(_cells()[share > 0] @ CORNERS), array=share[share > 0], cmap="viridis", norm=norm)
+    cells = PolyCollection(list(cells_of(n)[share > 0] @ CORNERS), array=share[share > 0], cmap="viridis", norm=norm)
     cells.set_edgecolor("face")
     axes.add_collection(cells)
     if row is not None:
@@ -94,31 +95,34 @@ def _posterior_draws(result: xr.Dataset, row: int | None, column: int | None) ->
     return np.random.default_rng(0).dirichlet(concentration, DRAWS)
 
 
-def cell_counts(points: Float[np.ndarray, "point 3"]) -> Int[np.ndarray, "cell"]:
-    """Return how many points of the simplex lie in each of its `CELLS` ** 2 triangles.
+def cell_counts(points: Float[np.ndarray, "point 3"], n: int) -> Int[np.ndarray, "cell"]:
+    """Return how many points of the simplex lie in each of its n² triangles, those of `cells_of`.
 
-    Triangles come by the whole parts (i, j) of the first two coordinates times `CELLS`: of each pair first the one
-    that points like the simplex, and then the one upside down, which counts nothing at the edge i + j = `CELLS` − 1.
+    There are twice as many places: half of them are outside the simplex, and count nothing.
 
     Examples
     --------
-    >>> counts = cell_counts(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.01, 0.004, 0.986]]))
+    >>> counts = cell_counts(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.01, 0.004, 0.986]]), 40)
     >>> np.flatnonzero(counts), int(counts.sum())
     (array([   0, 3120]), 3)
     """
-    scaled = CELLS * np.clip(points / points.sum(axis=1, keepdims=True), 0, 1)
-    first = np.minimum(scaled[:, 0].astype(int), CELLS - 1)
-    second = np.minimum(scaled[:, 1].astype(int), CELLS - 1 - first)
-    upside_down = (scaled[:, 0] - first + scaled[:, 1] - second > 1) & (first + second < CELLS - 1)
-    return np.bincount(2 * (CELLS * first + second) + upside_down, minlength=2 * CELLS**2)
+    scaled = n * np.clip(points / points.sum(axis=1, keepdims=True), 0, 1)
+    first = np.minimum(scaled[:, 0].astype(int), n - 1)
+    second = np.minimum(scaled[:, 1].astype(int), n - 1 - first)
+    upside_down = (scaled[:, 0] - first + scaled[:, 1] - second > 1) & (first + second < n - 1)
+    return np.bincount(2 * (n * first + second) + upside_down, minlength=2 * n**2)
 
 
-def _cells() -> Float[np.ndarray, "cell 3 3"]:
-    """Return the abundances at the corners of each triangle, in the order of `cell_counts`."""
-    first, second = np.divmod(np.arange(CELLS**2), CELLS)
+def cells_of(n: int) -> Float[np.ndarray, "cell 3 3"]:
+    """Return the abundances at the corners of triangles that cut the simplex, n along a side.
+
+    They come by the whole parts (i, j) of n times the first two abundances: of each pair first the triangle that points
+    like the simplex, then the one upside down.
+    """
+    first, second = np.divmod(np.arange(n**2), n)
     base = np.stack([first, second], axis=1)[:, None, None]
     steps = np.array([[[0, 0], [1, 0], [0, 1]], [[1, 1], [1, 0], [0, 1]]])
-    two = ((base + steps) / CELLS).reshape(-1, 3, 2)
+    two = ((base + steps) / n).reshape(-1, 3, 2)
     return np.concatenate([two, 1 - two.sum(axis=2, keepdims=True)], axis=2)
 
 
@@ -134,7 +138,7 @@ def _draw_frame(axes: Axes, names: list[str]) -> None:
             axes.text(*outside, f"{tick:.1f}", ha="center", va="center", fontsize="x-small", color="0.3")
     for k, (name, va) in enumerate(zip(names, ("top", "top", "bottom"), strict=True)):
         away = CORNERS[k] - CORNERS.mean(axis=0)
-        axes.text(*(CORNERS[k] + 0.05 * away / np.linalg.norm(away)), f"{name} 1", ha="center", va=va)
+        axes.text(*(CORNERS[k] + 0.05 * away / np.linalg.norm(away)), name, ha="center", va=va)
     axes.text(
         0.5,
         -0.11,
