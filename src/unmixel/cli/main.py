@@ -16,6 +16,7 @@ from unmixel.cli.cite import cite
 from unmixel.cli.datasets import datasets
 from unmixel.cli.demo import demo
 from unmixel.cli.endmembers import endmembers
+from unmixel.cli.explore import explore
 from unmixel.cli.info import info
 from unmixel.cli.methods import methods
 from unmixel.cli.simulate import simulate
@@ -64,7 +65,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (info, endmembers, unmix, apply, calibrate, demo, simulate, methods, datasets, cite):
+for _command in (info, endmembers, unmix, apply, explore, calibrate, demo, simulate, methods, datasets, cite):
     app.command()(_command)
 
 

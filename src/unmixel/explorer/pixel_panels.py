@@ -37,14 +37,14 @@ def spectrum_columns(story: PixelStory, wavelength: np.ndarray) -> dict[str, np.
 
 def spectrum_figure(source: ColumnDataSource, band_axis: str) -> figure:
     """Draw what was observed, its reconstruction, and the band where 90 % of observations are expected."""
-    plot = _figure("Observed and reconstructed", band_axis, "reflectance [1]")
+    plot = spectral_figure("Observed and reconstructed", band_axis)
     blue = endmember_colours(1)[0]
     plot.varea("x", "lower", "upper", source=source, color=blue, alpha=0.25, legend_label=f"{100 * LEVEL:.0f} % band")
     plot.line("x", "reconstruction", source=source, color=blue, line_width=2, legend_label="reconstruction")
     observed = plot.line("x", "observed", source=source, color="black", line_width=1, legend_label="observed")
     shown = [("", f"$x{{0.0}} {_unit(band_axis)}"), ("observed", "@observed{0.0000}")]
     plot.add_tools(HoverTool(renderers=[observed], tooltips=[*shown, ("reconstruction", "@reconstruction{0.0000}")]))
-    return _with_legend(plot)
+    return with_legend(plot)
 
 
 def parts_columns(story: PixelStory, wavelength: np.ndarray) -> dict[str, np.ndarray]:
@@ -65,13 +65,13 @@ def parts_columns(story: PixelStory, wavelength: np.ndarray) -> dict[str, np.nda
 
 def parts_figure(source: ColumnDataSource, names: Sequence[str], band_axis: str) -> figure:
     """Draw the shares of the endmembers, the nonlinear part on top of them, and the residual by itself."""
-    plot = _figure("What it is made of", band_axis, "reflectance [1]")
+    plot = spectral_figure("What it is made of", band_axis)
     for k, (name, colour) in enumerate(
         zip([*names, NONLINEAR_PART], [*endmember_colours(len(names)), NONLINEAR], strict=True)
     ):
         plot.varea("x", f"top{k - 1}", f"top{k}", source=source, color=colour, alpha=0.75, legend_label=name)
     plot.line("x", "residual", source=source, color=RESIDUAL, line_width=1, line_dash="dashed", legend_label="residual")
-    return _with_legend(plot)
+    return with_legend(plot)
 
 
 def abundance_columns(story: PixelStory) -> dict[str, Sequence[object]]:
@@ -102,22 +102,24 @@ def abundance_figure(source: ColumnDataSource, names: Sequence[str]) -> figure:
     plot.hbar(y="name", right="abundance", height=0.6, source=source, color="colour", alpha=0.75)
     plot.add_layout(Whisker(base="name", upper="upper", lower="lower", dimension="width", source=source))
     plot.scatter("fcls", "name", source=source, marker="diamond", size=10, color="black", legend_label="FCLS")
-    return _with_legend(plot)
+    return with_legend(plot)
 
 
-def _figure(title: str, x_label: str, y_label: str) -> figure:
+def spectral_figure(title: str, band_axis: str) -> figure:
+    """Return an empty figure of reflectance over the bands."""
     return figure(
         height=HEIGHT,
         sizing_mode="stretch_width",
         title=title,
-        x_axis_label=x_label,
-        y_axis_label=y_label,
+        x_axis_label=band_axis,
+        y_axis_label="reflectance [1]",
         tools="pan,box_zoom,wheel_zoom,save,reset",
         active_scroll=None,
     )
 
 
-def _with_legend(plot: figure) -> figure:
+def with_legend(plot: figure) -> figure:
+    """Return the figure, its legend small and clickable."""
     plot.legend.click_policy = "hide"
     plot.legend.label_text_font_size = "9pt"
     plot.legend.background_fill_alpha = 0.6

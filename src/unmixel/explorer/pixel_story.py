@@ -119,8 +119,8 @@ class PixelStory:
         return found
 
 
-def tell(opened: OpenedResult, row: int, column: int) -> PixelStory:
-    """Return the story of a pixel.
+def tell(opened: OpenedResult, row: int, column: int, *, without_spectra: str = "") -> PixelStory:
+    """Return the story of a pixel; without what needs the model and the scene if there is a reason not to wait for it.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def tell(opened: OpenedResult, row: int, column: int) -> PixelStory:
     if "abundance_sd" in said:
         interval = abundance_interval(said, LEVEL)
         lower, upper = interval["lower"].values, interval["upper"].values
-    spectra, why_not = _spectra_of(opened, row, column, said)
+    spectra, why_not = (None, without_spectra) if without_spectra else _spectra_of(opened, row, column, said)
     return PixelStory(row, column, said, lower, upper, spectra, why_not)
 
 

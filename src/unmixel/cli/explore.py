@@ -1,0 +1,46 @@
+"""`unmixel explore`: a result in the browser, pixel by pixel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unmixel.cli.options import Threads, limit_threads
+
+
+def explore(
+    result: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder that `unmixel unmix` wrote.", show_default=False)
+    ],
+    scene: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The scene, if it is not where it was unmixed.")
+    ] = None,
+    other: Annotated[
+        Path | None, typer.Option("--with", metavar="OTHER", help="Another result on the same pixels, to compare.")
+    ] = None,
+    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port. [default: a free one]")] = 0,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the link.")] = False,
+    threads: Threads = None,
+) -> None:
+    """Explore a result in the browser: point at a pixel and see why it is what it is.
+
+    The page is served on this machine only, and the link that opens it works once. Ctrl-C ends it.
+    """
+    limit_threads(threads)
+    import webbrowser
+
+    from unmixel.cli.screen import screen
+    from unmixel.explorer.exploration import Exploration
+    from unmixel.explorer.server import serve
+
+    def ready(link: str) -> None:
+        screen().print(f"exploring {result}; this link works once, Ctrl-C ends it:\n{link}", soft_wrap=True)
+        if not no_browser:
+            webbrowser.open(link)
+
+    try:
+        serve(Exploration(result, scene, other), port=port, ready=ready)
+    except KeyboardInterrupt:
+        screen().print("\nended")

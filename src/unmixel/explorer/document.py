@@ -1,0 +1,133 @@
+"""A result -> the page of the explorer, alive."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+from bokeh.document import Document
+from bokeh.models import ColumnDataSource, Row, Spinner
+from jinja2 import Environment, PackageLoader
+
+from unmixel.errors import UnmixingError
+from unmixel.explorer.exploration import Exploration
+from unmixel.explorer.maps_view import MapsView
+from unmixel.explorer.pixel_view import PixelView
+from unmixel.explorer.region_view import RegionView
+
+_TEMPLATES = Environment(loader=PackageLoader("unmixel.explorer"), autoescape=True, trim_blocks=True)
+
+
+class ExplorerDocument:
+    """The page: maps on the left, the pixel on the right. Whatever moves the pixel ends in `go`.
+
+    Parameters
+    ----------
+    document : Document
+        It is filled.
+    exploration : Exploration
+    """
+
+    def __init__(self, document: Document, exploration: Exploration) -> None:
+        self._document, self._exploration = document, exploration
+        where = exploration.where
+        self._pixel = exploration.first_pixel()
+        self._following = False
+        self._story = ColumnDataSource({"sentence": []}, name="story")
+        self._shown = ColumnDataSource({"sentence": []}, name="map_text")
+        self._row = Spinner(title="Row", low=1, high=where.rows, step=1, value=1, mode="int", width=100, name="row")
+        self._column = Spinner(
+            title="Column", low=1, high=where.columns, step=1, value=1, mode="int", width=100, name="column"
+        )
+        self._view = PixelView(exploration.opened)
+        self._maps = MapsView(
+            document,
+            where,
+            exploration.layers,
+            exploration.compared,
+            on_pixel=self.go,
+            on_region=lambda corners: self._region.draw(corners),
+            on_change=self._say_maps,
+        )
+        self._region = RegionView(exploration.opened.result, where, self._maps.outline)
+        for spinner in (self._row, self._column):
+            spinner.on_change("value", lambda attribute, old, new: self._typed())
+        self.go(*self._pixel)
+        self._fill()
+        if exploration.prepared.done():
+            self._add_latents()
+        else:
+            exploration.prepared.add_done_callback(self._prepared)
+
+    def go(self, row: int, column: int) -> None:
+        """Look at another pixel."""
+        self._pixel = row, column
+        self._maps.mark(row, column)
+        self._following = True
+        self._row.value, self._column.value = row + 1, column + 1
+        self._following = False
+        try:
+            story, sentences = self._exploration.tell(row, column)
+        except UnmixingError as error:  # of the scene, which may have gone
+            self._story.data = {"sentence": [str(error)]}
+            return
+        self._view.show(story)
+        self._story.data = {"sentence": sentences}
+        self._say_maps()
+
+    def _typed(self) -> None:
+        if self._following or self._row.value is None or self._column.value is None:
+            return
+        pixel = int(self._row.value) - 1, int(self._column.value) - 1
+        inside = 0 <= pixel[0] < self._exploration.where.rows and 0 <= pixel[1] < self._exploration.where.columns
+        if inside and pixel != self._pixel:
+            self.go(*pixel)
+
+    def _say_maps(self) -> None:
+        self._shown.data = {"sentence": self._maps.sentences()}
+
+    def _prepared(self, done: Future) -> None:
+        """Tell the pixel again when the model is there; called from another thread."""
+        self._document.add_next_tick_callback(self._add_latents)
+
+    def _add_latents(self) -> None:
+        try:
+            sample = self._exploration.prepared.result()
+        except UnmixingError as error:
+            self._story.data = {"sentence": [*self._story.data["sentence"], str(error)]}
+            return
+        if sample is not None:
+            self._view.add_latents(sample)
+        self.go(*self._pixel)
+
+    def _fill(self) -> None:
+        """Put everything on the page."""
+        document, exploration = self._document, self._exploration
+        roots: dict[str, Any] = {
+            "controls": self._maps.controls,
+            "maps": self._maps.maps,
+            "place": Row(self._row, self._column),
+            "corners": self._region.corners,
+            **{f"panel{number}": panel for number, panel in enumerate(self._view.panels)},
+        }
+        data = [self._story, self._shown, self._region.table, self._region.said, self._region.files]
+        for name, root in roots.items():
+            root.name = name
+            document.add_root(root)
+        for source in data:
+            document.add_root(source)
+        document.title = f"{exploration.title} - unmixel"
+        document.template = _TEMPLATES.get_template("explorer.html.j2")
+        document.template_variables.update(
+            heading=exploration.title,
+            subtitle=exploration.subtitle,
+            notes=[exploration.without_colours] if exploration.without_colours else [],
+            panels=[name for name in roots if name.startswith("panel")],
+            data=[source.name for source in data],
+            row_above=exploration.where.row_above,
+        )
+
+
+def explorer_document(document: Document, exploration: Exploration) -> None:
+    """Fill a document with the explorer of a result."""
+    ExplorerDocument(document, exploration)

@@ -1,0 +1,64 @@
+"""The spectrum of an endmember in one pixel, beside what it is over the scene."""
+
+from __future__ import annotations
+
+import numpy as np
+from bokeh.models import Column, ColumnDataSource, Select
+
+from unmixel.explorer.colours import endmember_colours
+from unmixel.explorer.opened_result import OpenedResult
+from unmixel.explorer.pixel_panels import spectral_figure, with_legend
+from unmixel.explorer.pixel_story import LEVEL, PixelStory
+from unmixel.intervals import normal_interval
+from unmixel.scene import good_bands
+
+
+class EndmemberPanel:
+    """A figure of one endmember, and what chooses it."""
+
+    def __init__(self, opened: OpenedResult) -> None:
+        self._opened = opened
+        self._story: PixelStory | None = None
+        names = [str(name) for name in opened.result["endmember"].values]
+        self._colours = endmember_colours(len(names))
+        options = [(str(k), name) for k, name in enumerate(names)]
+        self.endmember = Select(title="Endmember", options=options, value="0", name="endmember")
+        self.source = ColumnDataSource(self._columns(), name="endmember_spectrum")
+        plot = spectral_figure("Its spectrum here, and over the scene", opened.band_axis)
+        grey = {"source": self.source, "color": "#777777"}
+        plot.varea("x", "q05", "q95", alpha=0.25, legend_label="5 to 95 % of the scene", **grey)
+        plot.varea("x", "q25", "q75", alpha=0.4, legend_label="25 to 75 % of the scene", **grey)
+        plot.line("x", "q50", line_dash="dashed", legend_label="median of the scene", **grey)
+        self._band = plot.varea(
+            "x", "lower", "upper", source=self.source, alpha=0.3, legend_label=f"{100 * LEVEL:.0f} % band here"
+        )
+        self._line = plot.line("x", "here", source=self.source, line_width=2, legend_label="here")
+        self.plot = with_legend(plot)
+        self.layout = Column(self.endmember, self.plot, sizing_mode="stretch_width", name="endmembers")
+        self.endmember.on_change("value", lambda attribute, old, new: self._draw())
+        self._draw()
+
+    def show(self, story: PixelStory) -> None:
+        """Draw a pixel."""
+        self._story = story
+        self._draw()
+
+    def _draw(self) -> None:
+        colour = self._colours[int(self.endmember.value)]
+        self._band.glyph.fill_color = self._line.glyph.line_color = colour
+        self.source.data = self._columns()
+
+    def _columns(self) -> dict[str, np.ndarray]:
+        k, result, x = int(self.endmember.value), self._opened.result, self._opened.wavelength
+        good = good_bands(result)
+        nothing = np.full(len(x), np.nan)
+        columns = dict.fromkeys(("q05", "q25", "q50", "q75", "q95", "here", "lower", "upper"), nothing)
+        if "endmember_quantile" in result:
+            levels = [f"q{round(100 * float(level)):02d}" for level in result["quantile"].values]
+            spectra = np.asarray(result["endmember_quantile"].isel(endmember=k).values)[:, good]
+            columns |= {level: values for level, values in zip(levels, spectra, strict=True) if level in columns}
+        if self._story is not None and self._story.spectra is not None:
+            mean, sd = self._story.spectra.endmembers[k], self._story.spectra.endmember_sd[k]
+            columns["here"] = mean
+            columns["lower"], columns["upper"] = normal_interval(mean, sd, LEVEL)
+        return {"x": x, **columns}

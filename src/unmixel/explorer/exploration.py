@@ -1,0 +1,107 @@
+"""What all windows of a browser share: the results, their layers, and what is read once."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from unmixel.explorer.compared import Compared
+from unmixel.explorer.latent_panel import LatentSample, sample_latents
+from unmixel.explorer.map_coordinates import map_coordinates
+from unmixel.explorer.map_layers import MapLayer, layers_of
+from unmixel.explorer.opened_result import OpenedResult
+from unmixel.explorer.pixel_story import PixelStory, tell
+from unmixel.explorer.scene_colours import SceneColours, scene_colours
+
+
+class Exploration:
+    """A result that is explored, beside another one if it is compared.
+
+    Parameters
+    ----------
+    folder : path
+        The result folder.
+    scene : path, optional
+        The scene file, if it is not where it was.
+    other : path, optional
+        Folder of another result on the same pixels.
+
+    Attributes
+    ----------
+    opened : OpenedResult
+    compared : Compared or None
+    where : MapCoordinates
+    layers : list of layers
+    without_colours : str
+        Why the scene is not among them, if it isn't.
+    prepared : Future
+        Done when the model is loaded; its result is the sample of latents, if the method has latents.
+
+    Raises
+    ------
+    SceneError, ParameterError
+        If a folder holds no result, the scene is another one, or the two results can't be compared.
+    """
+
+    def __init__(self, folder: str | Path, scene: str | Path | None = None, other: str | Path | None = None) -> None:
+        self.opened = OpenedResult(folder, scene)
+        self.where = map_coordinates(self.opened.result)
+        self.compared = Compared(self.opened, OpenedResult(other)) if other is not None else None
+        self.layers: list[MapLayer | SceneColours] = [*layers_of(self.opened)]
+        colours, self.without_colours = scene_colours(self.opened)
+        if colours is not None:
+            self.layers.append(colours)
+        threads = ThreadPoolExecutor(1, thread_name_prefix="unmixel-model")
+        self.prepared: Future[LatentSample | None] = threads.submit(self._prepare)
+        threads.shutdown(wait=False)
+
+    def _prepare(self) -> LatentSample | None:
+        """Load what takes seconds, and go once through what a click asks for."""
+        sample = sample_latents(self.opened.result)
+        tell(self.opened, *self.first_pixel())
+        return sample
+
+    @property
+    def title(self) -> str:
+        """Of the page."""
+        name = self.opened.folder.resolve().name
+        return name if self.compared is None else " and ".join(self.compared.names)
+
+    @property
+    def subtitle(self) -> str:
+        """Size and origin of the result, in one line."""
+        result, provenance = self.opened.result, self.opened.provenance
+        size = f"{result.sizes['y']} x {result.sizes['x']} pixels, {len(self.opened.wavelength)} bands"
+        method = provenance.get("method")
+        source = (provenance.get("input") or {}).get("path")
+        return ", ".join([size, *([f"by {method}"] if method else []), *([f"from {source}"] if source else [])])
+
+    def first_pixel(self) -> tuple[int, int]:
+        """Return row and column of the valid pixel nearest to the middle of the result."""
+        layer = self.layers[0]
+        assert isinstance(layer, MapLayer)
+        values, covered = layer.overview
+        known = np.argwhere(np.isfinite(values))
+        if not len(known):
+            return 0, 0
+        far = ((known - np.array(values.shape) / 2) ** 2).sum(axis=1)
+        row, column = ((known[np.argmin(far)] + 0.5) * np.array(covered.shape) / values.shape).astype(int)
+            int
+        )
+        return min(int(row), self.where.rows - 1), min(int(column), self.where.columns - 1)
+
+    def tell(self, row: int, column: int) -> tuple[PixelStory, list[str]]:
+        """Return the story of a pixel as far as it is known by now, and in words."""
+        ready = self.prepared.done()
+        story = tell(self.opened, row, column, with_spectra=ready)
+        sentences = story.sentences()
+        if not ready:
+            sentences.append("The model is being loaded; spectra follow.")
+        elif story.valid and story.spectra is None:
+            sentences.append(f"Spectra are not shown: {self.opened.without_scene or 'the folder holds no model'}.")
+        if self.compared is not None:
+            other = tell(self.compared.second, row, column, with_spectra=False)
+            sentences += [f"{self.compared.names[1]}: {sentence}" for sentence in other.sentences()]
+        return story, sentences

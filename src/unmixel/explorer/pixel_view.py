@@ -1,0 +1,75 @@
+"""All panels of one pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bokeh.models import Column, ColumnDataSource, LayoutDOM
+
+from unmixel.explorer.endmember_panel import EndmemberPanel
+from unmixel.explorer.latent_panel import LatentPanel, LatentSample
+from unmixel.explorer.opened_result import OpenedResult
+from unmixel.explorer.pixel_panels import (
+    abundance_columns,
+    abundance_figure,
+    parts_columns,
+    parts_figure,
+    spectrum_columns,
+    spectrum_figure,
+)
+from unmixel.explorer.pixel_story import PixelStory
+from unmixel.explorer.posterior_panels import (
+    marginal_columns,
+    marginal_figure,
+    ternary_columns,
+    ternary_figure,
+    ternary_marks,
+    ternary_outlines,
+)
+
+
+class PixelView:
+    """The panels, in the order in which they are read.
+
+    Attributes
+    ----------
+    panels : list of models
+    """
+
+    def __init__(self, opened: OpenedResult) -> None:
+        self._opened = opened
+        result, axis = opened.result, opened.band_axis
+        names = [str(name) for name in result["endmember"].values]
+        self._columns: dict[ColumnDataSource, Callable[[PixelStory], dict]] = {}
+        self.panels: list[LayoutDOM] = [
+            abundance_figure(self._source("abundances", abundance_columns), names),
+            spectrum_figure(self._source("spectrum", lambda story: spectrum_columns(story, opened.wavelength)), axis),
+            parts_figure(self._source("parts", lambda story: parts_columns(story, opened.wavelength)), names, axis),
+        ]
+        if "abundance_sd" in result:
+            self.panels.append(marginal_figure(self._source("marginals", marginal_columns), names))
+        if len(names) == 3 and "concentration" in result:
+            triangles = self._source("ternary", lambda story: {**ternary_outlines(), **ternary_columns(story)})
+            self.panels.append(ternary_figure(triangles, self._source("ternary_marks", ternary_marks), names))
+        self._endmembers = EndmemberPanel(opened)
+        self._latents: LatentPanel | None = None
+        self.later = Column(sizing_mode="stretch_width", name="later")
+        self.panels += [self._endmembers.layout, self.later]
+
+    def add_latents(self, sample: LatentSample) -> None:
+        """Add the panel of the latents, which are read after the page is shown."""
+        self._latents = LatentPanel(self._opened, sample)
+        self.later.children = [self._latents.layout]
+
+    def show(self, story: PixelStory) -> None:
+        """Draw a pixel."""
+        for source, columns in self._columns.items():
+            source.data = columns(story)
+        self._endmembers.show(story)
+        if self._latents is not None:
+            self._latents.show(story)
+
+    def _source(self, name: str, columns: Callable[[PixelStory], dict]) -> ColumnDataSource:
+        source = ColumnDataSource(name=name)
+        self._columns[source] = columns
+        return source
