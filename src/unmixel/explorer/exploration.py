@@ -88,8 +88,6 @@ class Exploration:
             return 0, 0
         far = ((known - np.array(values.shape) / 2) ** 2).sum(axis=1)
         row, column = ((known[np.argmin(far)] + 0.5) * np.array(covered.shape) / values.shape).astype(int)
-            int
-        )
         return min(int(row), self.where.rows - 1), min(int(column), self.where.columns - 1)
 
     def tell(self, row: int, column: int) -> tuple[PixelStory, list[str]]:

@@ -126,9 +126,8 @@ class MapsView:
             shown = self._layers if self.way.value == ALL else [chosen]
         for place, layer in zip(self.figures, shown, strict=True):
             place.show(layer, step_for(self._where.whole))
-        for place, name in zip(
-            self.figures, self._compared.names if len(shown) == 3 and self._compared else (), strict=False
-        ):
+        names = self._compared.names if self.way.value == COMPARE and self._compared is not None else ()
+        for place, name in zip(self.figures, names, strict=False):
             place.plot.title.text = f"{name}: {place.plot.title.text}"
         self._read_soon()
 
