@@ -45,8 +45,8 @@ def shared_by_maps(where: MapCoordinates) -> Shared:
     wide, high = max(width, height * WIDTH / HEIGHT), max(height, width * HEIGHT / WIDTH)
     x, y = left - (wide - width) / 2, low - (high - height) / 2
     ends = (y, y + high) if where.on_a_map else (y + high, y)
-    place = {"x": [], "y": []}
-    return Shared(Range1d(x, x + wide), Range1d(*ends), ColumnDataSource(place), ColumnDataSource(place))
+    marker, region = (ColumnDataSource({"x": [], "y": []}, name=name) for name in ("marker", "region"))
+    return Shared(Range1d(x, x + wide), Range1d(*ends), marker, region)
 
 
 class MapFigure:
