@@ -13,13 +13,7 @@ _COLUMN = """([name, column]) => {
 _VALUE = "(name) => Bokeh.documents[0].get_model_by_name(name).value"
 _SET = "([name, value]) => { Bokeh.documents[0].get_model_by_name(name).value = value; }"
 _ON_SCREEN = """([which, x, y]) => {
-  const seen = [];
-  const look = (view) => {
-    if (view.model.type === "Figure") seen.push(view);
-    for (const child of view.child_views ?? []) look(child);
-  };
-  const maps = Bokeh.documents[0].get_model_by_name("maps");
-  look(Bokeh.index.get(maps) ?? Bokeh.index[maps.id]);
+  const seen = [...Bokeh.index.query((view) => view.model.name === "map")];
   const plot = seen[which];
   const {left, top} = plot.canvas_view.el.getBoundingClientRect();
   return [left + plot.frame.x_scale.compute(x), top + plot.frame.y_scale.compute(y)];

@@ -66,6 +66,7 @@ class MapFigure:
             active_scroll="wheel_zoom",
             toolbar_location="above",
             background_fill_color="#ffffff",
+            name="map",
         )
         self.plot.add_tools(LassoSelectTool(renderers=[]), PolygonTool(renderers=[]))
         self.plot.title.text_font_size = "10pt" if alone else "8pt"
