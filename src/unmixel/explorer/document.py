@@ -9,7 +9,6 @@ from bokeh.document import Document
 from bokeh.models import ColumnDataSource, Row, Spinner
 from jinja2 import Environment, PackageLoader
 
-from unmixel.errors import UnmixingError
 from unmixel.explorer.exploration import Exploration
 from unmixel.explorer.maps_view import MapsView
 from unmixel.explorer.pixel_view import PixelView
@@ -66,11 +65,7 @@ class ExplorerDocument:
         self._following = True
         self._row.value, self._column.value = row + 1, column + 1
         self._following = False
-        try:
-            story, sentences = self._exploration.tell(row, column)
-        except UnmixingError as error:  # of the scene, which may have gone
-            self._story.data = {"sentence": [str(error)]}
-            return
+        story, sentences = self._exploration.tell(row, column)
         self._view.show(story)
         self._story.data = {"sentence": sentences}
         self._say_maps()
@@ -91,11 +86,7 @@ class ExplorerDocument:
         self._document.add_next_tick_callback(self._add_latents)
 
     def _add_latents(self) -> None:
-        try:
-            sample = self._exploration.prepared.result()
-        except UnmixingError as error:
-            self._story.data = {"sentence": [*self._story.data["sentence"], str(error)]}
-            return
+        sample = self._exploration.prepared.result()
         if sample is not None:
             self._view.add_latents(sample)
         self.go(*self._pixel)

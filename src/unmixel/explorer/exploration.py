@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from unmixel.errors import UnmixingError
 from unmixel.explorer.compared import Compared
 from unmixel.explorer.latent_panel import LatentSample, sample_latents
 from unmixel.explorer.map_coordinates import map_coordinates
@@ -60,7 +62,8 @@ class Exploration:
     def _prepare(self) -> LatentSample | None:
         """Load what takes seconds, and go once through what a click asks for."""
         sample = sample_latents(self.opened.result)
-        tell(self.opened, *self.first_pixel())
+        with suppress(UnmixingError):  # a pixel that is asked for says it
+            tell(self.opened, *self.first_pixel())
         return sample
 
     @property
@@ -93,12 +96,18 @@ class Exploration:
     def tell(self, row: int, column: int) -> tuple[PixelStory, list[str]]:
         """Return the story of a pixel as far as it is known by now, and in words."""
         ready = self.prepared.done()
-        story = tell(self.opened, row, column, with_spectra=ready)
+        problem = ""
+        try:
+            story = tell(self.opened, row, column, with_spectra=ready)
+        except UnmixingError as error:  # of the model, or of the scene, which may have gone
+            story, problem = tell(self.opened, row, column, with_spectra=False), str(error)
         sentences = story.sentences()
         if not ready:
             sentences.append("The model is being loaded; spectra follow.")
         elif story.valid and story.spectra is None:
-            sentences.append(f"Spectra are not shown: {self.opened.without_scene or 'the folder holds no model'}.")
+            sentences.append(
+                f"Spectra are not shown: {problem or self.opened.without_scene or 'the folder holds no model'}."
+            )
         if self.compared is not None:
             other = tell(self.compared.second, row, column, with_spectra=False)
             sentences += [f"{self.compared.names[1]}: {sentence}" for sentence in other.sentences()]

@@ -81,7 +81,13 @@ class _Guarded(BokehTornado):
 
     def __init__(self, application: Application, gate: Gate) -> None:
         self._gate = gate
-        super().__init__(application, extra_websocket_origins=[gate.host], sign_sessions=False)
+        super().__init__(
+            application,
+            extra_websocket_origins=[gate.host],
+            sign_sessions=False,
+            include_headers=[],  # or scripts of the page could read the cookie
+            include_cookies=[],
+        )
         self.add_transform(_Headers)
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
