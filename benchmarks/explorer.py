@@ -68,7 +68,7 @@ def measure(folder: Path) -> None:
         page.goto(link)
         page.wait_for_selector("body[data-ready]")
         print(f"page after {time.perf_counter() - start:.2f} s more")
-        page.wait_for_function("() => Bokeh.documents[0].get_model_by_name('latent_walk')?.data.x?.length > 0")
+        page.wait_for_function("() => Bokeh.documents[0].get_model_by_name('latent_cloud')?.data.x?.length > 0")
         print(f"with its model after {time.perf_counter() - start:.2f} s more")
         seconds = []
         box = page.locator("#map").bounding_box()

@@ -99,7 +99,7 @@ def explored(browser: Any, running: Running, folder: Path) -> Iterator[Explored]
     page.goto(running.link)
     page.wait_for_selector("body[data-ready]")
     shown = time.perf_counter() - start
-    page.wait_for_function("() => Bokeh.documents[0].get_model_by_name('latent_walk')?.data.x?.length > 0")
+    page.wait_for_function("() => Bokeh.documents[0].get_model_by_name('latent_cloud')?.data.x?.length > 0")
     whole = time.perf_counter() - start
     print(f"\nlink after {running.seconds:.1f} s, page after {shown:.1f} s, with its model after {whole:.1f} s")
     result = open_result(folder)

@@ -39,7 +39,7 @@ class DifferenceLayer:
     @cached_property
     def limits(self) -> tuple[float, float]:
         """Values of the first and the last colour, as far from 0: the 99th percentile of the difference."""
-        _, most = percentiles(np.abs(self.values(self.whole, step_for(self.whole)).values), 0, 99)
+        _, most = percentiles(np.abs(self.values(self.whole, step_for(self.whole)).values), 0.0, 99.0)
         return -most, most
 
     def colours(self, window: Window, step: int) -> Piece:

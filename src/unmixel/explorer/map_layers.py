@@ -106,7 +106,7 @@ class MapLayer:
     @cached_property
     def limits(self) -> tuple[float, float]:
         """Values of the first and the last colour."""
-        return self._given_limits or percentiles(self.overview.values, 1, 99)
+        return self._given_limits or percentiles(self.overview.values, 1.0, 99.0)
 
     def values(self, window: Window, step: int) -> Piece:
         """Return every step-th row and column of a window, NaN where it is masked.

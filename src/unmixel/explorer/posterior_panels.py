@@ -125,10 +125,10 @@ def ternary_marks(story: PixelStory) -> dict[str, Sequence[object]]:
     marks = {} if not story.valid else {"mean": ("circle", story.abundance)}
     if story.spectra is not None:
         marks["FCLS"] = ("diamond", np.asarray(story.spectra.fcls, dtype=float))
-    places = [on_paper(abundance) for _, abundance in marks.values()]
+    x, y = on_paper(np.array([abundance for _, abundance in marks.values()]).reshape(-1, 3))
     return {
-        "x": [float(x) for x, _ in places],
-        "y": [float(y) for _, y in places],
+        "x": x.tolist(),
+        "y": y.tolist(),
         "marker": [marker for marker, _ in marks.values()],
         "what": list(marks),
     }

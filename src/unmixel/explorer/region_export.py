@@ -28,7 +28,7 @@ def region_csv(summary: xr.Dataset) -> str:
     "'=1+1,0.5,4,0,100,0.9"
     """
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
+    table = csv.writer(text)
     numbers = {f"{name}{_UNIT_NAMES[values.attrs['units']]}": values.values for name, values in summary.items()}
     whole = {
         "n_pixels": summary.attrs["n_pixels"],
