@@ -138,8 +138,10 @@ def test_a_click_shows_the_pixel(explored: Explored, row: int, at: int):
     np.testing.assert_allclose(column(page, "abundances", "abundance"), pixel["abundance"].values, rtol=1e-6)
     misfit = column(page, "spectrum", "reconstruction") - observed
     assert np.sqrt((misfit**2).mean()) == pytest.approx(pixel["reconstruction_rmse"].item(), abs=1e-5)
-    said = page.inner_text("#story")
-    assert f"Pixel in row {row + 1}, column {at + 1} is" in said
+    page.wait_for_function(
+        "(said) => document.getElementById('story').innerText.startsWith(said)",
+        arg=f"Pixel in row {row + 1}, column {at + 1} is",
+    )
 
 
 def test_arrow_keys_move_the_pixel(explored: Explored):

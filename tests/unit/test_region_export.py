@@ -30,7 +30,9 @@ def a_result(transform: Affine | None, crs: CRS | None, names: tuple[str, ...] =
     first = np.linspace(0, 1, 12 * 20, dtype=np.float32).reshape(12, 20)
     abundance = np.stack([first, 1 - first], axis=2)
     maps = {"abundance": abundance, "abundance_sd": np.full_like(abundance, 0.02)}
-    scene = make_scene(np.random.default_rng(0).random((12, 20, 3)), crs_wkt=crs.to_wkt() if crs else None, transform=transform)
+    scene = make_scene(
+        np.random.default_rng(0).random((12, 20, 3)), crs_wkt=crs.to_wkt() if crs else None, transform=transform
+    )
     return make_result(scene, endmember=names, maps=maps, spectra={}, provenance={})
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from typing import Any
 
 from bokeh.document import Document
+from bokeh.events import DocumentReady
 from bokeh.models import ColumnDataSource, Row, Spinner
 from jinja2 import Environment, PackageLoader
 
@@ -53,10 +53,7 @@ class ExplorerDocument:
             spinner.on_change("value", lambda attribute, old, new: self._typed())
         self.go(*self._pixel)
         self._fill()
-        if exploration.prepared.done():
-            self._add_latents()
-        else:
-            exploration.prepared.add_done_callback(self._prepared)
+        document.on_event(DocumentReady, self._prepare)
 
     def go(self, row: int, column: int) -> None:
         """Look at another pixel."""
@@ -81,14 +78,13 @@ class ExplorerDocument:
     def _say_maps(self) -> None:
         self._shown.data = {"sentence": self._maps.sentences()}
 
-    def _prepared(self, done: Future) -> None:
-        """Tell the pixel again when the model is there; called from another thread."""
-        self._document.add_next_tick_callback(self._add_latents)
+    def _prepare(self, event: DocumentReady) -> None:
+        """Load the model once the page is seen: while it is imported, little else goes on."""
+        prepared = self._exploration.prepare()
+        prepared.add_done_callback(lambda done: self._document.add_next_tick_callback(self._add_latents))
 
     def _add_latents(self) -> None:
-        sample = self._exploration.prepared.result()
-        if sample is not None:
-            self._view.add_latents(sample)
+        self._view.add_latents(self._exploration.prepare().result())
         self.go(*self._pixel)
 
     def _fill(self) -> None:

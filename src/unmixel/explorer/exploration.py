@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from unmixel.explorer.map_layers import MapLayer, layers_of
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.explorer.pixel_story import PixelStory, tell
 from unmixel.explorer.scene_colours import SceneColours, scene_colours
+
+ALONE = "only its abundances are compared"
 
 
 class Exploration:
@@ -38,8 +41,6 @@ class Exploration:
     layers : list of layers
     without_colours : str
         Why the scene is not among them, if it isn't.
-    prepared : Future
-        Done when the model is loaded; its result is the sample of latents, if the method has latents.
 
     Raises
     ------
@@ -55,11 +56,17 @@ class Exploration:
         colours, self.without_colours = scene_colours(self.opened)
         if colours is not None:
             self.layers.append(colours)
-        threads = ThreadPoolExecutor(1, thread_name_prefix="unmixel-model")
-        self.prepared: Future[LatentSample | None] = threads.submit(self._prepare)
-        threads.shutdown(wait=False)
+        self._prepared: Future[LatentSample | None] | None = None
 
-    def _prepare(self) -> LatentSample | None:
+    def prepare(self) -> Future[LatentSample | None]:
+        """Load the model in another thread, once; what comes of it is the sample of latents, if there are any."""
+        if self._prepared is None:
+            threads = ThreadPoolExecutor(1, thread_name_prefix="unmixel-model")
+            self._prepared = threads.submit(self._load)
+            threads.shutdown(wait=False)
+        return self._prepared
+
+    def _load(self) -> LatentSample | None:
         """Load what takes seconds, and go once through what a click asks for."""
         sample = sample_latents(self.opened.result)
         with suppress(UnmixingError):  # a pixel that is asked for says it
@@ -95,20 +102,14 @@ class Exploration:
 
     def tell(self, row: int, column: int) -> tuple[PixelStory, list[str]]:
         """Return the story of a pixel as far as it is known by now, and in words."""
-        ready = self.prepared.done()
-        problem = ""
+        ready = self._prepared is not None and self._prepared.done()
+        waiting = "" if ready else "the model is being loaded"
         try:
-            story = tell(self.opened, row, column, with_spectra=ready)
+            story = tell(self.opened, row, column, without_spectra=waiting)
         except UnmixingError as error:  # of the model, or of the scene, which may have gone
-            story, problem = tell(self.opened, row, column, with_spectra=False), str(error)
+            story = tell(self.opened, row, column, without_spectra=str(error))
         sentences = story.sentences()
-        if not ready:
-            sentences.append("The model is being loaded; spectra follow.")
-        elif story.valid and story.spectra is None:
-            sentences.append(
-                f"Spectra are not shown: {problem or self.opened.without_scene or 'the folder holds no model'}."
-            )
         if self.compared is not None:
-            other = tell(self.compared.second, row, column, with_spectra=False)
+            other = replace(tell(self.compared.second, row, column, without_spectra=ALONE), without_spectra="")
             sentences += [f"{self.compared.names[1]}: {sentence}" for sentence in other.sentences()]
         return story, sentences

@@ -69,7 +69,8 @@ class MapFigure:
             name="map",
         )
         self.plot.add_tools(LassoSelectTool(renderers=[]), PolygonTool(renderers=[]))
-        self.plot.title.text_font_size = "10pt" if alone else "8pt"
+        self.plot.toolbar.update(active_tap=None, logo=None)
+        self.plot.title.update(text_font_size="8pt", visible=not alone)
         self.plot.grid.visible = False
         for axis, label in ((self.plot.xaxis, where.x_label), (self.plot.yaxis, where.y_label)):
             axis.formatter = BasicTickFormatter(use_scientific=False)

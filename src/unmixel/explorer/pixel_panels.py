@@ -119,11 +119,22 @@ def spectral_figure(title: str, band_axis: str) -> figure:
 
 
 def with_legend(plot: figure) -> figure:
-    """Return the figure, its legend small and clickable."""
-    plot.legend.click_policy = "hide"
-    plot.legend.label_text_font_size = "9pt"
-    plot.legend.background_fill_alpha = 0.6
-    plot.legend.padding = plot.legend.spacing = 2
+    """Return the figure with a small legend above it, whose entries can be clicked away."""
+    legend = plot.legend[0]
+    plot.add_layout(legend, "above")
+    legend.orientation = "horizontal"
+    legend.click_policy = "hide"
+    legend.label_text_font_size = "9pt"
+    legend.padding = legend.margin = 0
+    legend.spacing = 10
+    legend.border_line_color = None
+    return quiet(plot)
+
+
+def quiet(plot: figure) -> figure:
+    """Return the figure with a toolbar that shows only while it is pointed at."""
+    plot.toolbar.logo = None
+    plot.toolbar.autohide = True
     return plot
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bokeh.models import Column, ColumnDataSource, LayoutDOM
+from bokeh.models import Column, ColumnDataSource, Div, LayoutDOM
 
 from unmixel.explorer.endmember_panel import EndmemberPanel
 from unmixel.explorer.latent_panel import LatentPanel, LatentSample
@@ -24,7 +24,6 @@ from unmixel.explorer.posterior_panels import (
     ternary_columns,
     ternary_figure,
     ternary_marks,
-    ternary_outlines,
 )
 
 
@@ -49,15 +48,18 @@ class PixelView:
         if "abundance_sd" in result:
             self.panels.append(marginal_figure(self._source("marginals", marginal_columns), names))
         if len(names) == 3 and "concentration" in result:
-            triangles = self._source("ternary", lambda story: {**ternary_outlines(), **ternary_columns(story)})
+            triangles = self._source("ternary", ternary_columns)
             self.panels.append(ternary_figure(triangles, self._source("ternary_marks", ternary_marks), names))
         self._endmembers = EndmemberPanel(opened)
         self._latents: LatentPanel | None = None
-        self.later = Column(sizing_mode="stretch_width", name="later")
+        self.later = Column(Div(text="The model is being loaded."), sizing_mode="stretch_width", name="later")
         self.panels += [self._endmembers.layout, self.later]
 
-    def add_latents(self, sample: LatentSample) -> None:
-        """Add the panel of the latents, which are read after the page is shown."""
+    def add_latents(self, sample: LatentSample | None) -> None:
+        """Add the panel of the latents, if there are any; they are read after the page is shown."""
+        if sample is None:
+            self.later.visible = False
+            return
         self._latents = LatentPanel(self._opened, sample)
         self.later.children = [self._latents.layout]
 

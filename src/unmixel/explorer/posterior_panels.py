@@ -12,14 +12,16 @@ from jaxtyping import Float
 from scipy.special import betainc
 
 from unmixel.explorer.colours import endmember_colours
-from unmixel.explorer.pixel_panels import HEIGHT
+from unmixel.explorer.pixel_panels import HEIGHT, quiet, with_legend
 from unmixel.explorer.pixel_story import PixelStory
 from unmixel.metrics import beta_marginals
 
 CELLS = 200
 """Of the abundances between 0 and 1 whose probability is drawn."""
-SIDE = 40
-"""Small triangles along a side of the ternary plot."""
+SIDE = 150
+"""Cells along a side of the ternary plot."""
+PAPER = 420
+"""Width of the ternary plot [screen pixel], without its colour bar."""
 _HIGH = 0.75**0.5
 
 
@@ -57,28 +59,7 @@ def marginal_figure(source: ColumnDataSource, names: Sequence[str]) -> figure:
     plot.y_range.start = 0
     for k, (name, colour) in enumerate(zip(names, endmember_colours(len(names)), strict=True)):
         plot.line("x", f"density{k}", source=source, color=colour, line_width=2, legend_label=name)
-    plot.legend.label_text_font_size = "9pt"
-    plot.legend.background_fill_alpha = 0.6
-    plot.legend.padding = plot.legend.spacing = 2
-    return plot
-
-
-def small_triangles() -> Float[np.ndarray, "triangle corner abundance"]:
-    """Return the corners of the small triangles that fill the simplex of three abundances.
-
-    Examples
-    --------
-    >>> small_triangles().shape == (SIDE**2, 3, 3), bool(np.allclose(small_triangles().sum(axis=2), 1))
-    (True, True)
-    """
-    triangles = []
-    for i in range(SIDE):
-        for j in range(SIDE - i):
-            triangles.append([(i, j), (i + 1, j), (i, j + 1)])
-            if i + j < SIDE - 1:
-                triangles.append([(i + 1, j), (i + 1, j + 1), (i, j + 1)])
-    first, second = np.moveaxis(np.array(triangles, dtype=float) / SIDE, 2, 0)
-    return np.stack([first, second, 1 - first - second], axis=2)
+    return with_legend(plot)
 
 
 def on_paper(abundance: Float[np.ndarray, "*place three"]) -> tuple[np.ndarray, np.ndarray]:
@@ -92,32 +73,34 @@ def on_paper(abundance: Float[np.ndarray, "*place three"]) -> tuple[np.ndarray, 
     return abundance[..., 1] + abundance[..., 2] / 2, _HIGH * abundance[..., 2]
 
 
-TRIANGLES = small_triangles()
+def on_the_simplex() -> Float[np.ndarray, "y x three"]:
+    """Return the abundances in the middle of each cell of the ternary plot, row by row from below; some are outside."""
+    third = (np.arange(round(_HIGH * SIDE)) + 0.5)[:, None] / (_HIGH * SIDE)
+    second = (np.arange(SIDE) + 0.5) / SIDE - third / 2
+    third = np.broadcast_to(third, second.shape)
+    return np.stack([1 - second - third, second, third], axis=2)
 
 
 def dirichlet_density(
-    concentration: Float[np.ndarray, "endmember"], abundance: Float[np.ndarray, "place endmember"]
-) -> Float[np.ndarray, "place"]:
-    """Return a Dirichlet density at some places, in units of the largest among them."""
-    log_density = ((concentration - 1) * np.log(abundance)).sum(axis=1)
-    return np.exp(log_density - log_density.max())
+    concentration: Float[np.ndarray, "endmember"], abundance: Float[np.ndarray, "*place endmember"]
+) -> Float[np.ndarray, "*place"]:
+    """Return a Dirichlet density in units of its largest value at these places; NaN at those outside the simplex."""
+    inside = (abundance > 0).all(axis=-1)
+    some = np.where(inside[..., None], abundance, 1.0)
+    log_density = np.where(inside, ((concentration - 1) * np.log(some)).sum(axis=-1), -np.inf)
+    return np.where(inside, np.exp(log_density - log_density.max()), np.nan)
 
 
-def ternary_columns(story: PixelStory) -> dict[str, np.ndarray]:
-    """Return the column of `ternary_figure` that changes with the pixel: ``density``, NaN where there is none."""
-    nothing = {"density": np.full(len(TRIANGLES), np.nan)}
+def ternary_columns(story: PixelStory) -> dict[str, list]:
+    """Return the columns of `ternary_figure`: one image ``density`` with its place; nothing where there is none."""
+    columns: dict[str, list] = {"density": [], "width": [], "height": []}
     if not story.valid or "concentration" not in story.said:
-        return nothing
+        return columns
     concentration = np.asarray(story.said["concentration"].values, dtype=float)
     if not np.isfinite(concentration).all():
-        return nothing
-    return {"density": dirichlet_density(concentration, TRIANGLES.mean(axis=1))}
-
-
-def ternary_outlines() -> dict[str, list]:
-    """Return the columns of `ternary_figure` that stay: ``x`` and ``y`` of the corners of the small triangles."""
-    x, y = on_paper(TRIANGLES)
-    return {"x": list(x), "y": list(y)}
+        return columns
+    density = dirichlet_density(concentration, on_the_simplex()).astype(np.float32)
+    return {"density": [density], "width": [1.0], "height": [len(density) / SIDE]}
 
 
 def ternary_marks(story: PixelStory) -> dict[str, Sequence[object]]:
@@ -135,25 +118,26 @@ def ternary_marks(story: PixelStory) -> dict[str, Sequence[object]]:
 
 
 def ternary_figure(source: ColumnDataSource, marks: ColumnDataSource, names: Sequence[str]) -> figure:
-    """Draw the Dirichlet posterior of three abundances over their simplex, and its mean."""
+    """Draw the Dirichlet posterior of three abundances over their simplex, its mean, and what FCLS says."""
+    x_range, y_range = (-0.3, 1.3), (-0.13, 1.0)
     plot = figure(
-        height=HEIGHT + 40,
-        sizing_mode="stretch_width",
-        title="How sure: the posterior of all three abundances",
-        x_range=Range1d(-0.25, 1.25),
-        y_range=Range1d(-0.14, 1.0),
-        match_aspect=True,
-        tools="reset,save",
+        frame_width=PAPER,
+        frame_height=round(PAPER * (y_range[1] - y_range[0]) / (x_range[1] - x_range[0])),
+        title="How sure: the posterior of all three abundances (circle: mean, diamond: FCLS)",
+        x_range=Range1d(*x_range),
+        y_range=Range1d(*y_range),
+        tools="pan,wheel_zoom,box_zoom,reset,save",
+        active_scroll=None,
     )
     plot.axis.visible = False
     plot.grid.visible = False
-    mapper = LinearColorMapper(palette=Viridis256, low=0, high=1, nan_color="#eeeeee")
-    colour = {"field": "density", "transform": mapper}
-    plot.patches("x", "y", source=source, fill_color=colour, line_color=colour, line_width=0.5)
-    for what, size in (("white", 13), ("black", 9)):
-        plot.scatter("x", "y", marker="marker", source=marks, size=size, fill_color=what, line_color="black")
+    mapper = LinearColorMapper(palette=Viridis256, low=0, high=1, nan_color="#ffffff")
+    plot.image("density", x=0, y=0, dw="width", dh="height", source=source, color_mapper=mapper)
+    plot.line([0, 1, 0.5, 0], [0, 0, _HIGH, 0], color="#333333")
+    for colour, size in (("white", 13), ("black", 8)):
+        plot.scatter("x", "y", marker="marker", source=marks, size=size, fill_color=colour, line_color="black")
     plot.add_layout(ColorBar(color_mapper=mapper, width=10, title="density / its largest [1]"), "right")
-    for name, x, y, align in zip(names, (0, 1, 0.5), (-0.03, -0.03, _HIGH + 0.02), ("center",) * 3, strict=True):
+    for name, x, y in zip(names, (0, 1, 0.5), (-0.03, -0.03, _HIGH + 0.02), strict=True):
         baseline = "bottom" if y > 0 else "top"
-        plot.add_layout(Label(x=x, y=y, text=name, text_align=align, text_baseline=baseline, text_font_size="10pt"))
-    return plot
+        plot.add_layout(Label(x=x, y=y, text=name, text_align="center", text_baseline=baseline, text_font_size="9pt"))
+    return quiet(plot)

@@ -17,12 +17,12 @@ from unmixel.explorer.colours import MASKED
 from unmixel.explorer.map_layers import Piece, rgba_of, step_for
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.io.lazy import LazyScene
+from unmixel.io.result_folder import SCENE_PICTURE as FILE
 from unmixel.io.windows import Window
 from unmixel.scene import colours_of
 
 SMALL = 2_000_000
 """Pixels of a scene that is read for its colours if the folder does not hold them."""
-FILE = "scene.tif"
 
 
 class _ColoursInFile:
@@ -46,7 +46,8 @@ class _ColoursOfScene:
 
     def __init__(self, scene: LazyScene) -> None:
         self._scene = scene
-        self._bands, self.title = colours_of(scene.outline)
+        colours = colours_of(scene.outline)
+        self._bands, self.title = colours.bands, colours.title
 
     @cached_property
     def _values(self) -> Float[np.ndarray, "y x three"]:

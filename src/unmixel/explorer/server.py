@@ -149,5 +149,6 @@ def serve(exploration: Exploration, *, port: int = 0, ready: Callable[[str], Non
             await asyncio.Event().wait()
         finally:
             server.stop()
+            await http.close_all_connections()
 
     asyncio.run(until_interrupted())
