@@ -26,11 +26,11 @@ class EndmemberPanel:
         self.source = ColumnDataSource(self._columns(), name="endmember_spectrum")
         plot = spectral_figure("Its spectrum here, and over the scene", opened.band_axis)
         grey = {"source": self.source, "color": "#777777"}
-        plot.varea("x", "q05", "q95", alpha=0.25, legend_label="5 to 95 % of the scene", **grey)
-        plot.varea("x", "q25", "q75", alpha=0.4, legend_label="25 to 75 % of the scene", **grey)
-        plot.line("x", "q50", line_dash="dashed", legend_label="median of the scene", **grey)
+        plot.varea("x", "q05", "q95", alpha=0.25, legend_label="scene 5 to 95 %", **grey)
+        plot.varea("x", "q25", "q75", alpha=0.4, legend_label="25 to 75 %", **grey)
+        plot.line("x", "q50", line_dash="dashed", legend_label="median", **grey)
         self._band = plot.varea(
-            "x", "lower", "upper", source=self.source, alpha=0.3, legend_label=f"{100 * LEVEL:.0f} % band here"
+            "x", "lower", "upper", source=self.source, alpha=0.3, legend_label=f"{100 * LEVEL:.0f} % here"
         )
         self._line = plot.line("x", "here", source=self.source, line_width=2, legend_label="here")
         self.plot = with_legend(plot)

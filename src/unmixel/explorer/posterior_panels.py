@@ -134,7 +134,7 @@ def ternary_figure(source: ColumnDataSource, marks: ColumnDataSource, names: Seq
     mapper = LinearColorMapper(palette=Viridis256, low=0, high=1, nan_color="#ffffff")
     plot.image("density", x=0, y=0, dw="width", dh="height", source=source, color_mapper=mapper)
     plot.line([0, 1, 0.5, 0], [0, 0, _HIGH, 0], color="#333333")
-    for colour, size in (("white", 13), ("black", 8)):
+    for colour, size in (("white", 9), ("black", 5)):
         plot.scatter("x", "y", marker="marker", source=marks, size=size, fill_color=colour, line_color="black")
     plot.add_layout(ColorBar(color_mapper=mapper, width=10, title="density / its largest [1]"), "right")
     for name, x, y in zip(names, (0, 1, 0.5), (-0.03, -0.03, _HIGH + 0.02), strict=True):
