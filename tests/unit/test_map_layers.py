@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import xarray as xr
 from affine import Affine
+from bokeh.document import Document
 from rasterio.crs import CRS
 
 from unmixel.errors import ParameterError
 from unmixel.explorer.compared import Compared
 from unmixel.explorer.map_coordinates import map_coordinates
 from unmixel.explorer.map_layers import MOST_PIXELS, MapLayer, layers_of, paint, step_for
+from unmixel.explorer.maps_view import MapsView
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.explorer.scene_colours import SceneColours, scene_colours
 from unmixel.io.cog import write_cog
@@ -187,6 +189,28 @@ def test_difference_of_two_results(tmp_path: Path):
     np.testing.assert_array_equal(values, june - may)
     low, high = difference.limits
     assert low == -high and high == pytest.approx(np.nanpercentile(np.abs(june - may), 99))
+
+
+def test_what_is_seen_of_a_large_map_is_read_in_full(tmp_path: Path):
+    write_result_folder(a_result(900, 1100), tmp_path / "out")
+    opened = OpenedResult(tmp_path / "out")
+    where, layers = map_coordinates(opened.result), layers_of(opened)
+    maps = MapsView(Document(), where, [*layers], None, lambda *pixel: None, lambda corners: None, lambda: None)
+    (shown,) = maps.figures
+    maps.read_detail()
+    assert shown.detail.data["rgba"] == []
+    (left, top), (right, bottom) = where.axes @ (200, 300), where.axes @ (260, 340)
+    maps.shared.x.update(start=left, end=right)
+    maps.shared.y.update(start=bottom, end=top)
+    maps.read_detail()
+    (rgba,), (x,), (y,) = (shown.detail.data[name] for name in ("rgba", "x", "y"))
+    assert rgba.shape == (60, 90) and (x, y) == where.axes @ (185, 350)
+    expected = paint(layers[0].values(Window(290, 350, 185, 275), 1).values, layers[0].palette, (0.0, 1.0))
+    np.testing.assert_array_equal(rgba[::-1], expected)
+    maps.shared.x.update(start=where.axes.c, end=where.axes.c + 5500)
+    maps.shared.y.update(start=where.axes.f - 4500, end=where.axes.f)
+    maps.read_detail()
+    assert shown.detail.data["rgba"] == []
 
 
 @pytest.mark.parametrize(

@@ -100,9 +100,9 @@ class ExplorerDocument:
         data = [self._story, self._shown, self._region.table, self._region.said, self._region.files]
         for name, root in roots.items():
             root.name = name
-            document.add_root(root)
-        for source in data:
-            document.add_root(source)
+        with document.models.freeze():  # all models are counted once, not after each
+            for root in (*roots.values(), *data):
+                document.add_root(root)
         document.title = f"{exploration.title} - unmixel"
         document.template = _TEMPLATES.get_template("explorer.html.j2")
         document.template_variables.update(

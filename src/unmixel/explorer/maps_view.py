@@ -83,19 +83,26 @@ class MapsView:
 
     def sentences(self) -> list[str]:
         """Say what is shown."""
-        return [line for shown in self.figures if shown.layer is not None for line in self._of(shown.layer)]
+        said = [self._of(shown.layer) for shown in self.figures if shown.layer is not None]
+        if self.way.value != COMPARE or self._compared is None:
+            return said
+        chosen = self._layers[int(self.layer.value)]
+        named = [f"{name}: {line}" for name, line in zip((*self._compared.names, "difference"), said, strict=True)]
+        if self.figures[0].layer is not None and self.figures[0].layer.title != chosen.title:
+            named.append(f"Only {self._compared.names[0]} has a map of the {chosen.title}; another is shown.")
+        return named
 
-    def _of(self, layer: Layer) -> list[str]:
+    def _of(self, layer: Layer) -> str:
         if isinstance(layer, SceneColours):
-            return [f"{layer.title}."]
+            return f"{layer.title}."
         low, high = layer.limits
         colours = f"{layer.title}: colours from {low:.3g} to {high:.3g} [{layer.unit}]"
         if self._pixel is None:
-            return [f"{colours}."]
+            return f"{colours}."
         row, column = self._pixel
         value = layer.values(self._where.whole._replace(top=row, bottom=row + 1, left=column, right=column + 1), 1)
         here = value.values.item()
-        return [f"{colours}; {here:.3g} here." if np.isfinite(here) else f"{colours}; masked here."]
+        return f"{colours}; {here:.3g} here." if np.isfinite(here) else f"{colours}; masked here."
 
     def _chosen(self) -> None:
         self._show()
@@ -142,9 +149,10 @@ class MapsView:
     def _read_soon(self) -> None:
         if not self._waiting and step_for(self._where.whole) > 1:
             self._waiting = True
-            self._document.add_timeout_callback(self._read_detail, AFTER)
+            self._document.add_timeout_callback(self.read_detail, AFTER)
 
-    def _read_detail(self) -> None:
+    def read_detail(self) -> None:
+        """Read what is seen, where that is finer than the overview."""
         self._waiting = False
         x, y = self.shared.x, self.shared.y
         wide, high = MARGIN * (x.end - x.start), MARGIN * (y.end - y.start)
