@@ -160,7 +160,8 @@ def paint(
 
     Examples
     --------
-    >>> paint(np.array([[0.0, 0.4, 0.6, np.nan]]), ["#000000", "#ffffff"], (0.0, 1.0)).view(np.uint8).reshape(-1, 4)[:, 0]
+    >>> grey = paint(np.array([[0.0, 0.4, 0.6, np.nan]]), ["#000000", "#ffffff"], (0.0, 1.0))
+    >>> grey.view(np.uint8).reshape(-1, 4)[:, 0]
     array([  0,   0, 255, 191], dtype=uint8)
     """
     colours = np.array([rgba_of(colour) for colour in [*palette, MASKED]], dtype=np.uint8).view(np.uint32).ravel()

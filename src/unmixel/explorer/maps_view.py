@@ -128,9 +128,9 @@ class MapsView:
     def _show(self) -> None:
         chosen = self._layers[int(self.layer.value)]
         if self.way.value == COMPARE and self._compared is not None:
-            shown = list(_side_by_side(self._compared, chosen))
+            shown: list[Layer] = [*_side_by_side(self._compared, chosen)]
         else:
-            shown = self._layers if self.way.value == ALL else [chosen]
+            shown = [*self._layers] if self.way.value == ALL else [chosen]
         for place, layer in zip(self.figures, shown, strict=True):
             place.show(layer, step_for(self._where.whole))
         names = self._compared.names if self.way.value == COMPARE and self._compared is not None else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool, Range1d, Whisker
@@ -74,7 +75,7 @@ def parts_figure(source: ColumnDataSource, names: Sequence[str], band_axis: str)
     return with_legend(plot)
 
 
-def abundance_columns(story: PixelStory) -> dict[str, Sequence[object]]:
+def abundance_columns(story: PixelStory) -> dict[str, Any]:
     """Return the columns of `abundance_figure`: ``name``, ``abundance``, ``lower``, ``upper``, ``fcls``, ``colour``."""
     nothing = np.full(len(story.names), np.nan)
     return {

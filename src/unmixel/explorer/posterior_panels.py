@@ -85,7 +85,7 @@ def dirichlet_density(
     concentration: Float[np.ndarray, "endmember"], abundance: Float[np.ndarray, "*place endmember"]
 ) -> Float[np.ndarray, "*place"]:
     """Return a Dirichlet density in units of its largest value at these places; NaN at those outside the simplex."""
-    inside = (abundance > 0).all(axis=-1)
+    inside = np.all(abundance > 0, axis=-1)
     some = np.where(inside[..., None], abundance, 1.0)
     log_density = np.where(inside, ((concentration - 1) * np.log(some)).sum(axis=-1), -np.inf)
     return np.where(inside, np.exp(log_density - log_density.max()), np.nan)
