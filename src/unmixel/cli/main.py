@@ -19,6 +19,7 @@ from unmixel.cli.endmembers import endmembers
 from unmixel.cli.explore import explore
 from unmixel.cli.info import info
 from unmixel.cli.methods import methods
+from unmixel.cli.report import report
 from unmixel.cli.simulate import simulate
 from unmixel.cli.unmix import unmix
 from unmixel.errors import UnmixingError
@@ -65,7 +66,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (info, endmembers, unmix, apply, explore, calibrate, demo, simulate, methods, datasets, cite):
+for _command in (info, endmembers, unmix, apply, explore, report, calibrate, demo, simulate, methods, datasets, cite):
     app.command()(_command)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from unmixel import __version__
 from unmixel.errors import OutputError
+from unmixel.io.whole_file import written_whole
 
 
 @contextmanager
@@ -93,6 +94,42 @@ def write_provenance(folder: Path, provenance: Mapping[str, Any]) -> None:
     files = sorted({path.name for path in folder.iterdir()} | {"provenance.json"})
     content = {"written_by": f"unmixel {__version__}", **provenance, "files": files}
     (folder / "provenance.json").write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+
+
+def check_addition(folder: Path, name: str, *, overwrite: bool = False) -> None:
+    """Check that a file can be added to a finished folder, or replaced there.
+
+    Raises
+    ------
+    OutputError
+        If there is such a file already, and it may not be replaced or unmixel did not write it.
+    """
+    target = folder / name
+    if not target.exists():
+        return
+    if not overwrite:
+        raise OutputError(f"{target} exists", "a folder without it", "move it elsewhere or give --overwrite")
+    if name not in _written_by_unmixel(folder):
+        raise OutputError(f"{target}, which unmixel did not write", "a folder without it", "move it elsewhere")
+
+
+def list_addition(folder: Path, name: str) -> None:
+    """List a file that is added to a finished folder in its ``provenance.json``, so that unmixel may replace it later.
+
+    A folder without a provenance is left without.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written.
+    """
+    content = provenance_in(folder)
+    files = content.get("files")
+    if not isinstance(files, list) or name in files:
+        return
+    content["files"] = sorted({*map(str, files), name})
+    with written_whole(folder / "provenance.json", overwrite=True) as (path,):
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _sibling(target: Path, role: str) -> Path:

@@ -1,0 +1,99 @@
+"""Pixels on a regular grid over a result, and the story of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from unmixel.explorer.opened_result import OpenedResult
+from unmixel.explorer.pixel_story import LEVEL, PixelSpectra, PixelStory
+from unmixel.intervals import abundance_interval
+from unmixel.io.lazy import LazyScene
+from unmixel.io.windows import Window
+from unmixel.methods._protocol import Fitted, Parts
+from unmixel.scene import good_bands, valid_pixels
+from unmixel.solvers import fcls
+
+SAID = ("abundance", "abundance_sd", "reconstruction_rmse", "nonlinearity_degree", "outside_reach")
+
+
+@dataclass(frozen=True)
+class PixelGrid:
+    """Every n-th row and column of a result, from the first.
+
+    Attributes
+    ----------
+    step : int
+        n.
+    shape : tuple of int
+        Rows and columns of the grid.
+    stories : list of PixelStory
+        Row by row.
+    """
+
+    step: int
+    shape: tuple[int, int]
+    stories: list[PixelStory]
+
+
+def pixel_grid(opened: OpenedResult, step: int, *, with_spectra: bool) -> PixelGrid:
+    """Tell the stories of the pixels on a grid.
+
+    Parameters
+    ----------
+    opened : OpenedResult
+    step : int
+        Every how manyth row and column.
+    with_spectra : bool
+        Whether to ask scene and model; both must be there.
+
+    Raises
+    ------
+    SceneError, ModelError
+        If the scene cannot be read, or has other bands than the model.
+    """
+    every = slice(None, None, step)
+    said = opened.result[[name for name in SAID if name in opened.result]].isel(y=every, x=every).load()
+    shape = (said.sizes["y"], said.sizes["x"])
+    lower = upper = np.full((*shape, said.sizes["endmember"]), np.nan)
+    if "abundance_sd" in said and bool(said["abundance_sd"].notnull().any()):
+        interval = abundance_interval(said, LEVEL)
+        lower, upper = interval["lower"].values, interval["upper"].values
+    spectra: dict[int, PixelSpectra] = {}
+    if with_spectra and opened.scene is not None and opened.fitted is not None:
+        scene = opened.fitted.on_my_bands(_every_nth(opened.scene, step))
+        means = opened.result["endmember_spectrum"].values[:, good_bands(opened.result)].astype(np.float32)
+        spectra = _spectra_in(scene, opened.fitted, means)
+    stories = []
+    for number in range(shape[0] * shape[1]):
+        i, j = divmod(number, shape[1])
+        there = said.isel(y=i, x=j)
+        valid = bool(np.isfinite(there["abundance"].values).all())
+        of_pixel = spectra.get(number) if valid else None
+        stories.append(PixelStory(i * step, j * step, there, lower[i, j], upper[i, j], of_pixel))
+    return PixelGrid(step, shape, stories)
+
+
+def _every_nth(scene: LazyScene, step: int) -> xr.DataArray:
+    """Read every n-th row and column of a scene, a row at a time."""
+    rows, columns, _ = scene.shape
+    lines = [
+        scene.read(Window(row, row + 1, 0, columns)).isel(x=slice(None, None, step)) for row in range(0, rows, step)
+    ]
+    return xr.concat(lines, dim="y", coords="minimal", compat="override", join="override", combine_attrs="override")
+
+
+def _spectra_in(scene: xr.DataArray, fitted: Fitted, means: np.ndarray) -> dict[int, PixelSpectra]:
+    """Return the spectra of the valid pixels of a scene, by their number row by row."""
+    numbers = np.flatnonzero(valid_pixels(scene))
+    if not len(numbers):
+        return {}
+    parts = fitted.parts_at(scene)
+    spectra, spectra_sd = fitted.endmembers_at(scene)
+    weights = fcls(parts.observed, means)
+    return {
+        int(number): PixelSpectra(Parts(*(array[n] for array in parts)), spectra[n], spectra_sd[n], weights[n])
+        for n, number in enumerate(numbers)
+    }

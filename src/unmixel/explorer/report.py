@@ -1,0 +1,212 @@
+"""A result on one page: a file that travels, needs nothing else and asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from bokeh.resources import Resources
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from unmixel import __version__
+from unmixel.errors import SceneError
+from unmixel.explorer.opened_result import OpenedResult
+from unmixel.explorer.pixel_story import LEVEL
+from unmixel.explorer.report_maps import png_address, report_maps
+from unmixel.explorer.report_pixels import pixel_explorer
+from unmixel.explorer.report_sections import (
+    diagnostics_of,
+    hypotheses_of,
+    method_in_words,
+    spectra_charts,
+    summary_of,
+    training_chart,
+    warnings_of,
+)
+from unmixel.io.whole_file import written_whole
+from unmixel.io.whole_folder import check_addition, list_addition
+from unmixel.result import provenance_of
+from unmixel.scene import good_bands
+
+REPORT = "report.html"
+SECTIONS = {
+    "summary": "Summary",
+    "maps": "Maps",
+    "explorer": "Pixel explorer",
+    "spectra": "Endmember spectra",
+    "calibration": "Calibration",
+    "diagnostics": "Diagnostics",
+    "nonlinearity": "Nonlinearity",
+    "training": "Training",
+    "provenance": "Provenance",
+    "cite": "How to cite",
+}
+LARGEST_PICTURE = 2_000_000
+"""Bytes of the picture of the scene up to which the page holds it."""
+
+
+def write_report(folder: str | Path, *, scene: str | Path | None = None, overwrite: bool = False) -> Path:
+    """Write ``report.html`` into a result folder: what was found, how sure it is, and how it came about.
+
+    The page needs no other file and no network, and runs no script but its own.
+
+    Parameters
+    ----------
+    folder : path
+        The result folder.
+    scene : path, optional
+        The scene file, if it is not where it was. Without it, the page has no spectra of single pixels.
+    overwrite : bool
+        Replace a report that is there.
+
+    Returns
+    -------
+    path
+        Of the page.
+
+    Raises
+    ------
+    SceneError
+        If the folder holds no result, or the scene that is given is another one.
+    OutputError
+        If there is a report, or the folder cannot be written.
+    """
+    folder = Path(folder)
+    if not (folder / "result.zarr").is_dir():
+        raise SceneError(f"{folder} holds no result", "a folder written by `unmixel unmix`")
+    check_addition(folder, REPORT, overwrite=overwrite)
+    page = _page(OpenedResult(folder, scene))
+    list_addition(folder, REPORT)
+    with written_whole(folder / REPORT, overwrite=overwrite) as (path,):
+        path.write_text(page, encoding="utf-8", errors="replace", newline="\n")
+    return folder / REPORT
+
+
+def _page(opened: OpenedResult) -> str:
+    result = opened.result
+    provenance = {**provenance_of(result), **opened.provenance}
+    summary, (map_groups, map_step) = summary_of(result), report_maps(result)
+    templates = Environment(loader=PackageLoader("unmixel.explorer"), autoescape=True)
+    loader = templates.loader
+    assert loader is not None
+    style, code = (Markup(loader.get_source(templates, name)[0]) for name in ("report.css", "report.js"))
+    scripts = [Markup("\n".join(Resources(mode="inline", components=["bokeh"]).js_raw)), code]
+    name = scene_name(provenance)
+    return templates.get_template("report.html.j2").render(
+        title=f"Unmixing report: {name}",
+        policy=content_policy(scripts),
+        style=style,
+        scripts=scripts,
+        program=f"unmixel {__version__}",
+        sections=SECTIONS.items(),
+        level=f"{100 * LEVEL:.0f} %",
+        scene_name=name,
+        scene_picture=_scene_picture(opened.folder),
+        rows=result.sizes["y"],
+        columns=result.sizes["x"],
+        n_bands=result.sizes["band"],
+        n_good=int(good_bands(result).sum()),
+        names=[str(label) for label in result["endmember"].values],
+        summary=summary,
+        has_area=any(material.area for material in summary.materials),
+        warnings=warnings_of(result),
+        map_groups=map_groups,
+        map_step=map_step,
+        explorer=pixel_explorer(opened),
+        charts=spectra_charts(result),
+        diagnostics=diagnostics_of(result),
+        hypotheses=hypotheses_of(provenance),
+        training=training_chart(provenance),
+        method_in_words=method_in_words(provenance),
+        **_from_provenance(provenance),
+    )
+
+
+def content_policy(scripts: list[Markup]) -> str:
+    """Return a policy by which a browser loads nothing for the page and runs these scripts only.
+
+    Examples
+    --------
+    >>> content_policy([Markup("1")])[:70]
+    "default-src 'none'; script-src 'sha256-a4ayc/80/OGda4BO/1o/V0etpOqiLx1J"
+    """
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii") for script in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def scene_name(provenance: dict[str, Any]) -> str:
+    """Return the name of the scene's file.
+
+    Examples
+    --------
+    >>> scene_name({"input": {"path": "/data/field.img"}}), scene_name({})
+    ('field.img', 'a scene without a name')
+    """
+    for source in ("input", "scene"):
+        path = (provenance.get(source) or {}).get("path")
+        if path:
+            return Path(str(path)).name
+    return "a scene without a name"
+
+
+def _scene_picture(folder: Path) -> str:
+    picture = folder / "scene.png"
+    if not picture.is_file() or picture.stat().st_size > LARGEST_PICTURE:
+        return ""
+    return png_address(picture.read_bytes())
+
+
+def _from_provenance(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Return what the template says of the making of a result."""
+    diagnosis = provenance.get("diagnosis") or {}
+    source = provenance.get("input") or provenance.get("scene") or {}
+    command = provenance.get("command") or []
+    digests = source.get("sha256") or {}
+    run = {
+        "command": shlex.join(map(str, command)),
+        "written by": provenance.get("written_by"),
+        "where": provenance.get("where"),
+        "largest resident memory [MB]": provenance.get("peak_memory_mb"),
+        "model": provenance.get("model"),
+    }
+    scene = {
+        "path": source.get("path"),
+        "bytes": source.get("bytes"),
+        "changed": source.get("changed"),
+        **{f"SHA-256 of {name}": digest for name, digest in digests.items()},
+    }
+    tables = {
+        "Run": run,
+        "Scene": scene,
+        "Parameters of the method": provenance.get("parameters") or {},
+        "Versions": provenance.get("environment") or {},
+    }
+    return {
+        "method": provenance.get("method") or "an unknown method",
+        "reference": provenance.get("reference"),
+        "endmembers_from": provenance.get("endmembers") or "not said",
+        "nonlinearity": diagnosis.get("nonlinearity"),
+        "stopped": provenance.get("stopped"),
+        "best_epoch": provenance.get("best_epoch"),
+        "training_pixels": provenance.get("training_pixels"),
+        "noise_sd": provenance.get("noise_sd"),
+        "seconds": {name.removesuffix("_s"): value for name, value in provenance.items() if name.endswith("_s")},
+        "reading": provenance.get("scene_reading") or [],
+        "provenance_tables": [
+            (caption, [(name, _as_text(value)) for name, value in rows.items() if value not in (None, "")])
+            for caption, rows in tables.items()
+        ],
+    }
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
