@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import itertools
 import json
 import shutil
 import sys
@@ -115,7 +116,7 @@ def plain(tmp_path: Path) -> Path:
 def test_sections_are_there_in_order_under_headings_in_order(page: Page) -> None:
     levels = [int(name[1]) for name, _, _ in page.elements if name in ("h1", "h2", "h3")]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     assert [text for _, text in page.all("h2")] == list(SECTIONS.values())
     assert [attributes["id"] for attributes, _ in page.all("h2")] == list(SECTIONS)
     assert [attributes["href"] for attributes, _ in page.all("a")] == [f"#{name}" for name in SECTIONS]

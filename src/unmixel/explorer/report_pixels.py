@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from unmixel.explorer.pixel_panels import (
     spectrum_columns,
     spectrum_figure,
 )
-from unmixel.explorer.pixel_story import LEVEL, PixelSpectra, PixelStory
+from unmixel.explorer.pixel_story import LEVEL, PixelSpectra
 from unmixel.explorer.report_maps import N_COLOURS, colour_numbers
 from unmixel.intervals import normal_interval
 from unmixel.result import thinned
@@ -79,7 +79,7 @@ def pixel_explorer(opened: OpenedResult) -> PixelExplorer:
             without = str(error)
     if grid is None:
         grid = pixel_grid(opened, _step(opened, with_spectra=False), with_spectra=False)
-    example = PixelStory(**{**vars(grid.stories[0]), "spectra": None})
+    example = replace(grid.stories[0], spectra=None)
     names, axis = example.names, opened.band_axis
     figures = {
         "map": _map_figure(opened.result[["abundance"]]),
