@@ -62,7 +62,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> OpenedResult:
     folder = tmp_path_factory.mktemp("report")
     write_envi(simulate_demo(rows=ROWS, columns=COLUMNS)[0], folder / "scene.img")
     scene = open_scene(folder / "scene.img")
-    fitted = IDNet(n_endmembers=3, n_epochs=2).fit(scene)
+    fitted = IDNet(n_endmembers=3, n_epochs=2, steps_per_epoch=5, extraction="clusters").fit(scene)
     found = diagnose(scene, fitted.unmix(scene), fitted=fitted)
     write_result_folder(add_provenance(found, input={"path": str(folder / "scene.img")}), folder / "out", fitted=fitted)
     write_report(folder / "out")

@@ -97,7 +97,9 @@ def make_result_folder(folder: Path, method: str, **how: object) -> Path:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The result folder of a small ID-Net, with its report."""
-    folder = make_result_folder(tmp_path_factory.mktemp("idnet"), "idnet", n_epochs=2)
+    folder = make_result_folder(
+        tmp_path_factory.mktemp("idnet"), "idnet", n_epochs=2, steps_per_epoch=5, extraction="clusters"
+    )
     write_report(folder)
     return folder
 
@@ -259,7 +261,8 @@ def test_a_scene_that_moved_can_be_given(plain: Path) -> None:
 
 
 def test_a_bare_result_is_enough(plain: Path, tmp_path: Path) -> None:
-    result = open_result(plain)[["abundance"]].load()
+    result = open_result(plain).load()
+    result = result.drop_vars([name for name in result.data_vars if name != "abundance"])
     result.attrs["provenance"] = "{}"
     (tmp_path / "bare").mkdir()
     save_result(result, tmp_path / "bare/result.zarr")
@@ -270,7 +273,9 @@ def test_a_bare_result_is_enough(plain: Path, tmp_path: Path) -> None:
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     scene, truth = simulate_demo(rows=12, columns=9)
-    bundle = make_bundle(truth["endmember_spectrum"].values, list(HOSTILE), wavelength=scene["wavelength"].values)
+    bundle = make_bundle(
+        np.nan_to_num(truth["endmember_spectrum"].values), list(HOSTILE), wavelength=scene["wavelength"].values
+    )
     fitted = FCLS().fit(scene, bundle)
     result = diagnose(scene, fitted.unmix(scene), fitted=fitted)
     path = str(tmp_path / '"><img src=x onerror=alert(2)>.img')

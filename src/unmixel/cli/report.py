@@ -32,5 +32,5 @@ def report(
     path = write_report(folder, scene=scene, overwrite=overwrite)
     opened = OpenedResult(folder, scene)
     if opened.scene is None:
-        screen(stderr=True).print(f"without spectra of single pixels: {opened.without_scene}")
-    screen().print(f"written: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+        screen(stderr=True).print(f"without spectra of single pixels: {opened.without_scene}", soft_wrap=True)
+    screen().print(f"written: {path} ({path.stat().st_size / 1e6:.1f} MB)", soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,8 +122,8 @@ def line_chart(
         description,
         x_label,
         y_label,
-        [(float(across(np.array(tick))), label) for tick, label in _ticks(first, last)],
-        [(float(down(np.array(tick))), label) for tick, label in _ticks(low, high)],
+        _at(across, _ticks(first, last)),
+        _at(down, _ticks(low, high)),
         drawn,
     )
 
@@ -139,13 +139,22 @@ def value_range(curves: Sequence[Curve]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """Return round numbers between two ends, and their texts."""
+def _at(place: Callable[[np.ndarray], np.ndarray], ticks: Float[np.ndarray, "tick"]) -> list[tuple[float, str]]:
+    return [(float(at), f"{tick:.6g}") for at, tick in zip(place(ticks), ticks, strict=True)]
+
+
+def _ticks(low: float, high: float) -> Float[np.ndarray, "tick"]:
+    """Return round numbers between two ends.
+
+    Examples
+    --------
+    >>> _ticks(401.0, 889.0)
+    array([500., 600., 700., 800.])
+    """
     rough = (high - low) / MOST_TICKS
     power = 10.0 ** np.floor(np.log10(rough))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * (1 - 1e-9))
-    numbers = np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1)
-    return [(float(number * step), f"{number * step + 0.0:.6g}") for number in numbers]
+    return np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step + 0.0
 
 
 def _line(x: Float[np.ndarray, "point"], y: Float[np.ndarray, "point"]) -> str:

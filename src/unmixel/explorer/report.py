@@ -132,8 +132,8 @@ def content_policy(scripts: list[Markup]) -> str:
 
     Examples
     --------
-    >>> content_policy([Markup("1")])[:70]
-    "default-src 'none'; script-src 'sha256-a4ayc/80/OGda4BO/1o/V0etpOqiLx1J"
+    >>> content_policy([Markup("1")]).split("; ")[:2]
+    ["default-src 'none'", "script-src 'sha256-a4ayc/80/OGda4BO/1o/V0etpOqiLx1JwB5S3beHW0s='"]
     """
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii") for script in scripts]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
