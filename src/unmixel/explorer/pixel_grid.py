@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from unmixel.errors import SceneError
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.explorer.pixel_story import LEVEL, PixelSpectra, PixelStory
 from unmixel.intervals import abundance_interval
@@ -52,7 +53,7 @@ def pixel_grid(opened: OpenedResult, step: int, *, with_spectra: bool) -> PixelG
     Raises
     ------
     SceneError, ModelError
-        If the scene cannot be read, or has other bands than the model.
+        If the scene cannot be read, is not as it was, or has other bands than the model.
     """
     every = slice(None, None, step)
     said = opened.result[[name for name in SAID if name in opened.result]].isel(y=every, x=every).load()
@@ -66,6 +67,7 @@ def pixel_grid(opened: OpenedResult, step: int, *, with_spectra: bool) -> PixelG
         scene = opened.fitted.on_my_bands(_every_nth(opened.scene, step))
         means = opened.result["endmember_spectrum"].values[:, good_bands(opened.result)].astype(np.float32)
         spectra = _spectra_in(scene, opened.fitted, means)
+        _check_scene_is_that_of(said, spectra)
     stories = []
     for number in range(shape[0] * shape[1]):
         i, j = divmod(number, shape[1])
@@ -97,3 +99,20 @@ def _spectra_in(scene: xr.DataArray, fitted: Fitted, means: np.ndarray) -> dict[
         int(number): PixelSpectra(Parts(*(array[n] for array in parts)), spectra[n], spectra_sd[n], weights[n])
         for n, number in enumerate(numbers)
     }
+
+
+def _check_scene_is_that_of(said: xr.Dataset, spectra: dict[int, PixelSpectra]) -> None:
+    """Check that the pixels of the scene are valid where those of the result are, and as far from their model."""
+    valid = np.flatnonzero(np.isfinite(said["abundance"].values).all(axis=2))
+    same = set(valid.tolist()) <= set(spectra)
+    if same and "reconstruction_rmse" in said:
+        misfit = np.array([_rmse(spectra[number].parts) for number in valid.tolist()])
+        same = np.allclose(misfit, said["reconstruction_rmse"].values.ravel()[valid], rtol=1e-3, atol=1e-5)
+    if not same:
+        raise SceneError("the scene is not as it was when it was unmixed")
+
+
+def _rmse(parts: Parts) -> float:
+    """Return how far a pixel is from its reconstruction [reflectance]."""
+    misfit = parts.observed - parts.shares.sum(axis=0) - parts.nonlinear
+    return float(np.sqrt((misfit**2).mean()))

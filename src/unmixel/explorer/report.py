@@ -92,6 +92,7 @@ def _page(opened: OpenedResult) -> str:
     provenance = {**provenance_of(result), **opened.provenance}
     summary, (map_groups, map_step) = summary_of(result), report_maps(result)
     templates = Environment(loader=PackageLoader("unmixel.explorer"), autoescape=True)
+    templates.policies["json.dumps_kwargs"] = {"sort_keys": False}  # Bokeh's references follow what they refer to
     loader = templates.loader
     assert loader is not None
     style, code = (Markup(loader.get_source(templates, name)[0]) for name in ("report.css", "report.js"))

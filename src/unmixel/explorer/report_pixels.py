@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -79,8 +79,9 @@ def pixel_explorer(opened: OpenedResult) -> PixelExplorer:
             without = str(error)
     if grid is None:
         grid = pixel_grid(opened, _step(opened, with_spectra=False), with_spectra=False)
-    example = replace(grid.stories[0], spectra=None)
-    names, axis = example.names, opened.band_axis
+    start = _start(grid)
+    example, axis = grid.stories[start], opened.band_axis
+    names = example.names
     figures = {
         "map": _map_figure(opened.result[["abundance"]]),
         "abundance": abundance_figure(_source("abundance", abundance_columns(example)), names),
@@ -88,12 +89,14 @@ def pixel_explorer(opened: OpenedResult) -> PixelExplorer:
     if not without:
         figures["spectrum"] = spectrum_figure(_source("spectrum", spectrum_columns(example, opened.wavelength)), axis)
         figures["parts"] = parts_figure(_source("parts", parts_columns(example, opened.wavelength)), names, axis)
+    for plot in figures.values():
+        _make_room(plot)
     data = {
         "rows": opened.result.sizes["y"],
         "columns": opened.result.sizes["x"],
         "step": grid.step,
         "shape": grid.shape,
-        "start": _start(grid),
+        "start": start,
         "names": names,
         "colours": endmember_colours(len(names)),
         "x": opened.wavelength.tolist(),
@@ -204,7 +207,6 @@ def _map_figure(result: xr.Dataset) -> figure:
     )
     plot.axis.visible = False
     plot.grid.visible = False
-    plot.toolbar.logo = None
     n_rows, n_columns = small.sizes["y"], small.sizes["x"]
     place = {"x": 0, "y": rows - n_rows * step, "dw": n_columns * step, "dh": n_rows * step}
     colours = viridis(N_COLOURS)
@@ -216,6 +218,14 @@ def _map_figure(result: xr.Dataset) -> figure:
     plot.add_layout(ColorBar(color_mapper=meaning, title="abundance [1]", width=12), "right")
     _mark(plot, _source("chosen", {"x": [columns / 2], "y": [rows / 2]}), (("white", 5), ("black", 2)))
     return plot
+
+
+def _make_room(plot: figure) -> None:
+    """Move what hides data out of the way."""
+    plot.toolbar.logo = None
+    for legend in plot.legend:
+        legend.orientation, legend.ncols, legend.border_line_color = "horizontal", "auto", None
+        plot.add_layout(legend, "below")
 
 
 def _mark(plot: figure, source: ColumnDataSource, lines: Sequence[tuple[str, int]]) -> None:

@@ -120,8 +120,8 @@ def _area_with_interval(value: float, lower: float, upper: float) -> str:
         for unit, size, least in (("km²", SQUARE_KILOMETRE, 1e7), ("ha", HECTARE, 1e4), ("m²", 1.0, 0.0))
         if max(value, upper if np.isfinite(upper) else 0) >= least
     )
-    text = f"{value / size:.3g} {unit}"
-    return text + (f" ({lower / size:.3g} to {upper / size:.3g})" if np.isfinite(lower) else "")
+    shown, low, high = (f"{float(f'{area / size:.3g}'):.15g}" for area in (value, lower, upper))
+    return f"{shown} {unit}" + (f" ({low} to {high})" if np.isfinite(lower) else "")
 
 
 def warnings_of(result: xr.Dataset) -> list[str]:
