@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-WIDTH, HEIGHT = 460, 250
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 44
+WIDTH, HEIGHT = 460, 270
+LEFT, RIGHT, TOP, BOTTOM = 70, 14, 12, 52
 """Room around the axes [picture units]."""
 MOST_TICKS = 6
 
@@ -99,7 +99,7 @@ def line_chart(
     ...     description="a line that rises",
     ... )
     >>> chart.curves[0].line, [label for _, label in chart.y_ticks]
-    ('M58.0,206.0L253.0,109.0L448.0,12.0', ['0', '2', '4', '6', '8', '10'])
+    ('M70.0,218.0L258.0,115.0L446.0,12.0', ['0', '2', '4', '6', '8', '10'])
     """
     low, high = y_range or value_range(curves)
     first, last = float(x[0]), float(x[-1])

@@ -32,9 +32,9 @@ from unmixel.intervals import normal_interval
 from unmixel.result import thinned
 from unmixel.scene import good_bands
 
-EMBEDDED = 3_000_000
+EMBEDDED = 3_100_000
 """Characters that the numbers and sentences of all pixels may take in the page."""
-SENTENCES, SENTENCE_OF_ENDMEMBER = 250, 90
+SENTENCES, SENTENCE_OF_ENDMEMBER = 210, 75
 """Characters of the sentences on a pixel, about."""
 CHARACTERS = 8 / 3
 """Of a number of two bytes."""
@@ -42,6 +42,8 @@ MAP_VALUES = 500_000
 """Of the maps to choose a pixel on."""
 MAP_SIDE = 420
 """Of the longer side of the map [screen pixel]."""
+PANEL_HEIGHT = 300
+"""Of a figure with its legend below [screen pixel]."""
 UNKNOWN = 65_535
 """The code of a number that is not known."""
 
@@ -224,6 +226,7 @@ def _make_room(plot: figure) -> None:
     """Move what hides data out of the way."""
     plot.toolbar.logo = None
     for legend in plot.legend:
+        plot.height = PANEL_HEIGHT
         legend.orientation, legend.ncols, legend.border_line_color = "horizontal", "auto", None
         plot.add_layout(legend, "below")
 
