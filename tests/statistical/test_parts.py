@@ -16,22 +16,19 @@ WITHIN = 1.6449
 """Standard deviations around the mean that hold 90 % of a normal distribution."""
 
 
-def scenes() -> dict[str, xr.DataArray]:
+def scene_of(name: str) -> xr.DataArray:
     size = {"rows": 30, "columns": 40, "seed": SEED}
-    return {
-        "demo": simulate_demo(**size, snr_db=30.0)[0],
-        "dc1": simulate_preset("dc1", **size)[0],
-        "dc2": simulate_preset("dc2", **size)[0],
-    }
+    return simulate_demo(**size, snr_db=30.0)[0] if name == "demo" else simulate_preset(name, **size)[0]
 
 
-@pytest.mark.parametrize("name", ["demo", "dc1", "dc2"])
+@pytest.mark.parametrize("name", ["demo", "dc2"])
 def test_the_band_of_90_percent_holds_90_percent_of_the_observed_values(name: str) -> None:
-    """Over all pixels and bands, and roughly in each tenth of the bands."""
-    scene = scenes()[name]
+    """Over all pixels and bands, and roughly in each tenth of the bands and in nearly every pixel."""
+    scene = scene_of(name)
     parts = IDNet(n_endmembers=3, seed=SEED).fit(scene).parts_at(scene)
     inside = np.abs(parts.observed - parts.reconstruction) <= WITHIN * parts.sd
     print(f"{name}: {100 * inside.mean():.1f} % inside")
     assert 0.85 < inside.mean() < 0.97
     by_bands = [part.mean() for part in np.array_split(inside, 10, axis=1)]
-    assert min(by_bands) > 0.7, by_bands
+    assert min(by_bands) > 0.8, by_bands
+    assert np.quantile(inside.mean(axis=1), 0.1) > 0.8
