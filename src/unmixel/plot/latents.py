@@ -81,7 +81,7 @@ def latents(result: xr.Dataset) -> Figure:
 
 
 def _share_colours(figure: Figure, meshes: list[QuadMesh], axes_list: list[Axes]) -> None:
-    highest = max(float(np.ma.filled(mesh.get_array(), 0).max()) for mesh in meshes)
+    highest = max(float(np.ma.filled(np.ma.asarray(mesh.get_array()), 0).max()) for mesh in meshes)
     for mesh in meshes:
         mesh.set_clim(0, highest or 1.0)
     bar = figure.colorbar(meshes[0], ax=axes_list, fraction=0.04, pad=0.02, aspect=25)

@@ -134,11 +134,12 @@ def _draw_frame(axes: Axes, names: list[str]) -> None:
         for tick in TICKS:
             start, end = tick * CORNERS[k] + (1 - tick) * to, tick * CORNERS[k] + (1 - tick) * other
             axes.plot(*np.transpose([start, end]), color="0.5", linewidth=0.4, alpha=0.7)
-            outside = start + 0.035 * _outwards(CORNERS[k], to)
-            axes.text(*outside, f"{tick:.1f}", ha="center", va="center", fontsize="x-small", color="0.3")
+            x, y = (start + 0.035 * _outwards(CORNERS[k], to)).tolist()
+            axes.text(x, y, f"{tick:.1f}", ha="center", va="center", fontsize="x-small", color="0.3")
     for k, (name, va) in enumerate(zip(names, ("top", "top", "bottom"), strict=True)):
         away = CORNERS[k] - CORNERS.mean(axis=0)
-        axes.text(*(CORNERS[k] + 0.05 * away / np.linalg.norm(away)), name, ha="center", va=va)
+        x, y = (CORNERS[k] + 0.05 * away / np.linalg.norm(away)).tolist()
+        axes.text(x, y, name, ha="center", va=va)
     axes.text(
         0.5,
         -0.11,
