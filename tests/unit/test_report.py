@@ -260,6 +260,14 @@ def test_a_scene_that_moved_can_be_given(plain: Path) -> None:
         write_report(plain, scene=plain / "nowhere.img", overwrite=True)
 
 
+def test_a_scene_that_was_changed_is_not_explained(plain: Path) -> None:
+    stored = np.fromfile(plain.parent / "scene.img", dtype=np.float32)
+    np.where(stored > 0, 0.9 * stored, stored).astype(np.float32).tofile(plain.parent / "scene.img")
+    page = Page(write_report(plain))
+    assert "Spectra of single pixels are not shown: the scene is not as it was when it was unmixed" in page.text
+    assert set(page.json("pixel-figures")) == {"map", "abundance"}
+
+
 def test_a_bare_result_is_enough(plain: Path, tmp_path: Path) -> None:
     result = open_result(plain).load()
     result = result.drop_vars([name for name in result.data_vars if name != "abundance"])
@@ -288,6 +296,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert all(str(attributes["src"]).startswith("data:") for attributes, _ in page.all("img"))
     assert [text for _, text in page.all("option")] == list(HOSTILE)
     assert any(notes[0] == text for _, text in page.all("li"))
+    assert any(HOSTILE[0] == text for _, text in page.all("figcaption"))
     assert not page.all("b") and "49" not in page.all("option")[2][1]
 
 

@@ -15,10 +15,11 @@ from bokeh.palettes import viridis
 from bokeh.plotting import figure
 
 from unmixel.errors import UnmixingError
-from unmixel.explorer.colours import MASKED, endmember_colours
+from unmixel.explorer.colours import MASKED, NONLINEAR, RESIDUAL, endmember_colours
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.explorer.pixel_grid import PixelGrid, pixel_grid
 from unmixel.explorer.pixel_panels import (
+    NONLINEAR_PART,
     abundance_columns,
     abundance_figure,
     parts_columns,
@@ -59,6 +60,8 @@ class PixelExplorer:
         ``spectrum`` and ``parts``.
     data : dict
         What the script of the page puts into them.
+    part_colours : list of (str, str)
+        What is drawn in ``parts``, each with its colour.
     step : int
         Every how manyth row and column can be chosen.
     without_spectra : str
@@ -67,6 +70,7 @@ class PixelExplorer:
 
     figures: dict[str, Any]
     data: dict[str, Any]
+    part_colours: list[tuple[str, str]]
     step: int
     without_spectra: str
 
@@ -91,8 +95,10 @@ def pixel_explorer(opened: OpenedResult) -> PixelExplorer:
     if not without:
         figures["spectrum"] = spectrum_figure(_source("spectrum", spectrum_columns(example, opened.wavelength)), axis)
         figures["parts"] = parts_figure(_source("parts", parts_columns(example, opened.wavelength)), names, axis)
+        figures["parts"].legend.visible = False  # many names need room that a figure has not
     for plot in figures.values():
         _make_room(plot)
+    colours = endmember_colours(len(names))
     data = {
         "rows": opened.result.sizes["y"],
         "columns": opened.result.sizes["x"],
@@ -100,13 +106,15 @@ def pixel_explorer(opened: OpenedResult) -> PixelExplorer:
         "shape": grid.shape,
         "start": start,
         "names": names,
-        "colours": endmember_colours(len(names)),
+        "colours": colours,
         "x": opened.wavelength.tolist(),
         "reach": float(normal_interval(np.zeros(1), np.ones(1), LEVEL)[1][0]),
         "arrays": {name: coded(values) for name, values in _arrays(grid, with_spectra=not without).items()},
         "sentences": [" ".join(story.sentences()) for story in grid.stories],
     }
-    return PixelExplorer({name: json_item(plot) for name, plot in figures.items()}, data, grid.step, without)
+    items = {name: json_item(plot) for name, plot in figures.items()}
+    parts = zip([*names, NONLINEAR_PART, "residual"], [*colours, NONLINEAR, RESIDUAL], strict=True)
+    return PixelExplorer(items, data, [*parts], grid.step, without)
 
 
 def _without_spectra(opened: OpenedResult) -> str:
@@ -225,10 +233,10 @@ def _map_figure(result: xr.Dataset) -> figure:
 def _make_room(plot: figure) -> None:
     """Move what hides data out of the way."""
     plot.toolbar.logo = None
-    for legend in plot.legend:
+    if plot.legend and plot.legend.visible:
+        plot.legend.orientation, plot.legend.border_line_color = "horizontal", None
+        plot.add_layout(plot.legend[0], "below")
         plot.height = PANEL_HEIGHT
-        legend.orientation, legend.ncols, legend.border_line_color = "horizontal", "auto", None
-        plot.add_layout(legend, "below")
 
 
 def _mark(plot: figure, source: ColumnDataSource, lines: Sequence[tuple[str, int]]) -> None:
