@@ -163,6 +163,30 @@ def test_arrow_keys_move_the_pixel(explored: Explored):
     assert (value(page, "row"), value(page, "column")) == (1, 1)
 
 
+def test_plus_and_minus_zoom_on_the_pixel(explored: Explored):
+    page, where = explored.page, explored.where
+    go(explored, 4, 21)
+    page.focus("#map")
+    corners = where.axes @ (20, 3), where.axes @ (22, 5)
+    (left, _), (right, _) = (on_screen(page, *corner) for corner in corners)
+    page.keyboard.press("+")
+    page.wait_for_timeout(200)
+    (zoomed_left, top), (zoomed_right, bottom) = (on_screen(page, *corner) for corner in corners)
+    assert zoomed_right - zoomed_left == pytest.approx(2 * (right - left), rel=1e-3)
+    assert (bottom - top) == pytest.approx(zoomed_right - zoomed_left, rel=0.01)
+    page.keyboard.press("-")
+    x, y = where.centre_of(10, 15)
+    page.evaluate(
+        """([x, y]) => {
+          const left = x - 75, low = y - 75 / 450 * 400;
+          Bokeh.documents[0].get_model_by_name("map_x").setv({start: left, end: left + 150});
+          Bokeh.documents[0].get_model_by_name("map_y").setv({start: low, end: low + 150 / 450 * 400});
+        }""",
+        [x - 2.5, y + 2.5],
+    )
+    page.wait_for_timeout(200)
+
+
 def test_colours_at_five_places(explored: Explored):
     page, result = explored.page, explored.result
     go(explored, 10, 15)

@@ -95,7 +95,7 @@ class ExplorerDocument:
             "maps": self._maps.maps,
             "place": Row(self._row, self._column),
             "corners": self._region.corners,
-            **{f"panel{number}": panel for number, panel in enumerate(self._view.panels)},
+            **{f"panel{number}": panel for number, panel in enumerate(self._view.panels.values())},
         }
         data = [self._story, self._shown, self._region.table, self._region.said, self._region.files]
         for name, root in roots.items():
@@ -109,7 +109,7 @@ class ExplorerDocument:
             heading=exploration.title,
             subtitle=exploration.subtitle,
             notes=[exploration.without_colours] if exploration.without_colours else [],
-            panels=[name for name in roots if name.startswith("panel")],
+            panels=[(f"panel{number}", label) for number, label in enumerate(self._view.panels)],
             data=[source.name for source in data],
             row_above=exploration.where.row_above,
         )

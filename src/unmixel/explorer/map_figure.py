@@ -46,7 +46,7 @@ def shared_by_maps(where: MapCoordinates) -> Shared:
     x, y = left - (wide - width) / 2, low - (high - height) / 2
     ends = (y, y + high) if where.on_a_map else (y + high, y)
     marker, region = (ColumnDataSource({"x": [], "y": []}, name=name) for name in ("marker", "region"))
-    return Shared(Range1d(x, x + wide), Range1d(*ends), marker, region)
+    return Shared(Range1d(x, x + wide, name="map_x"), Range1d(*ends, name="map_y"), marker, region)
 
 
 class MapFigure:

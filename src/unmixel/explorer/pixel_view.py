@@ -32,7 +32,8 @@ class PixelView:
 
     Attributes
     ----------
-    panels : list of models
+    panels : dict of str to model
+        By what each is called.
     """
 
     def __init__(self, opened: OpenedResult) -> None:
@@ -40,20 +41,23 @@ class PixelView:
         result, axis = opened.result, opened.band_axis
         names = [str(name) for name in result["endmember"].values]
         self._columns: dict[ColumnDataSource, Callable[[PixelStory], dict]] = {}
-        self.panels: list[LayoutDOM] = [
-            abundance_figure(self._source("abundances", abundance_columns), names),
-            spectrum_figure(self._source("spectrum", lambda story: spectrum_columns(story, opened.wavelength)), axis),
-            parts_figure(self._source("parts", lambda story: parts_columns(story, opened.wavelength)), names, axis),
-        ]
+        spectrum = self._source("spectrum", lambda story: spectrum_columns(story, opened.wavelength))
+        parts = self._source("parts", lambda story: parts_columns(story, opened.wavelength))
+        self.panels: dict[str, LayoutDOM] = {
+            "Abundances": abundance_figure(self._source("abundances", abundance_columns), names),
+            "Spectrum": spectrum_figure(spectrum, axis),
+            "Parts of the spectrum": parts_figure(parts, names, axis),
+        }
         if "abundance_sd" in result:
-            self.panels.append(marginal_figure(self._source("marginals", marginal_columns), names))
+            marginals = self._source("marginals", marginal_columns)
+            self.panels["Densities of the abundances"] = marginal_figure(marginals, names)
         if len(names) == 3 and "concentration" in result:
-            triangles = self._source("ternary", ternary_columns)
-            self.panels.append(ternary_figure(triangles, self._source("ternary_marks", ternary_marks), names))
+            density, marks = self._source("ternary", ternary_columns), self._source("ternary_marks", ternary_marks)
+            self.panels["Posterior over the simplex"] = ternary_figure(density, marks, names)
         self._endmembers = EndmemberPanel(opened)
         self._latents: LatentPanel | None = None
         self.later = Column(Div(text="The model is being loaded."), sizing_mode="stretch_width", name="later")
-        self.panels += [self._endmembers.layout, self.later]
+        self.panels |= {"Endmember spectra": self._endmembers.layout, "Latent space": self.later}
 
     def add_latents(self, sample: LatentSample | None) -> None:
         """Add the panel of the latents, if there are any; they are read after the page is shown."""

@@ -4,6 +4,7 @@
   const MOVES = {
     ArrowUp: ["row", up], ArrowDown: ["row", -up], ArrowLeft: ["column", -1], ArrowRight: ["column", 1],
   };
+  const ZOOMS = {"+": 0.5, "=": 0.5, "-": 2};
   const element = (id) => document.getElementById(id);
 
   function writeSentences(target, sentences) {
@@ -59,8 +60,20 @@
     follow("region_table", (data) => writeTable(element("region-table"), data));
     follow("region_files", (data) => writeFiles(element("region-files"), data));
     element("map").addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.altKey || event.metaKey) {
+        return;
+      }
       const move = MOVES[event.key];
-      if (move === undefined || event.ctrlKey || event.altKey || event.metaKey) {
+      const zoom = ZOOMS[event.key];
+      if (zoom !== undefined) {
+        for (const axis of ["x", "y"]) {
+          const range = model(`map_${axis}`);
+          const [middle] = model("marker").data[axis];
+          const half = zoom * (range.end - range.start) / 2;
+          range.setv({start: middle - half, end: middle + half});
+        }
+      }
+      if (move === undefined) {
         return;
       }
       event.preventDefault();
