@@ -35,6 +35,7 @@ def make_result(place: Path, rows: int, columns: int) -> Path:
     times = -(-rows // SMALL), -(-columns // SMALL)
     repeated = np.tile(small.values, (*times, 1))[:rows, :columns]
     scene = make_scene(repeated, wavelength=small["wavelength"].values)
+    print(f"{rows} x {columns} pixels, {scene.sizes['band']} bands")
     write_envi(scene, place / "scene.img")
     few = fitted.unmix(small)
     maps = {
