@@ -79,12 +79,25 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
         "sys.argv = ['unmixel', '--help']\n"
         "try:\n    run()\n"
         "except SystemExit as ended:\n    assert ended.code in (0, None)\n"
-        "heavy = {'numpy', 'torch', 'xarray', 'rasterio', 'matplotlib', 'pydantic', 'bokeh', 'jinja2'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'torch', 'xarray', 'rasterio', 'matplotlib', 'pydantic', 'bokeh', 'jinja2'}\n"
+        "heavy &= set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("info", "endmembers", "unmix", "apply", "explore", "report", "demo", "simulate", "methods", "datasets", "cite"):
+    for command in (
+        "info",
+        "endmembers",
+        "unmix",
+        "apply",
+        "explore",
+        "report",
+        "demo",
+        "simulate",
+        "methods",
+        "datasets",
+        "cite",
+    ):
         assert command in done.stdout
 
 
