@@ -19,13 +19,13 @@ from affine import Affine
 from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 from rasterio.crs import CRS
-from rasterio.errors import CRSError
 from rasterio.features import rasterize
 from rasterio.warp import transform as to_crs
 
 from unmixel.errors import ParameterError
 from unmixel.intervals import normal_interval
-from unmixel.scene import crs_wkt_of, transform_of
+from unmixel.map_crs import crs_of
+from unmixel.scene import transform_of
 
 EQUAL_AREA = CRS.from_epsg(6933)
 """Equal-Area Scalable Earth, a cylindrical projection of WGS 84."""
@@ -156,11 +156,7 @@ def pixel_areas(result: xr.DataArray | xr.Dataset) -> Float[np.ndarray, "y"]:
 
     In degrees it is the area on the ellipsoid, in the middle of the row.
     """
-    n_rows, transform, wkt = result.sizes["y"], transform_of(result), crs_wkt_of(result)
-    try:
-        crs = CRS.from_wkt(wkt) if wkt else None
-    except CRSError:
-        crs = None
+    n_rows, transform, crs = result.sizes["y"], transform_of(result), crs_of(result)
     if transform is None or crs is None:
         return np.full(n_rows, np.nan)
     if crs.is_projected:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from unmixel import plot
 from unmixel.errors import ParameterError
-from unmixel.explorer.colours import OKABE_ITO
+from unmixel.explorer.colours import endmember_colours as colours_of_the_explorer
 from unmixel.intervals import abundance_interval
 from unmixel.methods._protocol import Fitted
 from unmixel.methods.fcls import FCLS
@@ -130,7 +130,7 @@ def test_what_does_not_belong_together_is_refused(result: xr.Dataset, scene: xr.
 
 
 def test_colours_are_those_of_the_explorer_and_differ_by_lines_where_they_come_again() -> None:
-    assert endmember_colours.OKABE_ITO == OKABE_ITO
+    assert [endmember_colours.colour_of(k) for k in range(8)] == colours_of_the_explorer(8)
     looks = {(endmember_colours.colour_of(k), endmember_colours.line_of(k)) for k in range(20)}
     areas = {(endmember_colours.colour_of(k), endmember_colours.hatch_of(k)) for k in range(20)}
     assert len(looks) == len(areas) == 20

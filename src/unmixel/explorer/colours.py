@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bokeh.palettes import TolRainbow
 
-OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
-"""Okabe & Ito, *Color universal design*, 2008."""
+from unmixel.palette import OKABE_ITO
+
 NONLINEAR, RESIDUAL = "#8B5E3C", "#999999"
 MASKED = "#bfbfbf"
 

@@ -9,12 +9,10 @@ import xarray as xr
 from affine import Affine
 from jaxtyping import Shaped
 from rasterio.crs import CRS
-from rasterio.errors import CRSError
 
 from unmixel.io.windows import Window
-from unmixel.scene import crs_wkt_of, transform_of
-
-_UNITS = {"metre": "m", "meter": "m", "kilometre": "km", "foot": "ft", "US survey foot": "ft"}
+from unmixel.map_crs import axis_labels, crs_of
+from unmixel.scene import transform_of
 
 
 @dataclass(frozen=True)
@@ -104,23 +102,10 @@ class MapCoordinates:
 
 def map_coordinates(result: xr.Dataset) -> MapCoordinates:
     """Return where the maps of a result lie."""
-    transform, wkt = transform_of(result), crs_wkt_of(result)
-    try:
-        crs = CRS.from_wkt(wkt) if wkt else None
-    except CRSError:
-        crs = None
+    transform, crs = transform_of(result), crs_of(result)
     place = transform or Affine.identity()
     if transform is None or transform.b or transform.d or transform.a < 0:
         axes, labels = Affine.identity(), ("column [pixel]", "row [pixel]")
     else:
-        axes, labels = transform, _labels(crs)
+        axes, labels = transform, axis_labels(crs)
     return MapCoordinates(result.sizes["y"], result.sizes["x"], axes, place, crs if transform else None, *labels)
-
-
-def _labels(crs: CRS | None) -> tuple[str, str]:
-    if crs is None:
-        return "x [map units]", "y [map units]"
-    if crs.is_geographic:
-        return "longitude [°]", "latitude [°]"
-    unit = _UNITS.get(crs.linear_units, crs.linear_units)
-    return f"easting [{unit}]", f"northing [{unit}]"

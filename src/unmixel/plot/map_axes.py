@@ -12,17 +12,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
-from rasterio.crs import CRS
-from rasterio.errors import CRSError
 
+from unmixel.map_crs import axis_labels, crs_of
 from unmixel.plot.saved_figure import SavedFigure
-from unmixel.scene import crs_wkt_of, transform_of
+from unmixel.scene import transform_of
 
 MASKED = "0.75"
 """Grey of pixels without a value."""
 PANEL_WIDTH = 3.0
 MOST_COLUMNS = 4
-_UNITS = {"metre": "m", "meter": "m", "kilometre": "km", "foot": "ft", "US survey foot": "ft"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def frame_of(grid: xr.DataArray | xr.Dataset) -> MapFrame:
     transform = transform_of(grid)
     if transform is not None and transform.b == 0 and transform.d == 0:
         right, bottom = transform @ (grid.sizes["x"], grid.sizes["y"])
-        x_label, y_label = _labels(crs_wkt_of(grid))
+        x_label, y_label = axis_labels(crs_of(grid))
         return MapFrame(transform.f, bottom, transform.c, right, x_label, y_label, north_up=True)
     (top, bottom), (left, right) = _edges(grid["y"]), _edges(grid["x"])
     return MapFrame(top, bottom, left, right, "column [pixel]", "row [pixel]", north_up=False)
@@ -78,20 +76,6 @@ def _edges(centres: xr.DataArray) -> tuple[float, float]:
     values = np.asarray(centres.values, dtype=float)
     half = (values[1] - values[0]) / 2 if len(values) > 1 else 0.5
     return float(values[0] - half), float(values[-1] + half)
-
-
-def _labels(crs_wkt: str | None) -> tuple[str, str]:
-    """Return the names of the axes of a coordinate reference system, with units."""
-    try:
-        crs = CRS.from_wkt(crs_wkt) if crs_wkt else None
-    except CRSError:
-        crs = None
-    if crs is None:
-        return "x [map units]", "y [map units]"
-    if crs.is_geographic:
-        return "longitude [°]", "latitude [°]"
-    unit = _UNITS.get(crs.linear_units, crs.linear_units)
-    return f"easting [{unit}]", f"northing [{unit}]"
 
 
 def map_figure(frame: MapFrame, rows: int, columns: int) -> tuple[Figure, np.ndarray]:
