@@ -80,6 +80,7 @@ def measure(folder: Path) -> None:
             page.mouse.click(box["x"] + 150 + 20 * click, box["y"] + 150 + 13 * click)
             page.wait_for_function("(before) => document.getElementById('story').innerText !== before", arg=before)
             seconds.append(time.perf_counter() - start)
+            time.sleep(0.5)
         print(
             f"a click is answered after {1000 * np.median(seconds):.0f} ms (median), {1000 * max(seconds):.0f} at most"
         )

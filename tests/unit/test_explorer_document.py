@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from bokeh.document import Document
 
-from unmixel.explorer.document import ExplorerDocument
+from unmixel.explorer.document import ExplorerPage
 from unmixel.explorer.exploration import Exploration
 from unmixel.io.result_folder import write_result_folder
 from unmixel.methods._protocol import Fitted
@@ -29,9 +29,11 @@ def unmixed(method: str, place: Path) -> tuple[xr.DataArray, Fitted, xr.Dataset]
     return scene, fitted, result
 
 
-def page_of(folder: Path, **more: Path) -> tuple[Document, ExplorerDocument, Exploration]:
+def page_of(folder: Path, **more: Path) -> tuple[Document, ExplorerPage, Exploration]:
     exploration, document = Exploration(folder, **more), Document()
-    return document, ExplorerDocument(document, exploration), exploration
+    page = ExplorerPage(exploration)
+    page.fill(document)
+    return document, page, exploration
 
 
 def sentences(document: Document) -> list[str]:
@@ -46,10 +48,11 @@ def test_a_result_without_posterior(method: str, tmp_path: Path):
     assert "the model is being loaded" in sentences(document)[-1]
     assert exploration.prepare().result() is None
     page.go(5, 7)
+    page.tell()
     assert sentences(document)[0].startswith("Pixel in row 6, column 8 is")
     spectrum = document.get_model_by_name("spectrum").data
     good = scene["good_band"].values
-    np.testing.assert_array_equal(np.asarray(spectrum["observed"]), scene.values[5, 7, good])
+    np.testing.assert_array_equal(spectrum["observed"][~exploration.opened.axis.gap], scene.values[5, 7, good])
     assert document.get_model_by_name("marginals") is None
     json.dumps(document.to_json(), default=repr)
 
@@ -61,6 +64,7 @@ def test_a_result_without_model_and_scene(tmp_path: Path):
     document, page, exploration = page_of(tmp_path / "out")
     exploration.prepare().result()
     page.go(5, 7)
+    page.tell()
     assert "the model is not in the folder" in sentences(document)[-1]
     assert len(document.get_model_by_name("spectrum").data["observed"]) == 0
     np.testing.assert_array_equal(
@@ -76,6 +80,7 @@ def test_a_masked_pixel(tmp_path: Path):
     exploration.prepare().result()
     row, column = np.argwhere(np.isnan(result["abundance"].values[:, :, 0]))[0]
     page.go(int(row), int(column))
+    page.tell()
     assert "is masked" in sentences(document)[0]
     assert document.get_model_by_name("map_text").data["sentence"][0].endswith("masked here.")
 
@@ -83,9 +88,10 @@ def test_a_masked_pixel(tmp_path: Path):
 def test_numbers_that_are_typed(tmp_path: Path):
     scene, fitted, result = unmixed("fcls", tmp_path)
     write_result_folder(result, tmp_path / "out", fitted=fitted, scene=scene)
-    document, _, _ = page_of(tmp_path / "out")
+    document, page, _ = page_of(tmp_path / "out")
     document.get_model_by_name("row").value = 3
     document.get_model_by_name("column").value = 11
+    page.tell()
     assert sentences(document)[0].startswith("Pixel in row 3, column 11")
     marker = document.get_model_by_name("marker").data
     assert (marker["x"], marker["y"]) == ([656_400 + 5 * 10.5], [5_319_250 - 5 * 2.5])
@@ -101,6 +107,7 @@ def test_two_results_beside_each_other(tmp_path: Path):
     document, page, exploration = page_of(tmp_path / "fcls" / "out", other=tmp_path / "scls" / "out")
     exploration.prepare().result()
     page.go(5, 7)
+    page.tell()
     first, second, difference = document.get_model_by_name("map_text").data["sentence"]
     assert "fcls" in first and "scls" in second and difference.startswith("difference")
     here = [float(line.rsplit("; ", 1)[1].removesuffix(" here.")) for line in (first, second, difference)]

@@ -74,9 +74,10 @@ def test_a_pixel_is_that_of_the_file(made: Path) -> None:
 def test_its_axis_has_the_good_bands_in_nanometres(made: Path) -> None:
     opened = OpenedResult(made / "out")
     scene = open_scene(made / "scene.img", leave_out=[(400, 430)])
-    np.testing.assert_allclose(opened.wavelength, scene["wavelength"].values[scene["good_band"].values])
-    assert opened.wavelength.min() > 430
-    assert opened.band_axis == "wavelength [nm]"
+    at_bands = opened.axis.x[~opened.axis.gap]
+    np.testing.assert_allclose(at_bands, scene["wavelength"].values[scene["good_band"].values])
+    assert at_bands.min() > 430
+    assert opened.axis.label == "wavelength [nm]"
 
 
 def test_without_wavelengths_bands_are_counted(tmp_path: Path) -> None:
@@ -85,8 +86,8 @@ def test_without_wavelengths_bands_are_counted(tmp_path: Path) -> None:
     np.save(tmp_path / "scene.npy", values)
     unmix_file(FCLS(n_endmembers=2), tmp_path / "scene.npy", tmp_path / "out")
     opened = OpenedResult(tmp_path / "out")
-    assert opened.band_axis == "band"
-    assert opened.wavelength.tolist() == [1, 2, 4, 5, 6, 7]
+    assert opened.axis.label == "band"
+    assert opened.axis.x.tolist() == [1, 2, 2, 4, 4, 5, 6, 7]
 
 
 def test_a_scene_that_moved_is_missed_and_can_be_given(folder: Path) -> None:

@@ -17,21 +17,22 @@ from unmixel.explorer.region_view import RegionView
 _TEMPLATES = Environment(loader=PackageLoader("unmixel.explorer"), autoescape=True, trim_blocks=True)
 
 
-class ExplorerDocument:
+class ExplorerPage:
     """The page: maps on the left, the pixel on the right. Whatever moves the pixel ends in `go`.
+
+    The mark moves at once, and the rest follows; of pixels that are asked for meanwhile only the last is told.
 
     Parameters
     ----------
-    document : Document
-        It is filled.
     exploration : Exploration
     """
 
-    def __init__(self, document: Document, exploration: Exploration) -> None:
-        self._document, self._exploration = document, exploration
+    def __init__(self, exploration: Exploration) -> None:
+        self._exploration = exploration
+        self._document: Document | None = None
         where = exploration.where
         self._pixel = exploration.first_pixel()
-        self._following = False
+        self._following = self._to_tell = False
         self._story = ColumnDataSource({"sentence": []}, name="story")
         self._shown = ColumnDataSource({"sentence": []}, name="map_text")
         self._row = Spinner(title="Row", low=1, high=where.rows, step=1, value=1, mode="int", width=100, name="row")
@@ -40,7 +41,6 @@ class ExplorerDocument:
         )
         self._view = PixelView(exploration.opened)
         self._maps = MapsView(
-            document,
             where,
             exploration.layers,
             exploration.compared,
@@ -52,8 +52,7 @@ class ExplorerDocument:
         for spinner in (self._row, self._column):
             spinner.on_change("value", lambda attribute, old, new: self._typed())
         self.go(*self._pixel)
-        self._fill()
-        document.on_event(DocumentReady, self._prepare)
+        self.tell()
 
     def go(self, row: int, column: int) -> None:
         """Look at another pixel."""
@@ -62,10 +61,17 @@ class ExplorerDocument:
         self._following = True
         self._row.value, self._column.value = row + 1, column + 1
         self._following = False
-        story, sentences = self._exploration.tell(row, column)
+        self._say_maps()
+        if self._document is not None and not self._to_tell:
+            self._to_tell = True
+            self._document.add_next_tick_callback(self.tell)
+
+    def tell(self) -> None:
+        """Show what is known of the pixel."""
+        self._to_tell = False
+        story, sentences = self._exploration.tell(*self._pixel)
         self._view.show(story)
         self._story.data = {"sentence": sentences}
-        self._say_maps()
 
     def _typed(self) -> None:
         if self._following or self._row.value is None or self._column.value is None:
@@ -80,16 +86,18 @@ class ExplorerDocument:
 
     def _prepare(self, event: DocumentReady) -> None:
         """Load the model once the page is seen: while it is imported, little else goes on."""
+        document = self._document
+        assert document is not None
         prepared = self._exploration.prepare()
-        prepared.add_done_callback(lambda done: self._document.add_next_tick_callback(self._add_latents))
+        prepared.add_done_callback(lambda done: document.add_next_tick_callback(self._add_latents))
 
     def _add_latents(self) -> None:
         self._view.add_latents(self._exploration.prepare().result())
-        self.go(*self._pixel)
+        self.tell()
 
-    def _fill(self) -> None:
-        """Put everything on the page."""
-        document, exploration = self._document, self._exploration
+    def fill(self, document: Document) -> None:
+        """Put everything into a document; one page fills one document."""
+        self._document, exploration = document, self._exploration
         roots: dict[str, Any] = {
             "controls": self._maps.controls,
             "maps": self._maps.maps,
@@ -113,8 +121,4 @@ class ExplorerDocument:
             data=[source.name for source in data],
             row_above=exploration.where.row_above,
         )
-
-
-def explorer_document(document: Document, exploration: Exploration) -> None:
-    """Fill a document with the explorer of a result."""
-    ExplorerDocument(document, exploration)
+        document.on_event(DocumentReady, self._prepare)

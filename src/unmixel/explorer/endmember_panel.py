@@ -24,7 +24,7 @@ class EndmemberPanel:
         options = [(str(k), name) for k, name in enumerate(names)]
         self.endmember = Select(title="Endmember", options=options, value="0", name="endmember")
         self.source = ColumnDataSource(self._columns(), name="endmember_spectrum")
-        plot = spectral_figure("Its spectrum here, and over the scene", opened.band_axis)
+        plot = spectral_figure("Its spectrum here, and over the scene", opened.axis.label)
         grey = {"source": self.source, "color": "#777777"}
         plot.varea("x", "q05", "q95", alpha=0.25, legend_label="scene 5 to 95 %", **grey)
         plot.varea("x", "q25", "q75", alpha=0.4, legend_label="25 to 75 %", **grey)
@@ -49,16 +49,23 @@ class EndmemberPanel:
         self.source.data = self._columns()
 
     def _columns(self) -> dict[str, np.ndarray]:
-        k, result, x = int(self.endmember.value), self._opened.result, self._opened.wavelength
+        k, result, axis = int(self.endmember.value), self._opened.result, self._opened.axis
         good = good_bands(result)
-        nothing = np.full(len(x), np.nan)
+        nothing = np.full(len(axis.x), np.nan)
         columns = dict.fromkeys(("q05", "q25", "q50", "q75", "q95", "here", "lower", "upper"), nothing)
         if "endmember_quantile" in result:
             levels = [f"q{round(100 * float(level)):02d}" for level in result["quantile"].values]
             spectra = np.asarray(result["endmember_quantile"].isel(endmember=k).values)[:, good]
-            columns |= {level: values for level, values in zip(levels, spectra, strict=True) if level in columns}
+            of_level = dict(zip(levels, spectra, strict=True))
+            for low, high in (("q05", "q95"), ("q25", "q75")):
+                if low in of_level and high in of_level:
+                    columns[low] = axis.area(of_level[low], of_level[low])
+                    columns[high] = axis.area(of_level[high], of_level[low])
+            if "q50" in of_level:
+                columns["q50"] = axis.line(of_level["q50"])
         if self._story is not None and self._story.spectra is not None:
             mean, sd = self._story.spectra.endmembers[k], self._story.spectra.endmember_sd[k]
-            columns["here"] = mean
-            columns["lower"], columns["upper"] = normal_interval(mean, sd, LEVEL)
-        return {"x": x, **columns}
+            lower, upper = normal_interval(mean, sd, LEVEL)
+            columns["here"] = axis.line(mean)
+            columns["lower"], columns["upper"] = axis.area(lower, lower), axis.area(upper, lower)
+        return {"x": axis.x, **columns}

@@ -17,6 +17,7 @@ from unmixel.explorer.map_layers import MapLayer, layers_of
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.explorer.pixel_story import PixelStory, tell
 from unmixel.explorer.scene_colours import SceneColours, scene_colours
+from unmixel.scene import good_bands
 
 ALONE = "only its abundances are compared"
 
@@ -83,7 +84,7 @@ class Exploration:
     def subtitle(self) -> str:
         """Size and origin of the result, in one line."""
         result, provenance = self.opened.result, self.opened.provenance
-        size = f"{result.sizes['y']} x {result.sizes['x']} pixels, {len(self.opened.wavelength)} bands"
+        size = f"{result.sizes['y']} x {result.sizes['x']} pixels, {int(good_bands(result).sum())} bands"
         method = provenance.get("method")
         source = (provenance.get("input") or {}).get("path")
         return ", ".join([size, *([f"by {method}"] if method else []), *([f"from {source}"] if source else [])])

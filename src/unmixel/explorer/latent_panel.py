@@ -132,7 +132,7 @@ class LatentPanel:
         return with_legend(plot)
 
     def _spectra(self) -> figure:
-        plot = spectral_figure("Its spectrum at the sliders", self._opened.band_axis)
+        plot = spectral_figure("Its spectrum at the sliders", self._opened.axis.label)
         plot.line("x", "here", source=self.walk, color="black", line_dash="dashed", legend_label="in this pixel")
         self._line = plot.line("x", "there", source=self.walk, line_width=2, legend_label="at the sliders")
         return with_legend(plot)
@@ -181,8 +181,9 @@ class LatentPanel:
             return
         there = latents.copy()
         there[self._k] = [slider.value for slider in self.sliders]
+        axis = self._opened.axis
         spectra = self._opened.fitted.spectra_of(np.stack([latents, there]))[:, self._k]  # type: ignore[union-attr]
-        self.walk.data = {"x": self._opened.wavelength, "here": spectra[0], "there": spectra[1]}
+        self.walk.data = {"x": axis.x, "here": axis.line(spectra[0]), "there": axis.line(spectra[1])}
         x, y = latents[self._k, 0], there[self._k, 0]
         if latents.shape[1] > 1:
             heights = [latents[self._k, 1], there[self._k, 1]]

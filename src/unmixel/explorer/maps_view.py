@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from bokeh.document import Document
 from bokeh.events import SelectionGeometry, Tap
 from bokeh.layouts import gridplot
 from bokeh.models import Column, Row, Select
@@ -30,7 +29,6 @@ class MapsView:
 
     Parameters
     ----------
-    document : Document
     where : MapCoordinates
     layers : list of layers
     compared : Compared, optional
@@ -44,7 +42,6 @@ class MapsView:
 
     def __init__(
         self,
-        document: Document,
         where: MapCoordinates,
         layers: list[MapLayer | SceneColours],
         compared: Compared | None,
@@ -52,7 +49,7 @@ class MapsView:
         on_region: Callable[[list[tuple[float, float]]], None],
         on_change: Callable[[], None],
     ) -> None:
-        self._document, self._where, self._layers, self._compared = document, where, layers, compared
+        self._where, self._layers, self._compared = where, layers, compared
         self._on_pixel, self._on_region, self._on_change = on_pixel, on_region, on_change
         self.shared = shared_by_maps(where)
         self._waiting = False
@@ -147,9 +144,10 @@ class MapsView:
             self._on_region([*zip(event.geometry["x"], event.geometry["y"], strict=True)])
 
     def _read_soon(self) -> None:
-        if not self._waiting and step_for(self._where.whole) > 1:
+        document = self.maps.document
+        if document is not None and not self._waiting and step_for(self._where.whole) > 1:
             self._waiting = True
-            self._document.add_timeout_callback(self.read_detail, AFTER)
+            document.add_timeout_callback(self.read_detail, AFTER)
 
     def read_detail(self) -> None:
         """Read what is seen, where that is finer than the overview."""

@@ -6,10 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from unmixel.errors import SceneError, UnmixingError
+from unmixel.explorer.band_axis import BandAxis, band_axis
 from unmixel.io.lazy import LazyScene, open_lazily
 from unmixel.io.whole_folder import provenance_in
 from unmixel.io.windows import Window
@@ -103,18 +103,10 @@ class OpenedResult:
         """Return what the result says of one pixel, in memory."""
         return self.result.isel(y=row, x=column).load()
 
-    @property
-    def wavelength(self) -> np.ndarray:
-        """Of the good bands [nm]; their numbers from 1 where no wavelength is known."""
-        wavelength = np.asarray(self.result["wavelength"].values, dtype=float)
-        known = wavelength if np.isfinite(wavelength).all() else np.arange(len(wavelength)) + 1.0
-        return known[good_bands(self.result)]
-
-    @property
-    def band_axis(self) -> str:
-        """What `wavelength` is, with its unit."""
-        known = np.isfinite(np.asarray(self.result["wavelength"].values, dtype=float)).all()
-        return "wavelength [nm]" if known else "band"
+    @cached_property
+    def axis(self) -> BandAxis:
+        """Where the good bands are drawn."""
+        return band_axis(self.result)
 
 
 def _with_variable(path: str | None, variable: str | None) -> str | None:

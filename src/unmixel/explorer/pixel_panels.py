@@ -9,6 +9,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool, Range1d, Whisker
 from bokeh.plotting import figure
 
+from unmixel.explorer.band_axis import BandAxis
 from unmixel.explorer.colours import NONLINEAR, RESIDUAL, endmember_colours
 from unmixel.explorer.pixel_story import LEVEL, PixelStory
 from unmixel.intervals import normal_interval
@@ -17,7 +18,7 @@ HEIGHT = 260
 NONLINEAR_PART = "nonlinear part"
 
 
-def spectrum_columns(story: PixelStory, wavelength: np.ndarray) -> dict[str, np.ndarray]:
+def spectrum_columns(story: PixelStory, axis: BandAxis) -> dict[str, np.ndarray]:
     """Return the columns of `spectrum_figure`: ``x``, ``observed``, ``reconstruction``, ``lower``, ``upper``.
 
     The band is where the model expects 90 % of observations of this reconstruction; NaN where it does not say.
@@ -28,11 +29,11 @@ def spectrum_columns(story: PixelStory, wavelength: np.ndarray) -> dict[str, np.
     reconstruction = parts.shares.sum(axis=0) + parts.nonlinear
     lower, upper = normal_interval(reconstruction, parts.sd, LEVEL)
     return {
-        "x": wavelength,
-        "observed": parts.observed,
-        "reconstruction": reconstruction,
-        "lower": lower,
-        "upper": upper,
+        "x": axis.x,
+        "observed": axis.line(parts.observed),
+        "reconstruction": axis.line(reconstruction),
+        "lower": axis.area(lower, lower),
+        "upper": axis.area(upper, lower),
     }
 
 
@@ -48,7 +49,7 @@ def spectrum_figure(source: ColumnDataSource, band_axis: str) -> figure:
     return with_legend(plot)
 
 
-def parts_columns(story: PixelStory, wavelength: np.ndarray) -> dict[str, np.ndarray]:
+def parts_columns(story: PixelStory, axis: BandAxis) -> dict[str, np.ndarray]:
     """Return the columns of `parts_figure`: ``x``, the upper edge ``top0``, ``top1``, … of each part, and ``residual``.
 
     Parts are stacked: the endmembers in the order of the result, then the nonlinear part.
@@ -60,8 +61,8 @@ def parts_columns(story: PixelStory, wavelength: np.ndarray) -> dict[str, np.nda
     tops = np.cumsum(
         np.concatenate([np.zeros_like(parts.nonlinear)[None], parts.shares, parts.nonlinear[None]]), axis=0
     )
-    columns = {f"top{k - 1}": top for k, top in enumerate(tops)}
-    return {"x": wavelength, "residual": parts.observed - tops[-1], **columns}
+    columns = {f"top{k - 1}": axis.area(top, tops[0]) for k, top in enumerate(tops)}
+    return {"x": axis.x, "residual": axis.line(parts.observed - tops[-1]), **columns}
 
 
 def parts_figure(source: ColumnDataSource, names: Sequence[str], band_axis: str) -> figure:

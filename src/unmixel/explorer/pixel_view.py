@@ -38,15 +38,15 @@ class PixelView:
 
     def __init__(self, opened: OpenedResult) -> None:
         self._opened = opened
-        result, axis = opened.result, opened.band_axis
+        result, axis = opened.result, opened.axis
         names = [str(name) for name in result["endmember"].values]
         self._columns: dict[ColumnDataSource, Callable[[PixelStory], dict]] = {}
-        spectrum = self._source("spectrum", lambda story: spectrum_columns(story, opened.wavelength))
-        parts = self._source("parts", lambda story: parts_columns(story, opened.wavelength))
+        spectrum = self._source("spectrum", lambda story: spectrum_columns(story, axis))
+        parts = self._source("parts", lambda story: parts_columns(story, axis))
         self.panels: dict[str, LayoutDOM] = {
             "Abundances": abundance_figure(self._source("abundances", abundance_columns), names),
-            "Spectrum": spectrum_figure(spectrum, axis),
-            "Parts of the spectrum": parts_figure(parts, names, axis),
+            "Spectrum": spectrum_figure(spectrum, axis.label),
+            "Parts of the spectrum": parts_figure(parts, names, axis.label),
         }
         if "abundance_sd" in result:
             marginals = self._source("marginals", marginal_columns)

@@ -86,15 +86,15 @@ def pixel_explorer(opened: OpenedResult) -> PixelExplorer:
     if grid is None:
         grid = pixel_grid(opened, _step(opened, with_spectra=False), with_spectra=False)
     start = _start(grid)
-    example, axis = grid.stories[start], opened.band_axis
+    example, axis = grid.stories[start], opened.axis
     names = example.names
     figures = {
         "map": _map_figure(opened.result[["abundance"]]),
         "abundance": abundance_figure(_source("abundance", abundance_columns(example)), names),
     }
     if not without:
-        figures["spectrum"] = spectrum_figure(_source("spectrum", spectrum_columns(example, opened.wavelength)), axis)
-        figures["parts"] = parts_figure(_source("parts", parts_columns(example, opened.wavelength)), names, axis)
+        figures["spectrum"] = spectrum_figure(_source("spectrum", spectrum_columns(example, axis)), axis.label)
+        figures["parts"] = parts_figure(_source("parts", parts_columns(example, axis)), names, axis.label)
         figures["parts"].legend.visible = False  # many names need room that a figure has not
     for plot in figures.values():
         _make_room(plot)
@@ -107,7 +107,9 @@ def pixel_explorer(opened: OpenedResult) -> PixelExplorer:
         "start": start,
         "names": names,
         "colours": colours,
-        "x": opened.wavelength.tolist(),
+        "x": axis.x.tolist(),
+        "band": axis.band.tolist(),
+        "gap": axis.gap.tolist(),
         "reach": float(normal_interval(np.zeros(1), np.ones(1), LEVEL)[1][0]),
         "arrays": {name: coded(values) for name, values in _arrays(grid, with_spectra=not without).items()},
         "sentences": [" ".join(story.sentences()) for story in grid.stories],

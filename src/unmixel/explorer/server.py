@@ -20,7 +20,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import OutputTransform, RequestHandler
 
 from unmixel.errors import ParameterError
-from unmixel.explorer.document import explorer_document
+from unmixel.explorer.document import ExplorerPage
 from unmixel.explorer.exploration import Exploration
 from unmixel.explorer.gate import ADDRESS, Gate, Verdict
 
@@ -135,8 +135,10 @@ def serve(exploration: Exploration, *, port: int = 0, ready: Callable[[str], Non
         raise ParameterError(f"port {port} ({error.strerror or error})", "a free port", "leave --port out") from error
     gate = Gate(sockets[0].getsockname()[1])
 
+    made: list[ExplorerPage] = []
+
     def fill(document: Document) -> None:
-        explorer_document(document, exploration)
+        (made.pop() if made else ExplorerPage(exploration)).fill(document)
 
     async def until_interrupted() -> None:
         application = _Guarded(Application(FunctionHandler(fill)), gate)
@@ -146,6 +148,7 @@ def serve(exploration: Exploration, *, port: int = 0, ready: Callable[[str], Non
         server.start()
         try:
             ready(gate.link)
+            made.append(ExplorerPage(exploration))  # while the browser starts
             await asyncio.Event().wait()
         finally:
             server.stop()

@@ -24,24 +24,31 @@
     models[figure].get_model_by_name(source).data = columns;
   };
 
+  const line = (values) => Float64Array.from(data.band, (band, place) => (data.gap[place] ? NaN : values[band]));
+  const area = (values, below) =>
+    Float64Array.from(data.band, (band, place) => (data.gap[place] ? below[band] : values[band]));
   const showSpectra = (pixel) => {
     const [observed, shares, nonlinear, sd] =
       ["observed", "shares", "nonlinear", "sd"].map((name) => arrays[name](pixel));
     const bands = observed.length;
-    const parts = { x: data.x, "top-1": new Float64Array(bands) };
+    const nothing = new Float64Array(bands);
+    const tops = [nothing];
     for (let k = 0; k < n; k += 1) {
-      parts[`top${k}`] = parts[`top${k - 1}`].map((below, band) => below + shares[k * bands + band]);
+      tops.push(tops[k].map((below, band) => below + shares[k * bands + band]));
     }
-    const reconstruction = parts[`top${n - 1}`].map((below, band) => below + nonlinear[band]);
-    parts[`top${n}`] = reconstruction;
-    parts.residual = observed.map((value, band) => value - reconstruction[band]);
+    const reconstruction = tops[n].map((below, band) => below + nonlinear[band]);
+    tops.push(reconstruction);
+    const parts = { x: data.x, residual: line(observed.map((value, band) => value - reconstruction[band])) };
+    tops.forEach((top, k) => { parts[`top${k - 1}`] = area(top, nothing); });
     put("parts", "parts", parts);
+    const lower = reconstruction.map((value, band) => value - data.reach * sd[band]);
+    const upper = reconstruction.map((value, band) => value + data.reach * sd[band]);
     put("spectrum", "spectrum", {
       x: data.x,
-      observed,
-      reconstruction,
-      lower: reconstruction.map((value, band) => value - data.reach * sd[band]),
-      upper: reconstruction.map((value, band) => value + data.reach * sd[band]),
+      observed: line(observed),
+      reconstruction: line(reconstruction),
+      lower: area(lower, lower),
+      upper: area(upper, lower),
     });
   };
 

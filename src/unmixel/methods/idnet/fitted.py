@@ -17,7 +17,7 @@ from unmixel.errors import ParameterError
 from unmixel.methods._protocol import BLOCK, QUANTILES, Fitted, Method, Parts, filled_blocks
 from unmixel.methods.idnet.expected_misfit import expected_variance
 from unmixel.methods.idnet.generative import linear_mixture
-from unmixel.methods.idnet.inference import concentration_of
+from unmixel.methods.idnet.inference import Look, concentration_of
 from unmixel.methods.idnet.mixing_domain import to_domain, to_reflectance
 from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.methods.idnet.pairs import label_abundances, mixed_pairs
@@ -117,7 +117,7 @@ class FittedIDNet(Fitted):
     @torch.inference_mode()
     def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
         with threads(self.method.threads):
-            posterior = self.posterior_of(self._mixing(pixels))
+            posterior = self.posterior_of(self.model.q.look(self._mixing(pixels)))
             of_mixing, rmse = self.explained(pixels, posterior)
             found = {
                 "abundance": posterior.abundances,
@@ -131,10 +131,9 @@ class FittedIDNet(Fitted):
             return {**maps, "reconstruction_rmse": rmse}
 
     @torch.inference_mode()
-    def posterior_of(self, mixing: Float[Tensor, "pixel band"]) -> Posterior:
-        """Return what q believes of pixels, given what mixes linearly in them."""
+    def posterior_of(self, look: Look) -> Posterior:
+        """Return what q believes of pixels, given a look at what mixes linearly in them."""
         q, decoder = self.model.q, self.model.p.decoder
-        look = q.look(mixing)
         latents = q.latents_from(look)
         linear = q.linear_stream(*decoder.normal_equations(latents.mean, look.linear), look)
         streams = q.streams_around(linear, look.seen)
@@ -163,14 +162,15 @@ class FittedIDNet(Fitted):
         with threads(self.method.threads):
             for _, n, block in filled_blocks(pixels):
                 mixing = self._mixing(block)
-                posterior, mixing = self.posterior_of(mixing), mixing[:n]
-                latents, abundances = posterior.latents[:n], posterior.abundances[:n]
+                look = self.model.q.look(mixing)
+                posterior = self.posterior_of(look)
+                latents, abundances = posterior.latents, posterior.abundances
                 mixed = torch.relu(p.mix_at(latents, abundances).output)
-                sd = expected_variance(p, self.model.q.look(mixing), mixing, abundances, mixed).sqrt()
+                sd = expected_variance(p, look, mixing, abundances, mixed).sqrt()
                 either = self._reflectance(torch.stack([mixed - sd, mixed + sd]))
                 shares = abundances.cpu().numpy()[:, :, None] * self._reflectance(p.decoder(latents))
                 nonlinear = self._reflectance(mixed) - shares.sum(axis=1)
-                parts.append((block[:n], shares, nonlinear, (either[1] - either[0]) / 2))
+                parts.append([array[:n] for array in (block, shares, nonlinear, (either[1] - either[0]) / 2)])
         return Parts(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     @torch.inference_mode()
