@@ -343,3 +343,15 @@ def test_the_command_says_where_the_page_is(
 
 def test_the_method_is_named_with_what_it_does(page: Page) -> None:
     assert IDNet.summary in page.all("p")[0][1]
+
+
+def test_calibration_is_that_of_the_model_on_its_own_pixels(made: Path, page: Page) -> None:
+    fitted = load(made / "model")
+    scene, truth = fitted.simulate(2048)
+    interval = abundance_interval(fitted.unmix(scene), level=0.9)
+    true = truth["abundance"].values
+    held = ((interval["lower"].values <= true) & (true <= interval["upper"].values)).mean(axis=(0, 1))
+    cells = ["".join(text) for tag, _, text in page.elements if tag == "td"]
+    for share in held:
+        expected = f"{100 * share:.1f} ± {100 * np.sqrt(share * (1 - share) / 2048):.1f}"
+        assert expected in cells, (expected, cells)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +12,9 @@ from unmixel.cli.options import Overwrite, Threads, limit_threads
 
 if TYPE_CHECKING:
     import numpy as np
-    import xarray as xr
     from rich.table import Table
+
+    from unmixel.self_check import SelfCheck
 
 SHOWN = (0.5, 0.8, 0.9, 0.95)
 DRAWN = tuple(round(0.05 * step, 2) for step in range(1, 20))
@@ -44,6 +44,8 @@ def calibrate(
     hold them. That checks the model against itself, not against the ground.
     """
     limit_threads(threads)
+    import numpy as np
+
     from unmixel import plot
     from unmixel.cli.progress import ProgressReport
     from unmixel.cli.provenance import command_line
@@ -52,21 +54,20 @@ def calibrate(
     from unmixel.metrics import abundance_crps
     from unmixel.registry import load
     from unmixel.result import environment
+    from unmixel.self_check import check_itself
 
     check_output(output, overwrite=overwrite)
     fitted = load(model)
     with ProgressReport() as report:
-        scene, truth = fitted.simulate(pixels, seed=seed)
-        result = fitted.unmix(scene, progress=report)
-    true = truth["abundance"].values[:, 0]
-    mean, sd = (result[name].values[:, 0] for name in ("abundance", "abundance_sd"))
-    score = abundance_crps(true, mean, sd).mean(axis=0)
-    coverage = _coverage(true, result, DRAWN)
+        check = check_itself(fitted, pixels, seed=seed, progress=report)
+    mean, sd = (check.result[name].values[:, 0] for name in ("abundance", "abundance_sd"))
+    score = abundance_crps(check.true_abundance, mean, sd).mean(axis=0)
+    coverage = check.coverage(DRAWN)
     with whole_folder(output, overwrite=overwrite) as folder:
-        figure = plot.reliability(_array(DRAWN), coverage, fitted.endmember, n_pixels=pixels)
+        figure = plot.reliability(np.array(DRAWN), coverage, fitted.endmember, n_pixels=pixels)
         figure.axes[0].set_title(f"{fitted.method.name} on {pixels} pixels drawn from itself")
         figure.savefig(folder / "reliability.png", dpi=150)
-        _write_coverage(folder / "coverage.csv", fitted.endmember, coverage, pixels)
+        _write_coverage(folder / "coverage.csv", check)
         content = {
             "command": command_line(),
             "model": str(model.resolve()),
@@ -77,38 +78,21 @@ def calibrate(
             "environment": environment(),
         }
         write_provenance(folder, content)
-    screen().print(_table(truth, result, score))
+    screen().print(_table(check, score))
     screen().print(LIMITS, soft_wrap=True)
     screen().print(f"written to {output}/: coverage.csv, provenance.json, reliability.png", soft_wrap=True)
 
 
-def _coverage(true: np.ndarray, result: xr.Dataset, levels: tuple[float, ...]) -> np.ndarray:
-    """Return the share of truths inside the intervals of each level, by endmember."""
-    import numpy as np
-
-    held = [(lower <= true) & (true <= upper) for lower, upper in _intervals(result, levels)]
-    return np.mean(held, axis=1)
-
-
-def _intervals(result: xr.Dataset, levels: tuple[float, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Return the ends of the intervals of each level, shape (pixel, endmember)."""
-    from unmixel.intervals import abundance_interval
-
-    for level in levels:
-        interval = abundance_interval(result, level=level)
-        yield interval["lower"].values[:, 0], interval["upper"].values[:, 0]
-
-
-def _table(truth: xr.Dataset, result: xr.Dataset, score: np.ndarray) -> Table:
+def _table(check: SelfCheck, score: np.ndarray) -> Table:
     """Return coverages and scores by endmember, over all, and by thirds of the true abundance."""
     import numpy as np
     from rich.table import Table
 
     from unmixel.metrics import coverage_by_tercile
 
-    n_pixels, true = truth.sizes["y"], truth["abundance"].values[:, 0]
-    coverage = _coverage(true, result, SHOWN)
-    by_third = [coverage_by_tercile(true, *ends) for ends in _intervals(result, SHOWN)]
+    n_pixels, true = check.truth.sizes["y"], check.true_abundance
+    coverage = check.coverage(SHOWN)
+    by_third = [coverage_by_tercile(true, *check.interval(level)) for level in SHOWN]
     table = Table(
         title=f"true abundances inside the intervals [%], {n_pixels} pixels", caption="± binomial standard error"
     )
@@ -116,35 +100,26 @@ def _table(truth: xr.Dataset, result: xr.Dataset, score: np.ndarray) -> Table:
     for level in SHOWN:
         table.add_column(f"{100 * level:.0f} %", justify="right")
     table.add_column("CRPS [1]", justify="right")
-    for k, name in enumerate(truth["endmember"].values.astype(str)):
-        table.add_row(name, *_shares(coverage[:, k], n_pixels), f"{score[k]:.4f}")
+    for k, name in enumerate(check.truth["endmember"].values.astype(str)):
+        table.add_row(name, *_shares(check, coverage[:, k]), f"{score[k]:.4f}")
     table.add_section()
-    table.add_row("all", *_shares(coverage.mean(axis=1), n_pixels), f"{score.mean():.4f}")
+    table.add_row("all", *_shares(check, coverage.mean(axis=1)), f"{score.mean():.4f}")
     for i, third in enumerate(("lowest", "middle", "highest")):
-        table.add_row(f"{third} third", *_shares(np.array(by_third)[:, i], n_pixels), "")
+        table.add_row(f"{third} third", *_shares(check, np.array(by_third)[:, i]), "")
     return table
 
 
-def _shares(coverage: np.ndarray, n_pixels: int) -> list[str]:
-    """Return shares and their standard errors [%]; the abundances of a pixel depend on each other and count as one."""
-    errors = _standard_error(coverage, n_pixels)
+def _shares(check: SelfCheck, coverage: np.ndarray) -> list[str]:
+    """Return shares and their standard errors [%]."""
+    errors = check.standard_error(coverage)
     return [f"{100 * share:.1f} ± {100 * error:.1f}" for share, error in zip(coverage, errors, strict=True)]
 
 
-def _standard_error(coverage: np.ndarray, n_pixels: int) -> np.ndarray:
-    return (coverage * (1 - coverage) / n_pixels) ** 0.5
-
-
-def _array(levels: tuple[float, ...]) -> np.ndarray:
-    import numpy as np
-
-    return np.array(levels)
-
-
-def _write_coverage(path: Path, names: tuple[str, ...], coverage: np.ndarray, n_pixels: int) -> None:
+def _write_coverage(path: Path, check: SelfCheck) -> None:
+    names = check.truth["endmember"].values.astype(str)
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["endmember", "level", "coverage", "standard_error"])
-        for name, shares in zip(names, coverage.T, strict=True):
-            for level, share, error in zip(DRAWN, shares, _standard_error(shares, n_pixels), strict=True):
+        for name, shares in zip(names, check.coverage(DRAWN).T, strict=True):
+            for level, share, error in zip(DRAWN, shares, check.standard_error(shares), strict=True):
                 table.writerow([name, level, f"{share:.6g}", f"{error:.3g}"])

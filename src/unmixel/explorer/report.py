@@ -14,12 +14,14 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from unmixel import __version__
-from unmixel.errors import SceneError
+from unmixel.errors import SceneError, UnmixingError
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.explorer.pixel_story import LEVEL
 from unmixel.explorer.report_maps import png_address, report_maps
 from unmixel.explorer.report_pixels import pixel_explorer
 from unmixel.explorer.report_sections import (
+    Coverage,
+    coverage_of,
     diagnostics_of,
     hypotheses_of,
     method_in_words,
@@ -120,12 +122,21 @@ def _page(opened: OpenedResult) -> str:
         map_step=map_step,
         explorer=pixel_explorer(opened),
         charts=spectra_charts(result),
+        coverage=_coverage(opened) if summary.has_intervals else None,
         diagnostics=diagnostics_of(result),
         hypotheses=hypotheses_of(provenance),
         training=training_chart(provenance),
         method_in_words=method_in_words(provenance),
         **_from_provenance(provenance),
     )
+
+
+def _coverage(opened: OpenedResult) -> Coverage | None:
+    """Return how the model's intervals fare on its own pixels; None without a model that can be loaded."""
+    try:
+        return None if opened.fitted is None else coverage_of(opened.fitted)
+    except UnmixingError:  # the pixel explorer says it
+        return None
 
 
 def content_policy(scripts: list[Markup]) -> str:

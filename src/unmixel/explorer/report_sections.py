@@ -15,12 +15,18 @@ from unmixel.explorer.colours import endmember_colours
 from unmixel.explorer.line_chart import Curve, LineChart, line_chart, value_range
 from unmixel.explorer.pixel_story import LEVEL
 from unmixel.intervals import abundance_interval, endmember_interval
+from unmixel.methods._protocol import Fitted
 from unmixel.regions import region_summary
 from unmixel.registry import get_method
 from unmixel.result import thinned
 from unmixel.scene import transform_of
+from unmixel.self_check import check_itself
 
 SHOWN_HYPOTHESES = 12
+DRAWN_PIXELS = 2048
+"""Pixels that a model draws to check its intervals."""
+CHECKED = (0.5, 0.8, 0.9, 0.95)
+"""Levels of the intervals that are checked."""
 WIDTHS_FROM = 200_000
 """Pixels that tell how wide intervals are."""
 HECTARE, SQUARE_KILOMETRE = 1e4, 1e6
@@ -46,6 +52,25 @@ class Material:
     mean: str
     area: str
     width: str
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How often the intervals of a model hold what it drew itself, as texts [%] with their standard errors.
+
+    Attributes
+    ----------
+    levels : list of str
+        Of the intervals.
+    shares : list of (str, list of str)
+        By endmember, and over all.
+    n_pixels : int
+        Pixels that were drawn.
+    """
+
+    levels: list[str]
+    shares: list[tuple[str, list[str]]]
+    n_pixels: int
 
 
 @dataclass(frozen=True)
@@ -284,3 +309,16 @@ def method_in_words(provenance: dict[str, Any]) -> str:
         return get_method(str(provenance.get("method", ""))).summary
     except ParameterError:
         return ""
+
+
+def coverage_of(fitted: Fitted) -> Coverage:
+    """Let a model with a posterior draw pixels, and return how often its intervals hold their abundances."""
+    check = check_itself(fitted, DRAWN_PIXELS)
+    coverage = check.coverage(CHECKED)
+    rows = [*zip(fitted.endmember, coverage.T, strict=True), ("all", coverage.mean(axis=1))]
+    shares = []
+    for name, found in rows:
+        errors = check.standard_error(found)
+        told = [f"{100 * share:.1f} ± {100 * error:.1f}" for share, error in zip(found, errors, strict=True)]
+        shares.append((name, told))
+    return Coverage([f"{100 * level:.0f} %" for level in CHECKED], shares, DRAWN_PIXELS)

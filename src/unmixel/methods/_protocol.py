@@ -36,6 +36,8 @@ FORMAT = 4
 BLOCK = 1024
 """Pixels unmixed at a time, unless a method has its own number. Every block is filled up to its size, because the last
 bits of a matrix product depend on its shape: so it does not matter for a pixel which others are unmixed with it."""
+SPECTRA_BLOCK = 64
+"""The same where spectra are asked for, which is mostly of one pixel."""
 
 
 def first_other_band(wavelength: np.ndarray, other: np.ndarray) -> int | None:

@@ -20,6 +20,8 @@ Done = TypeVar("Done")
 
 WORTH_A_CLUSTER = 500_000
 """Pixels from which on processes of their own are worth their start."""
+REACHED_WITHIN_S = 10
+"""Seconds in which a scheduler answers, or is taken to be away."""
 WAIT_FOR_WORKERS_S = 60
 KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": 2**28, "MALLOC_MMAP_THRESHOLD_": 2**25}
 """Memory that workers keep for their next tensors [bytes]. Dask would have it given back at once: a third slower."""
@@ -176,7 +178,7 @@ def open_engine(n_workers: int | None = None, scheduler: str | None = None, n_pi
         if not re.fullmatch(r"(tcp|tls)://\S+:\d+", scheduler):
             raise EngineError(where, "an address like tcp://10.0.0.1:8786", "see what the scheduler printed")
         try:
-            client = Client(scheduler, set_as_default=False, timeout=30)
+            client = Client(scheduler, set_as_default=False, timeout=REACHED_WITHIN_S)
         except (OSError, ValueError, ImportError) as error:
             raise EngineError(f"{where}, which does not answer ({error})", "a running scheduler", "start it") from error
         with client:

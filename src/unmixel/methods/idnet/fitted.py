@@ -14,7 +14,7 @@ from scipy.linalg import hadamard
 from torch import Tensor
 
 from unmixel.errors import ParameterError
-from unmixel.methods._protocol import BLOCK, QUANTILES, Fitted, Method, Parts, filled_blocks
+from unmixel.methods._protocol import BLOCK, QUANTILES, SPECTRA_BLOCK, Fitted, Method, Parts, filled_blocks
 from unmixel.methods.idnet.expected_misfit import expected_variance
 from unmixel.methods.idnet.generative import linear_mixture
 from unmixel.methods.idnet.inference import Look, concentration_of
@@ -160,7 +160,7 @@ class FittedIDNet(Fitted):
     def _parts_of(self, pixels: Float[np.ndarray, "pixel band"]) -> Parts:
         p, parts = self.model.p, []
         with threads(self.method.threads):
-            for _, n, block in filled_blocks(pixels):
+            for _, n, block in filled_blocks(pixels, SPECTRA_BLOCK):
                 mixing = self._mixing(block)
                 look = self.model.q.look(mixing)
                 posterior = self.posterior_of(look)
@@ -219,7 +219,7 @@ class FittedIDNet(Fitted):
         shape = (len(pixels), self.model.shape.n_endmembers, self.model.shape.n_bands)
         mean, sd = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.float32)
         with threads(self.method.threads):
-            for first, n, block in filled_blocks(pixels):
+            for first, n, block in filled_blocks(pixels, SPECTRA_BLOCK):
                 posterior = self.model.q.latents(self._mixing(block))
                 decoded = self.model.p.decoder(posterior.mean + posterior.stddev * self.nodes.unsqueeze(1))[:, :n]
                 left_over = self.model.p.left_over_sd
