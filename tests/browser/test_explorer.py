@@ -83,7 +83,7 @@ def running(folder: Path) -> Iterator[Running]:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20)
         assert process.returncode == 0
-        assert "KeyboardInterrupt" not in said and "CancelledError" not in said
+        assert not any(word in said for word in ("Traceback", "KeyboardInterrupt", "CancelledError")), said
 
 
 @pytest.fixture(scope="module")
@@ -326,6 +326,9 @@ def test_nobody_else_is_let_in(explored: Explored, running: Running):
         assert ask(link, path) == 403, path
     assert ask(link, "/?token=wrong") == 403
     assert ask(link, f"/{urlsplit(link).query and '?' + urlsplit(link).query}") == 403, "a used link"
+    assert (
+        ask(link, "/ws", **{**SOCKET, "Sec_WebSocket_Protocol": "bokeh, wrong"}, **mine, Origin=f"http://{host}") == 101
+    )
     assert ask(link, "/", Host="evil.example", **mine) == 403
     assert ask(link, "/", Origin="http://evil.example", **mine) == 403
     assert ask(link, "/ws", Origin=f"http://{host}", **SOCKET) == 403
@@ -334,3 +337,29 @@ def test_nobody_else_is_let_in(explored: Explored, running: Running):
     assert ask(link, "/ws", Origin=f"http://{host}", **SOCKET, **mine) == 101
     for path in ("/static/../../../../etc/passwd", "/static/%2e%2e/%2e%2e/resources.py"):
         assert ask(link, path, **mine) in (403, 404), path
+
+
+def test_the_focus_can_be_seen(explored: Explored):
+    """What the tabulator key reaches has a ring around it: of the page itself, or of Bokeh's widgets."""
+    page = explored.page
+    page.focus("#map")
+    rings = set()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        rings.add(page.evaluate(RING))
+    assert rings - {None}, "something has the focus"
+    assert all(ring is None or ring.endswith("yes") for ring in rings), rings
+
+
+RING = """() => {
+  let element = document.activeElement;
+  while (element?.shadowRoot?.activeElement) {
+    element = element.shadowRoot.activeElement;
+  }
+  if (element === null || element === document.body) {
+    return null;
+  }
+  const style = getComputedStyle(element);
+  const ring = style.outlineStyle !== "none" || style.boxShadow !== "none";
+  return `${element.tagName}.${element.className}: ${ring ? "yes" : "no"}`;
+}"""

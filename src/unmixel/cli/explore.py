@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,7 @@ def explore(
     The page is served on this machine only, and the link that opens it works once. Ctrl-C ends it.
     """
     limit_threads(threads)
+    logging.basicConfig(handlers=[_one_line_each()], force=True)
     import webbrowser
 
     from unmixel.cli.screen import screen
@@ -44,3 +46,19 @@ def explore(
         serve(Exploration(result, scene, other), port=port, ready=ready)
     except KeyboardInterrupt:
         screen().print("\nended")
+
+
+class _OneLine(logging.Formatter):
+    """What the server warns of, in a line, with its cause instead of a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = record.getMessage().partition("\n")[0]
+        cause = record.exc_info[1] if record.exc_info else None
+        return f"unmixel: {said}" + (f" ({cause})" if cause else "")
+
+
+def _one_line_each() -> logging.Handler:
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(_OneLine())
+    return handler
