@@ -108,6 +108,8 @@ def test_two_results_beside_each_other(tmp_path: Path):
     exploration.prepare().result()
     page.go(5, 7)
     page.tell()
+    assert document.template_variables["notes"] == exploration.notes
+    assert len(exploration.notes) == 2 and "is compared with" in exploration.notes[0]
     first, second, difference = document.get_model_by_name("map_text").data["sentence"]
     assert "fcls" in first and "scls" in second and difference.startswith("difference")
     here = [float(line.rsplit("; ", 1)[1].removesuffix(" here.")) for line in (first, second, difference)]

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import xarray as xr
 from affine import Affine
-from bokeh.document import Document
 from rasterio.crs import CRS
 
 from unmixel.errors import ParameterError
@@ -195,7 +194,7 @@ def test_what_is_seen_of_a_large_map_is_read_in_full(tmp_path: Path):
     write_result_folder(a_result(900, 1100), tmp_path / "out")
     opened = OpenedResult(tmp_path / "out")
     where, layers = map_coordinates(opened.result), layers_of(opened)
-    maps = MapsView(Document(), where, [*layers], None, lambda *pixel: None, lambda corners: None, lambda: None)
+    maps = MapsView(where, [*layers], None, lambda *pixel: None, lambda corners: None, lambda: None)
     (shown,) = maps.figures
     maps.read_detail()
     assert shown.detail.data["rgba"] == []

@@ -8,6 +8,7 @@ import numpy as np
 from bokeh.palettes import RdBu11, interp_palette
 
 from unmixel.errors import ParameterError
+from unmixel.explorer.counterparts import counterparts
 from unmixel.explorer.map_coordinates import map_coordinates
 from unmixel.explorer.map_layers import MapLayer, Piece, layers_of, paint, percentiles, step_for
 from unmixel.explorer.opened_result import OpenedResult
@@ -49,7 +50,7 @@ class DifferenceLayer:
 
 
 class Compared:
-    """Two results side by side; layers belong together by the names of endmembers and streams.
+    """Two results side by side; layers belong together by their endmembers (`counterparts`) and streams.
 
     Parameters
     ----------
@@ -60,6 +61,8 @@ class Compared:
     names : tuple of str
         Of the two.
     layers : list of (MapLayer, MapLayer, DifferenceLayer)
+    paired : list of str
+        A line on each pair of endmembers that their spectra, and not their names, put together.
 
     Raises
     ------
@@ -74,8 +77,17 @@ class Compared:
         if self.names[0] == self.names[1]:
             self.names = str(first.folder), str(second.folder)
         others = {(layer.variable, layer.label): layer for layer in layers_of(second)}
-        pairs = [(layer, others.get((layer.variable, layer.label))) for layer in layers_of(first)]
+        found = counterparts(first.result, second.result)
+        pairs = []
+        for layer in layers_of(first):
+            same = found[layer.label].name if layer.label in found else layer.label
+            pairs.append((layer, others.get((layer.variable, same))))
         before, after = self.names
+        self.paired = [
+            f"{name} of {before} is compared with {other.name} of {after}, {other.angle:.3f} rad from its spectrum."
+            for name, other in found.items()
+            if other.angle is not None
+        ]
         self.layers = [
             (layer, other, DifferenceLayer(layer, other, f"{after} minus {before}"))
             for layer, other in pairs

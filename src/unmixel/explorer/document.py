@@ -116,7 +116,7 @@ class ExplorerPage:
         document.template_variables.update(
             heading=exploration.title,
             subtitle=exploration.subtitle,
-            notes=[exploration.without_colours] if exploration.without_colours else [],
+            notes=exploration.notes,
             panels=[(f"panel{number}", label) for number, label in enumerate(self._view.panels)],
             data=[source.name for source in data],
             row_above=exploration.where.row_above,

@@ -75,6 +75,12 @@ class Exploration:
         return sample
 
     @property
+    def notes(self) -> list[str]:
+        """What should be known of the maps."""
+        paired = self.compared.paired if self.compared is not None else []
+        return [*paired, *([self.without_colours] if self.without_colours else [])]
+
+    @property
     def title(self) -> str:
         """Of the page."""
         name = self.opened.folder.resolve().name
