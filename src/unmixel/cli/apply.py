@@ -10,6 +10,7 @@ import typer
 
 from unmixel.cli.options import (
     Bands,
+    KeepAtmosphere,
     Manifest,
     OutputFolder,
     Overwrite,
@@ -33,6 +34,7 @@ def apply(
     manifest: Manifest = None,
     bands: Bands = None,
     scale: Scale = None,
+    keep_atmosphere: KeepAtmosphere = False,
     threads: Threads = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -54,6 +56,7 @@ def apply(
         output=output,
         bands=bands,
         scale=scale,
+        keep_atmosphere=keep_atmosphere,
         workers=workers,
         scheduler=scheduler,
         resume=resume,

@@ -9,6 +9,7 @@ import typer
 
 from unmixel.cli.options import (
     Bands,
+    KeepAtmosphere,
     NEndmembers,
     Scale,
     SceneFile,
@@ -35,6 +36,7 @@ def endmembers(
     ] = "angle",
     bands: Bands = None,
     scale: Scale = None,
+    keep_atmosphere: KeepAtmosphere = False,
     seed: Seed = None,
     threads: Threads = None,
 ) -> None:
@@ -55,7 +57,7 @@ def endmembers(
         raise OutputError(f"--output {output}", f"a name that ends in {', '.join(writers)}", "rename it")
     if output.exists():
         raise OutputError(f"{output} exists", "a file that does not", "remove it or choose another")
-    opened = open_scene(scene, leave_out=parse_bands(bands), scale=scale)
+    opened = open_scene(scene, leave_out=parse_bands(bands), scale=scale, keep_atmosphere=keep_atmosphere)
     if not isinstance(number, int):
         evidence = estimate_n_endmembers(opened, seed=seed or 0)
         print_number(evidence, screen())

@@ -48,6 +48,10 @@ Bands = Annotated[
         help='Bands to leave out, in nm: "1350-1450,1800-1950" (numbers where nm are unknown).',
     ),
 ]
+KeepAtmosphere = Annotated[
+    bool,
+    typer.Option("--keep-atmosphere", help="Use bands in which the air absorbs, too: 1350-1450 and 1800-1950 nm."),
+]
 Scale = Annotated[
     float | None,
     typer.Option(metavar="VALUE", help="Stored value that means a reflectance of 1, if the file is silent or wrong."),

@@ -28,6 +28,7 @@ class RunConfig(BaseModel):
     bundle: Path | None = None
     bands: str | None = None
     scale: float | None = None
+    keep_atmosphere: bool = False
     seed: int = Field(default=0, ge=0)
     epochs: StrictInt | None = None
     device: str | None = None

@@ -48,6 +48,8 @@ class Settings:
         The folder to make: the result of the scene, or a folder of results of many.
     bands, scale
         How scenes are read, unless the manifest says it.
+    keep_atmosphere : bool
+        How all scenes are read: they share their bands.
     workers, scheduler
         See `unmixel.scale.open_engine`.
     each : bool
@@ -60,6 +62,7 @@ class Settings:
     output: Path
     bands: str | None
     scale: float | None
+    keep_atmosphere: bool
     workers: int | None
     scheduler: str | None
     each: bool = False
@@ -85,11 +88,11 @@ def run_scenes(settings: Settings, model_of: ModelOf) -> None:
     alone = len(jobs) == 1 and settings.manifest is None and jobs[0].path in settings.scenes
     n_pixels = 0
     for job in jobs:
-        rows, columns, _ = _open(job).shape
+        rows, columns, _ = _open(job, settings).shape
         n_pixels += rows * columns
         if not settings.resume:
             check_output(settings.output if alone else settings.output / job.name, overwrite=settings.overwrite)
-    model, *_ = model_of(_open(jobs[0]))
+    model, *_ = model_of(_open(jobs[0], settings))
     if "cuda" in str(getattr(model, "device", "cpu")):
         n_pixels = 0  # processes would share the GPU
     with ProgressReport() as report, open_engine(settings.workers, settings.scheduler, n_pixels) as engine:
@@ -113,15 +116,17 @@ def _as_set(job: SceneJob, settings: Settings) -> SceneJob:
     )
 
 
-def _open(job: SceneJob) -> LazyScene:
-    return open_lazily(job.path, leave_out=parse_bands(job.bands), scale=job.scale)
+def _open(job: SceneJob, settings: Settings) -> LazyScene:
+    return open_lazily(
+        job.path, leave_out=parse_bands(job.bands), scale=job.scale, keep_atmosphere=settings.keep_atmosphere
+    )
 
 
 def _unmix(
     job: SceneJob, output: Path, settings: Settings, model_of: ModelOf, engine: Engine, report: ProgressReport
 ) -> None:
     """Unmix a scene, and print its summary."""
-    scene = _open(job)
+    scene = _open(job, settings)
     model, bundle, known = model_of(scene)
     done = unmix_file(
         model,
@@ -131,6 +136,7 @@ def _unmix(
         bundle=bundle,
         leave_out=scene.leave_out,
         scale=scene.scale,
+        keep_atmosphere=scene.keep_atmosphere,
         engine=engine,
         progress=report,
         on_scene=lambda sample: report.say_scene(job.path, scene.shape, sample),
@@ -157,12 +163,12 @@ def _unmix_all(
     collection = folder / COLLECTION
     if collection.exists() and not (settings.resume or settings.overwrite):
         raise OutputError(f"{collection} exists", "a folder of no other scenes", "choose another, or give --resume")
-    model, bundle, known = model_of(_open(jobs[0]))
+    model, bundle, known = model_of(_open(jobs[0], settings))
     if isinstance(model, Method) and not settings.each:
         report.say(f"one model for {len(jobs)} scenes")
         fitted = fit_to_all(
             model,
-            [_open(job) for job in jobs],
+            [_open(job, settings) for job in jobs],
             folder / MODEL,
             bundle=bundle,
             progress=report,

@@ -10,6 +10,7 @@ import typer
 
 from unmixel.cli.options import (
     Bands,
+    KeepAtmosphere,
     Manifest,
     NEndmembers,
     OutputFolder,
@@ -47,6 +48,7 @@ def unmix(
     ] = None,
     bands: Bands = None,
     scale: Scale = None,
+    keep_atmosphere: KeepAtmosphere = False,
     seed: Seed = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", help="Most training epochs.")] = None,
     device: Annotated[str | None, typer.Option(metavar="NAME", help='"cpu", "cuda" ...')] = None,
@@ -82,6 +84,7 @@ def unmix(
         bundle=bundle,
         bands=bands,
         scale=scale,
+        keep_atmosphere=keep_atmosphere or None,
         seed=seed,
         epochs=epochs,
         device=device,
@@ -94,6 +97,7 @@ def unmix(
         output=output,
         bands=run.bands,
         scale=run.scale,
+        keep_atmosphere=run.keep_atmosphere,
         workers=workers,
         scheduler=scheduler,
         each=each,

@@ -77,7 +77,13 @@ class OpenedResult:
         if path is None:
             return None, "the result does not say which scene it was made from"
         try:
-            scene = open_lazily(path, leave_out=how.get("leave_out") or (), scale=how.get("scale"), memory=SCENE_WINDOW)
+            scene = open_lazily(
+                path,
+                leave_out=how.get("leave_out") or (),
+                scale=how.get("scale"),
+                keep_atmosphere=bool(how.get("keep_atmosphere")),
+                memory=SCENE_WINDOW,
+            )
         except (UnmixingError, OSError) as error:
             return None, str(error)
         shape = (self.result.sizes["y"], self.result.sizes["x"], self.result.sizes["band"])

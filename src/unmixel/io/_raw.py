@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from unmixel.io.windows import Window
 
+WATER_VAPOUR = ((1350.0, 1450.0), (1800.0, 1950.0))
+"""Where water vapour takes nearly all light on its way through the air [nm], ends included."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RawScene:
@@ -41,6 +44,9 @@ class RawScene:
         False for bands that the file declares bad.
     gain, offset : float or array, shape (band,)
         From stored values to reflectance.
+    atmosphere : tuple of (float, float)
+        Ranges [nm], ends included, whose bands are left out unless they are asked for, since the air absorbs the light
+        there. Empty where the file's good bands are already decided.
     fill : tuple of float
         Stored values that mean "nothing was measured here".
     crs_wkt, transform : optional
@@ -68,6 +74,7 @@ class RawScene:
     good_band: NDArray[np.bool_] | None = None
     gain: float | NDArray[np.float64] = 1.0
     offset: float | NDArray[np.float64] = 0.0
+    atmosphere: tuple[tuple[float, float], ...] = WATER_VAPOUR
     fill: tuple[float, ...] = ()
     crs_wkt: str | None = None
     transform: Affine | None = None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from unmixel.errors import ParameterError, SceneError
 from unmixel.io._raw import RawScene
+from unmixel.io.acquisition_time import utc_time
 from unmixel.io.calibration import Calibration
 from unmixel.io.wavelength_units import to_nanometres
 
@@ -22,20 +23,28 @@ class Described(NamedTuple):
     wavelength, fwhm : array, shape (band,), or None
         Nanometres.
     declared_good : array of bool, shape (band,)
-        False where the file or the user leaves the band out.
+        False where the file or the user leaves the band out, or the air does.
+    atmosphere : array of bool, shape (band,)
+        True where a band would be good but for the air.
     calibration : Calibration
+    acquired : str
+        When the scene was taken (`unmixel.io.acquisition_time.utc_time`).
     left_out : list of str
-        A line on each range of bands that the user leaves out.
+        A line on each range of bands that is left out.
     """
 
     wavelength: NDArray[np.float64] | None
     fwhm: NDArray[np.float64] | None
     declared_good: NDArray[np.bool_]
+    atmosphere: NDArray[np.bool_]
     calibration: Calibration
+    acquired: str
     left_out: list[str]
 
 
-def describe(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None, notes: list[str]) -> Described:
+def describe(
+    raw: RawScene, leave_out: Sequence[Any], scale: float | int | None, keep_atmosphere: bool, notes: list[str]
+) -> Described:
     """Check what a reader found, and add to the notes what was decided.
 
     Raises
@@ -48,7 +57,8 @@ def describe(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None,
     if scale is not None and not (np.isfinite(scale) and scale > 0):
         raise ParameterError(f"scale = {scale}", "a positive number")
     _check_spectral(raw)
-    notes.extend([*_origin(raw), *raw.notes, f"stored as {raw.dtype.name}"])
+    acquired = utc_time(raw.acquired)
+    notes.extend([*_origin(raw, acquired), *raw.notes, f"stored as {raw.dtype.name}"])
     wavelength, fwhm = _in_nanometres(raw, notes)
     calibration = Calibration(raw, scale)
     notes.extend(calibration.notes())
@@ -56,13 +66,17 @@ def describe(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None,
     if len(good) != raw.shape[2]:
         raise SceneError(f"a bad-band list of {len(good)} for {raw.shape[2]} bands", "one flag for each band")
     left_out: list[str] = []
-    declared_good = good & ~_asked_out(wavelength, raw.shape[2], leave_out, left_out)
-    return Described(wavelength, fwhm, declared_good, calibration, left_out)
+    good = good & ~_asked_out(wavelength, raw.shape[2], leave_out, left_out)
+    atmosphere = np.zeros_like(good)
+    if wavelength is not None and not keep_atmosphere:
+        atmosphere = _in_the_air(wavelength, good, raw.atmosphere, left_out)
+    return Described(wavelength, fwhm, good & ~atmosphere, atmosphere, calibration, acquired, left_out)
 
 
-def _origin(raw: RawScene) -> list[str]:
-    """Return what the file is, and when its scene was taken, where it says."""
-    return [line for line in (raw.product, f"acquired {raw.acquired}" if raw.acquired else "") if line]
+def _origin(raw: RawScene, acquired: str) -> list[str]:
+    """Return what the file is, and when its scene was taken, where it says; not what its notes say already."""
+    lines = (raw.product, f"acquired {acquired}" if acquired else "")
+    return [line for line in lines if line and line not in raw.notes]
 
 
 def _check_spectral(raw: RawScene) -> None:
@@ -113,6 +127,21 @@ def _asked_out(
         notes.append(f"{count} {'band' if count == 1 else 'bands'} within {low:g} to {high:g} left out as asked")
         out |= inside
     return out
+
+
+def _in_the_air(
+    wavelength: NDArray[np.float64], good: NDArray[np.bool_], ranges: Sequence[tuple[float, float]], notes: list[str]
+) -> NDArray[np.bool_]:
+    """Return which of the good bands lie where the air absorbs the light; none if no other would be left."""
+    inside = [good & (wavelength >= low) & (wavelength <= high) for low, high in ranges]
+    absorbed = np.any(inside, axis=0) if inside else np.zeros_like(good)
+    if (absorbed == good).all():
+        return np.zeros_like(good)
+    for (low, high), there in zip(ranges, inside, strict=True):
+        if count := int(there.sum()):
+            bands = "band" if count == 1 else "bands"
+            notes.append(f"{count} {bands} within {low:g} to {high:g} nm left out: the air absorbs there")
+    return absorbed
 
 
 def _pairs(ranges: Any) -> list[tuple[float, float]]:

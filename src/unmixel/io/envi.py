@@ -157,4 +157,6 @@ def _header_fields(scene: xr.DataArray) -> dict[str, str]:
     texts = {name: "{" + ", ".join(map(repr, numbers)) + "}" for name, numbers in fields.items()}
     if "wavelength" in texts:
         texts["wavelength_units"] = "Nanometers"
-    return texts
+    if "acquired" in scene.attrs:
+        texts["acquisition_time"] = scene.attrs["acquired"]
+    return texts | {"unmixel_content": "scene"}

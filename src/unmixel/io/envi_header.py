@@ -185,8 +185,11 @@ def bands_described(header: EnviHeader) -> dict[str, Any]:
         "wavelength": header.numbers("wavelength"),
         "wavelength_unit": header.text("wavelength units"),
         "fwhm": header.numbers("fwhm"),
+        "acquired": header.text("acquisition time"),
         "notes": (),
     }
+    if header.text("unmixel content") == "scene":
+        said["atmosphere"] = ()
     flags = header.numbers("bbl")
     if flags is not None:
         said["good_band"] = flags > 0

@@ -15,7 +15,7 @@ from unmixel.errors import NoValidPixelError, SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.calibration import Calibrated
 from unmixel.io.describing import describe
-from unmixel.io.opening import errors_of, read_raw, split_variable
+from unmixel.io.opening import errors_of, origin_of, read_raw, split_variable
 from unmixel.io.remarks import Counts, count, filling_notes, kept_notes
 from unmixel.io.windows import Window, natural_windows
 from unmixel.scene import (
@@ -50,8 +50,12 @@ class LazyScene:
         Rows, columns and bands.
     memory : int
         Bytes that reading a window takes unless told otherwise.
-    leave_out, scale
+    leave_out, scale, keep_atmosphere
         How it is read.
+    atmosphere : array of bool, shape (band,)
+        Bands that are left out only since the air absorbs the light there.
+    origin : dict of str to str
+        ``product`` and ``acquired``, where the file says so.
     """
 
     def __init__(
@@ -61,18 +65,21 @@ class LazyScene:
         raw: RawScene,
         leave_out: Sequence[Any],
         scale: float | int | None,
+        keep_atmosphere: bool,
         memory: int,
     ) -> None:
         self.path, self.variable, self.shape, self.memory = path, variable, raw.shape, memory
-        self.leave_out, self.scale = leave_out, scale
+        self.leave_out, self.scale, self.keep_atmosphere = leave_out, scale, keep_atmosphere
         self._raw = raw
         self._notes: list[str] = []
-        described = describe(raw, leave_out, scale, self._notes)
+        described = describe(raw, leave_out, scale, keep_atmosphere, self._notes)
+        self.origin = origin_of(raw, described)
         self._calibrate = described.calibration
         self._notes.extend(described.left_out)
         self._bands: SortedBands = sort_bands(
             raw.shape[2], wavelength=described.wavelength, fwhm=described.fwhm, good_band=described.declared_good
         )
+        self.atmosphere = described.atmosphere[self._bands.order]
         if self._bands.moved:
             self._notes.append("bands sorted by wavelength")
         self._place = place_of(raw.shape[0], raw.shape[1], raw.crs_wkt, raw.transform)
@@ -182,7 +189,9 @@ class LazyScene:
         place: dict[str, Any] = {**self._place}
         place["y"], place["x"] = place["y"][rows], place["x"][columns]
         good, lines = self.usable
-        return assemble_scene(reflectance, place, self._bands, good, [*self._notes, *lines])
+        scene = assemble_scene(reflectance, place, self._bands, good, [*self._notes, *lines])
+        scene.attrs.update(self.origin)
+        return scene
 
 
 def open_lazily(
@@ -190,6 +199,7 @@ def open_lazily(
     *,
     leave_out: Sequence[Any] = (),
     scale: float | int | None = None,
+    keep_atmosphere: bool = False,
     memory: int = WINDOW_MEMORY,
 ) -> LazyScene:
     """Open a scene file without reading its pixels: ENVI, TIFF, Zarr, NetCDF, MATLAB 7.3 or ``.npy``.
@@ -198,7 +208,7 @@ def open_lazily(
 
     Parameters
     ----------
-    path, leave_out, scale
+    path, leave_out, scale, keep_atmosphere
         As in `unmixel.open_scene`.
     memory : int
         Bytes that reading a window takes, unless it is asked for another size.
@@ -222,4 +232,4 @@ def open_lazily(
     file, variable = split_variable(path)
     raw = read_raw(file, variable)
     with errors_of(file):
-        return LazyScene(file, variable, raw, leave_out, scale, memory)
+        return LazyScene(file, variable, raw, leave_out, scale, keep_atmosphere, memory)

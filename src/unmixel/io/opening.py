@@ -13,7 +13,7 @@ import xarray as xr
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.calibration import Calibrated, Calibration
-from unmixel.io.describing import describe
+from unmixel.io.describing import Described, describe
 from unmixel.io.envi import read_envi
 from unmixel.io.matlab import read_matlab
 from unmixel.io.netcdf import read_netcdf
@@ -34,6 +34,7 @@ def open_scene(
     *,
     leave_out: Sequence[Any] = (),
     scale: float | int | None = None,
+    keep_atmosphere: bool = False,
 ) -> xr.DataArray:
     """Open a scene file: ENVI, TIFF, MATLAB, NumPy, or NetCDF and Zarr written by unmixel.
 
@@ -41,7 +42,8 @@ def open_scene(
 
         reflectance = gain v + offset,    invalid where v is the fill value,
 
-    with the numbers that the file gives. What was found and done is in ``scene.attrs["reading"]``.
+    with the numbers that the file gives. What was found and done is in ``scene.attrs["reading"]``. ``attrs["product"]``
+    is what the file is, and ``attrs["acquired"]`` when the scene was taken (ISO 8601, UTC), where the file says so.
 
     Parameters
     ----------
@@ -53,6 +55,10 @@ def open_scene(
         (from 1) if the scene has no wavelengths.
     scale : float, optional
         The stored value that stands for a reflectance of 1 (10000, say), instead of what the file says.
+    keep_atmosphere : bool
+        Keep the bands in which the air absorbs the light: 1350 to 1450 and 1800 to 1950 nm (water vapour), and what a
+        product says besides. They are left out otherwise, but for scenes written by unmixel, whose good bands were
+        decided before.
 
     Returns
     -------
@@ -86,7 +92,7 @@ def open_scene(
     file, variable = split_variable(path)
     raw = read_raw(file, variable)
     with errors_of(file):
-        return _scene_of(raw, leave_out, scale)
+        return _scene_of(raw, leave_out, scale, keep_atmosphere)
 
 
 @contextmanager
@@ -144,9 +150,11 @@ def read_raw(path: Path, variable: str | None = None) -> RawScene:
             return read_netcdf(found.path)
 
 
-def _scene_of(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None) -> xr.DataArray:
+def _scene_of(
+    raw: RawScene, leave_out: Sequence[Any], scale: float | int | None, keep_atmosphere: bool
+) -> xr.DataArray:
     notes: list[str] = []
-    described = describe(raw, leave_out, scale, notes)
+    described = describe(raw, leave_out, scale, keep_atmosphere, notes)
     calibrated = _calibrated(raw.shape, described.calibration)
     scene = make_scene(
         calibrated.values,
@@ -161,7 +169,14 @@ def _scene_of(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None
     notes.extend(kept_notes(counts, int(good_bands(scene).sum())))
     warning = looks_like_reflectance(scene)
     scene.attrs["reading"] = [*notes, warning] if warning else notes
+    scene.attrs.update(origin_of(raw, described))
     return scene
+
+
+def origin_of(raw: RawScene, described: Described) -> dict[str, str]:
+    """Return what a scene is and when it was taken, as attributes of it; nothing of what its file does not say."""
+    said = {"product": raw.product, "acquired": described.acquired}
+    return {name: text for name, text in said.items() if text}
 
 
 def _calibrated(shape: tuple[int, int, int], calibration: Calibration) -> Calibrated:

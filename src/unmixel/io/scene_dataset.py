@@ -30,6 +30,7 @@ def dataset_of(scene: xr.DataArray) -> xr.Dataset:
         "units": "1",
         "long_name": "reflectance",
         "reading": "\n".join(scene.attrs.get("reading", ())),
+        **{name: scene.attrs[name] for name in ("product", "acquired") if name in scene.attrs},
     }
     dataset = written.to_dataset(name="reflectance")
     dataset["reflectance"].encoding["grid_mapping"] = "spatial_ref"
@@ -63,6 +64,9 @@ def described_in(dataset: xr.Dataset, path: Path) -> dict[str, Any]:
         "dtype": found.dtype,
         "crs_wkt": attrs.get("crs_wkt"),
         "transform": Affine.from_gdal(*map(float, geotransform.split())) if geotransform else None,
+        "atmosphere": (),
+        "product": str(found.attrs.get("product", "")),
+        "acquired": str(found.attrs.get("acquired", "")),
         "notes": tuple(line for line in str(found.attrs.get("reading", "")).split("\n") if line),
     }
     if np.isfinite(wavelength).any():

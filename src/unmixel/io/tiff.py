@@ -71,6 +71,9 @@ def _described_by_tags(file: rasterio.DatasetReader) -> dict[str, Any]:
         said |= {"gain": gain, "offset": offset}
     fill = {float(value) for value in file.nodatavals if value is not None and np.isfinite(value)}
     said["fill"] = tuple(sorted(fill))
+    if file.tags().get("TIFFTAG_SOFTWARE", "").startswith("unmixel"):
+        said["atmosphere"] = ()
+    said["acquired"] = file.tags(ns="IMAGERY").get("ACQUISITIONDATETIME", "")
     return said
 
 
@@ -89,6 +92,7 @@ def _with_header(path: Path, header_path: Path, shape: tuple[int, int, int], sai
         more = {name: value for name, value in more.items() if name not in ("gain", "offset")}
     more["fill"] = tuple(sorted({*said["fill"], *more.get("fill", ())}))
     more["notes"] = (*said["notes"], *more["notes"], f"bands described by {header_path.name}")
+    more["acquired"] = more["acquired"] or said["acquired"]
     if "wavelength" in more:
         said = said | {"wavelength_unit": "", "fwhm": None}
     return said | more

@@ -363,6 +363,7 @@ class Fitted(abc.ABC):
             "reference": self.method.reference,
             "environment": environment(),
             "scene_reading": list(scene.attrs.get("reading", [])),
+            **{name: scene.attrs[name] for name in ("product", "acquired") if name in scene.attrs},
             **self.record,
         }
 
@@ -517,7 +518,7 @@ class Fitted(abc.ABC):
             raise ModelError(
                 f"a scene in which {int(missing.sum())} of the model's bands are bad",
                 "all of them good",
-                remedy,
+                f"{remedy}; bands in which the air absorbs are read with keep_atmosphere",
             )
         return scene.assign_coords(good_band=("band", self.bands["good_band"]))
 

@@ -17,7 +17,7 @@ from unmixel.methods._protocol import Fitted, Method, Progress, first_other_band
 from unmixel.registry import load
 from unmixel.scale.beginning import begin, kept_if_worth_it
 from unmixel.scale.fitting import FITTED_TO, fit_to_sample, what_decides
-from unmixel.scale.identity import digest_of, run_identity, scene_identity
+from unmixel.scale.identity import digest_of, run_identity
 from unmixel.scale.plan import MODEL, TRAINING
 from unmixel.scale.run_folder import finish, run_folder
 from unmixel.scale.sampling import one_column, sample_pixels
@@ -62,10 +62,7 @@ def fit_to_all(
         If the bands of the scenes differ, or none has a valid pixel.
     """
     decides = what_decides(method, bundle)
-    read = [
-        run_identity(decides, scene_identity(scene.path, scene.variable), scene.leave_out, scene.scale)
-        for scene in scenes
-    ]
+    read = [run_identity(decides, scene) for scene in scenes]
     identity = {name: [one[name] for one in read] for name in read[0]}
     if folder.exists():
         if resume and _made_by(folder) == digest_of(identity):

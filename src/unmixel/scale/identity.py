@@ -10,6 +10,7 @@ from typing import Any
 
 from unmixel import __version__
 from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_envi_header
+from unmixel.io.lazy import LazyScene
 
 
 def scene_identity(path: Path, variable: str | None) -> dict[str, Any]:
@@ -47,16 +48,15 @@ def scene_identity(path: Path, variable: str | None) -> dict[str, Any]:
     }
 
 
-def run_identity(
-    model: Mapping[str, Any] | str, scene: Mapping[str, Any], leave_out: Any, scale: float | None
-) -> dict[str, Any]:
-    """Return all that decides what a run writes, as plain values."""
+def run_identity(model: Mapping[str, Any] | str, scene: LazyScene) -> dict[str, Any]:
+    """Return all that decides what a run writes, as plain values: the model, the scene and how it is read."""
     identity = {
         "unmixel": __version__,
         "model": model,
-        "scene": scene,
-        "leave_out": [[float(low), float(high)] for low, high in leave_out],
-        "scale": scale,
+        "scene": scene_identity(scene.path, scene.variable),
+        "leave_out": [[float(low), float(high)] for low, high in scene.leave_out],
+        "scale": scene.scale,
+        "keep_atmosphere": scene.keep_atmosphere,
     }
     return json.loads(json.dumps(identity))
 

@@ -53,6 +53,7 @@ class Plan:
             name,
             leave_out=self._begun["identity"]["leave_out"],
             scale=self._begun["identity"]["scale"],
+            keep_atmosphere=self._begun["identity"]["keep_atmosphere"],
             memory=self._begun["tile_memory"],
         )
         if scene_identity(scene.path, scene.variable) != of_scene:

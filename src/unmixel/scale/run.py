@@ -10,7 +10,7 @@ import xarray as xr
 
 from unmixel.errors import SceneError
 from unmixel.extraction import NumberEvidence
-from unmixel.io.lazy import WINDOW_MEMORY, open_lazily
+from unmixel.io.lazy import WINDOW_MEMORY, LazyScene, open_lazily
 from unmixel.io.whole_folder import check_output, provenance_in
 from unmixel.methods._protocol import Fitted, Method, Progress
 from unmixel.registry import load
@@ -33,6 +33,7 @@ def unmix_file(
     bundle: xr.DataArray | None = None,
     leave_out: Sequence[Any] = (),
     scale: float | int | None = None,
+    keep_atmosphere: bool = False,
     engine: Engine | None = None,
     tile_memory: int = WINDOW_MEMORY,
     progress: Progress | None = None,
@@ -64,8 +65,9 @@ def unmix_file(
         Name of the scene in its STAC item; that of its file when None.
     bundle : DataArray, optional
         Endmember spectra for a method.
-    leave_out, scale
-        How the scene is read, as in `unmixel.open_scene`.
+    leave_out, scale, keep_atmosphere
+        How the scene is read, as in `unmixel.open_scene`. A fitted model that uses bands in which the air absorbs has
+        them kept.
     engine : Engine, optional
         Where tiles are unmixed, see `unmixel.scale.open_engine`; in this process when None.
     tile_memory : int
@@ -103,9 +105,11 @@ def unmix_file(
     output = Path(output)
     if isinstance(model, (str, Path)):
         model = load(model)
-    opened = open_lazily(scene, leave_out=leave_out, scale=scale, memory=tile_memory)
-    of_scene = scene_identity(opened.path, opened.variable)
-    identity = run_identity(what_decides(model, bundle), of_scene, leave_out, scale)
+    how: dict[str, Any] = {"leave_out": leave_out, "scale": scale, "memory": tile_memory}
+    opened = open_lazily(scene, keep_atmosphere=keep_atmosphere, **how)
+    if isinstance(model, Fitted) and _uses_atmosphere(model, opened):
+        opened = open_lazily(scene, keep_atmosphere=True, **how)
+    identity = run_identity(what_decides(model, bundle), opened)
     if resume and provenance_in(output).get("run") == digest_of(identity):
         with run_folder(output) as folder:
             discard(folder)
@@ -130,8 +134,14 @@ def unmix_file(
         stages.learn(model, bundle, on_scene, on_number)
         stages.unmix(engine or Serial())
         stages.finish(engine or Serial(), drawings)
-        if scene_identity(opened.path, opened.variable) != of_scene:
+        if scene_identity(opened.path, opened.variable) != identity["scene"]:
             discard(folder)
             raise SceneError(f"{opened.path}, which changed while it was read", "a scene that stays", "start again")
         finish(folder, stages.made, output)
     return stages.run
+
+
+def _uses_atmosphere(model: Fitted, scene: LazyScene) -> bool:
+    """Return whether a model uses bands that are left out of a scene only since the air absorbs the light there."""
+    used = model.bands["good_band"]
+    return len(used) == len(scene.atmosphere) and bool((used & scene.atmosphere).any())

@@ -15,6 +15,7 @@ import xarray as xr
 
 from unmixel.errors import ModelError
 from unmixel.extraction import NumberEvidence
+from unmixel.io.acquisition_time import moment_of
 from unmixel.io.stac import write_item
 from unmixel.io.whole_folder import write_provenance
 from unmixel.methods._protocol import Fitted, Method, Progress
@@ -163,7 +164,7 @@ class Stages:
         write_item(
             self.made,
             identifier=begun["name"],
-            acquired=None,
+            acquired=moment_of(self._plan.scene.origin.get("acquired", "")),
             changed=datetime.fromtimestamp(begun["identity"]["scene"]["changed"], UTC),
         )
         how = {
@@ -172,7 +173,7 @@ class Stages:
             "peak_memory_mb": round(self.run.peak_memory / 1e6),
             "scene": {
                 **{name: begun["identity"]["scene"][name] for name in ("path", "variable")},
-                **{name: begun["identity"][name] for name in ("leave_out", "scale")},
+                **{name: begun["identity"][name] for name in ("leave_out", "scale", "keep_atmosphere")},
             },
         }
         write_provenance(self.made, {**provenance, **self.run.seconds, **how})
