@@ -9,7 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
-PRODUCTS: tuple[ModuleType, ...] = ()
+from unmixel.io.products import desis, enmap, sentinel2
+
+PRODUCTS: tuple[ModuleType, ...] = (
+    desis,
+    enmap,
+    sentinel2,
+)
 
 
 def product_of(path: Path) -> ModuleType | None:

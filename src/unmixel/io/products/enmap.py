@@ -1,0 +1,150 @@
+"""EnMAP L2A: surface reflectance as GeoTIFF or COG, with its metadata and quality layers beside it.
+
+A product is a folder of ``NAME-METADATA.XML``, ``NAME-SPECTRAL_IMAGE.TIF`` (int16, all bands by wavelength) and
+``NAME-QL_....TIF`` (a byte for each pixel); the files of the EOC Geoservice end in ``_COG.TIF``. The metadata have
+wavelength, width, gain and offset of each band (``specific/bandCharacterisation``), and which bands each of the two
+detectors has. Values of the quality layers are those of ESA SNAP's reader of EnMAP:
+
+============================ ===============================================================
+``QL_QUALITY_CLOUD``         1 cloud
+``QL_QUALITY_CLOUDSHADOW``   1 shadow of a cloud
+``QL_QUALITY_CIRRUS``        1 thin, 2 medium, 3 thick
+``QL_QUALITY_TESTFLAGS``     bit 4 SWIR saturated, bit 5 VNIR saturated
+``QL_QUALITY_CLASSES``       1 land, 2 water, 3 background
+============================ ===============================================================
+
+Clouds, their shadows, medium and thick cirrus, saturated pixels and the background are masked. Kept are haze, thin
+cirrus, snow (a material) and what the processor interpolated over defective detector elements (``QL_PIXELMASK``): to
+leave these pixels out would leave out whole columns.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmixel.errors import SceneError
+from unmixel.io._raw import RawScene
+from unmixel.io.dlr_files import METADATA, files_of, image_among, metadata_beside
+from unmixel.io.quality_layers import QualityLayer, check_layers, unusable
+from unmixel.io.raster import describe_raster, read_raster, read_raster_rows
+from unmixel.io.xml_metadata import begins_with, numbers_of, read_xml, text_at
+
+NAME = "EnMAP L2A reflectance"
+_FILL = -32768.0
+_LAYERS = {
+    "QL_QUALITY_CLOUD": {"values": (1,)},
+    "QL_QUALITY_CLOUDSHADOW": {"values": (1,)},
+    "QL_QUALITY_CIRRUS": {"values": (2, 3)},
+    "QL_QUALITY_TESTFLAGS": {"bits": 1 << 4 | 1 << 5},
+    "QL_QUALITY_CLASSES": {"values": (3,)},
+}
+_MASKED = "clouds, their shadows, medium and thick cirrus, saturated pixels and background"
+
+
+def is_mine(path: Path) -> bool:
+    """Return whether a spectral image, a metadata file or a folder is a product of EnMAP."""
+    metadata = metadata_beside(path)
+    return metadata is not None and begins_with(metadata, b"<level_X", b"ENMAP")
+
+
+def read(path: Path) -> RawScene:
+    """Describe the scene of a product.
+
+    Raises
+    ------
+    SceneError
+        If it is of another level, or incomplete or damaged.
+    """
+    files = files_of(path)
+    metadata = files[METADATA]
+    root = read_xml(metadata)
+    if (level := text_at(root, "base/level")) != "L2A":
+        raise SceneError(f"{metadata}, EnMAP {level or 'of no level'}", "L2A: surface reflectance", "order it as L2A")
+    image = image_among(files)
+    raster = describe_raster(image)
+    rows, columns, n_bands = raster.shape
+    bands = sorted(root.findall("specific/bandCharacterisation/bandID"), key=_number)
+    if len(bands) != n_bands:
+        raise SceneError(f"{image} of {n_bands} bands", f"{len(bands)}, as {metadata.name} says", "is it complete?")
+    wavelength = numbers_of(bands, "wavelengthCenterOfBand", metadata)
+    good, notes = _good_bands(root, wavelength)
+    layers = [QualityLayer(files[part], **which) for part, which in _LAYERS.items() if part in files]
+    check_layers(layers, (rows, columns))
+    return RawScene(
+        shape=raster.shape,
+        dtype=raster.dtype,
+        read=partial(read_raster_rows, image, "GTiff", columns),
+        read_part=partial(read_raster, image, "GTiff"),
+        block=raster.block,
+        wavelength=wavelength,
+        wavelength_unit="nm",
+        fwhm=numbers_of(bands, "FWHMOfBand", metadata),
+        good_band=good,
+        gain=numbers_of(bands, "GainOfBand", metadata),
+        offset=numbers_of(bands, "OffsetOfBand", metadata),
+        fill=(_FILL,),
+        crs_wkt=raster.crs_wkt,
+        transform=raster.transform,
+        product=NAME,
+        acquired=text_at(root, "base/temporalCoverage/startTime"),
+        invalid=partial(unusable, layers) if layers else None,
+        notes=(*notes, *_on_layers(set(files))),
+    )
+
+
+def _number(band: Element) -> int:
+    number = band.get("number", "")
+    return int(number) if number.isdecimal() else 0
+
+
+def _good_bands(root: Element, wavelength: NDArray[np.float64]) -> tuple[NDArray[np.bool_], list[str]]:
+    """Return which bands a detector has measured, and what to say of them."""
+    notes = []
+    vnir, swir = (_channels(root, detector, len(wavelength)) for detector in ("vnir", "swir"))
+    good = vnir | swir if vnir.any() and swir.any() else np.ones(len(wavelength), dtype=bool)
+    if not good.all():
+        notes.append(f"{int((~good).sum())} bands of no detector left out")
+    if vnir.any() and swir.any():
+        first, last = wavelength[swir].min(), wavelength[vnir].max()
+        both = good & (wavelength >= first) & (wavelength <= last)
+        if both.any():
+            span = f"{first:.0f} to {last:.0f} nm"
+            notes.append(f"VNIR and SWIR detectors overlap at {span}: {int(both.sum())} bands, those of both kept")
+    empty = _empty_bands(root, len(wavelength))
+    if empty.any():
+        notes.append(f"{int(empty.sum())} bands without any measurement left out, by the product's statistics")
+    return good & ~empty, notes
+
+
+def _channels(root: Element, detector: str, n_bands: int) -> NDArray[np.bool_]:
+    """Return which bands a detector has; none if the metadata do not say."""
+    numbers = text_at(root, f"specific/{detector}ProductQuality/expectedChannelsList").split(",")
+    listed = [int(number) for number in map(str.strip, numbers) if number.isdecimal()]
+    return np.isin(np.arange(1, n_bands + 1), listed)
+
+
+def _empty_bands(root: Element, n_bands: int) -> NDArray[np.bool_]:
+    """Return which bands have the fill value everywhere: their mean is far below zero, and they do not vary."""
+    empty = np.zeros(n_bands, dtype=bool)
+    for band in root.findall("product/bandStatistics/bandID"):
+        try:
+            mean, spread = float(text_at(band, "mean")), float(text_at(band, "stdDeviation"))
+        except ValueError:
+            continue
+        if spread == 0 and mean < -1 and 1 <= _number(band) <= n_bands:
+            empty[_number(band) - 1] = True
+    return empty
+
+
+def _on_layers(parts: set[str]) -> list[str]:
+    missing = [part for part in _LAYERS if part not in parts]
+    lines = [f"masked by the quality layers: {_MASKED}"] if len(missing) < len(_LAYERS) else []
+    lines.append("kept: haze, thin cirrus, snow, and values interpolated over defective detector elements")
+    if missing:
+        lines.append(f"quality layers that are not beside the image, so not masked by: {', '.join(missing)}")
+    return lines

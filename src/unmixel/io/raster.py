@@ -1,0 +1,90 @@
+"""Raster files of a product: what GDAL says of them, and parts of them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window as RasterWindow
+
+from unmixel.errors import SceneError
+from unmixel.io.windows import Window
+
+
+class Raster(NamedTuple):
+    """What a raster file says of itself.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Rows, columns and bands.
+    dtype : numpy.dtype
+    block : tuple of int
+        Rows and columns that lie together.
+    crs_wkt, transform : optional
+        Where it is.
+    """
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype
+    block: tuple[int, int]
+    crs_wkt: str | None
+    transform: Affine | None
+
+
+@contextmanager
+def opened_raster(path: Path, driver: str) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster file of one format.
+
+    Raises
+    ------
+    SceneError
+        If GDAL cannot open or read it.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path, driver=driver) as file:
+                yield file
+    except RasterioError as error:
+        raise SceneError(f"{path}: {error}", f"a file that GDAL can read ({driver})", "is it complete?") from error
+
+
+def describe_raster(path: Path, driver: str = "GTiff") -> Raster:
+    """Return what a raster file says of itself; no pixel is read."""
+    with opened_raster(path, driver) as file:
+        return Raster(
+            shape=(file.height, file.width, file.count),
+            dtype=np.result_type(*file.dtypes),
+            block=file.block_shapes[0],
+            crs_wkt=file.crs.to_wkt() if file.crs else None,
+            transform=None if file.transform.is_identity else file.transform,
+        )
+
+
+def read_raster(path: Path, driver: str, window: Window) -> NDArray:
+    """Return the stored values of a window as (row, column, band)."""
+    rows, columns = window.shape
+    with opened_raster(path, driver) as file:
+        values = file.read(window=RasterWindow(window.left, window.top, columns, rows))
+    return np.moveaxis(values, 0, 2)
+
+
+def read_raster_rows(path: Path, driver: str, columns: int, first: int, last: int) -> NDArray:
+    """Return the stored values of rows of so many columns, first to last without the last, as (row, column, band)."""
+    return read_raster(path, driver, Window(first, last, 0, columns))
+
+
+def read_band(path: Path, driver: str, band: int, window: Window) -> NDArray:
+    """Return the stored values of a window of one band, counted from 1, as (row, column)."""
+    rows, columns = window.shape
+    with opened_raster(path, driver) as file:
+        return file.read(band, window=RasterWindow(window.left, window.top, columns, rows))

@@ -1,0 +1,192 @@
+"""EnMAP L2A: the values, places, bands and masks that the product's files say."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dlr_products import COLUMNS, PLACE, ROWS, UTM, stored_values, write_image, write_layer
+from rasterio.crs import CRS
+
+from unmixel.errors import SceneError
+from unmixel.io import open_lazily, open_scene
+from unmixel.io.opening import read_raw
+from unmixel.io.windows import Window
+from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
+from unmixel.testing.reader_contract import check_reader
+
+NAME = "ENMAP01-____L2A-DT0000001867_20220724T104526Z_008_V010302_20230628T165614Z"
+WAVELENGTH = [418.42, 902.25, 906.1, 911.57, 920.3, 1390.4, 1401.2, 2445.3]
+DETECTOR = ["vnir", "swir", "vnir", "swir", "swir", "swir", "swir", "swir"]
+GAIN = [1e-4, 1e-4, 1e-4, 1e-4, 2e-4, 1e-4, 1e-4, 1e-4]
+OFFSET = [0.0, 0.0, 0.0, 0.0, 0.05, 0.0, 0.0, 0.0]
+EMPTY = 5
+MASKS = {
+    "CLOUD": {(1, 2): 1},
+    "CLOUDSHADOW": {(1, 3): 1},
+    "CIRRUS": {(2, 0): 1, (2, 1): 2, (2, 2): 3},
+    "HAZE": {(3, 3): 1},
+    "SNOW": {(3, 4): 1},
+    "TESTFLAGS": {(4, 0): 1 << 4, (4, 1): 1 << 5, (4, 2): 1 << 2, (4, 3): 1},
+    "CLASSES": {(5, 8): 3, (5, 7): 2},
+}
+MASKED = [(1, 2), (1, 3), (2, 1), (2, 2), (4, 0), (4, 1), (5, 8), (0, 1)]
+
+
+def metadata(level: str = "L2A", wavelength: list[float] = WAVELENGTH) -> str:
+    numbers = range(len(wavelength), 0, -1)  # the order of the elements is not that of the bands
+    bands = "".join(
+        f'<bandID number="{k}"><wavelengthCenterOfBand>{wavelength[k - 1]}</wavelengthCenterOfBand>'
+        f"<FWHMOfBand>{6 + k / 10}</FWHMOfBand><GainOfBand>{GAIN[k - 1]}</GainOfBand>"
+        f"<OffsetOfBand>{OFFSET[k - 1]}</OffsetOfBand></bandID>"
+        for k in numbers
+    )
+    statistics = "".join(
+        f'<bandID number="{k}"><mean>{-1000000 if k - 1 == EMPTY else 1200}</mean>'
+        f"<stdDeviation>{0 if k - 1 == EMPTY else 77.5}</stdDeviation></bandID>"
+        for k in numbers
+    )
+    channels = {
+        name: ",".join(str(k + 1) for k, detector in enumerate(DETECTOR) if detector == name)
+        for name in ("vnir", "swir")
+    }
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<level_X xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+        f"<metadata><name>{NAME}-METADATA.XML</name></metadata><base><level>{level}</level><temporalCoverage>"
+        "<startTime>2022-07-24T10:45:26.123456Z</startTime></temporalCoverage></base><specific>"
+        f"<vnirProductQuality><expectedChannelsList>{channels['vnir']}</expectedChannelsList></vnirProductQuality>"
+        f"<swirProductQuality><expectedChannelsList>{channels['swir']}</expectedChannelsList></swirProductQuality>"
+        f"<bandCharacterisation>{bands}</bandCharacterisation></specific>"
+        f"<product><bandStatistics>{statistics}</bandStatistics></product></level_X>"
+    )
+
+
+def make_product(folder: Path, *, cog: str = "") -> np.ndarray:
+    """Write a product of 6 x 9 pixels and 8 bands, and return its stored values."""
+    values = stored_values(len(WAVELENGTH))
+    values[:, :, EMPTY] = -32768
+    values[0, 1] = -32768
+    write_image(folder / f"{NAME}-SPECTRAL_IMAGE{cog}.TIF", values, nodata=-32768, interleave="pixel")
+    for layer, marked in MASKS.items():
+        write_layer(folder / f"{NAME}-QL_QUALITY_{layer}{cog}.TIF", marked)
+    write_layer(folder / f"{NAME}-QL_PIXELMASK{cog}.TIF", {(0, 5): 1})
+    (folder / f"{NAME}-METADATA.XML").write_text(metadata())
+    return values
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Path:
+    """A folder with a product."""
+    make_product(tmp_path)
+    return tmp_path
+
+
+def expected(values: np.ndarray) -> np.ndarray:
+    reflectance = (values * np.array(GAIN) + np.array(OFFSET)).astype(np.float32)
+    reflectance[:, :, EMPTY] = np.nan
+    for place in MASKED:
+        reflectance[place] = np.nan
+    return reflectance
+
+
+@pytest.mark.parametrize("cog", ["", "_COG"])
+@pytest.mark.parametrize("given", ["", "SPECTRAL_IMAGE{cog}.TIF", "METADATA.XML"])
+def test_it_is_read_from_its_image_its_metadata_or_its_folder(tmp_path: Path, cog: str, given: str) -> None:
+    values = make_product(tmp_path, cog=cog)
+    scene = open_scene(tmp_path / f"{NAME}-{given.format(cog=cog)}" if given else tmp_path)
+    np.testing.assert_array_equal(scene.values, expected(values))
+    assert scene.values[0, 0, 0] == np.float32(0.9)  # the bright corner, up on the left
+    assert transform_of(scene) == PLACE
+    assert CRS.from_wkt(crs_wkt_of(scene)) == UTM
+    assert scene.wavelength.values.tolist() == WAVELENGTH
+    np.testing.assert_allclose(scene.fwhm, [6 + k / 10 for k in range(1, 9)])
+    assert scene.good_band.values.tolist() == [True, True, True, True, True, False, False, True]
+    assert scene.attrs["acquired"] == "2022-07-24T10:45:26Z"
+    assert scene.attrs["product"] == "EnMAP L2A reflectance"
+
+
+def test_what_was_done_is_said(product: Path) -> None:
+    reading = open_scene(product).attrs["reading"]
+    assert "VNIR and SWIR detectors overlap at 902 to 906 nm: 2 bands, those of both kept" in reading
+    assert "1 bands without any measurement left out, by the product's statistics" in reading
+    assert any(line.startswith("masked by the quality layers: clouds, their shadows") for line in reading)
+    assert "values scaled and shifted, each band by its own numbers (by the file)" in reading
+    assert "1 band within 1350 to 1450 nm left out: the air absorbs there" in reading
+
+
+def test_windows_are_those_of_the_whole(product: Path) -> None:
+    check_reader(read_raw(product))
+    lazy = open_lazily(product)
+    whole = open_scene(product)
+    np.testing.assert_array_equal(
+        valid_pixels(whole),
+        ~np.isin(np.arange(ROWS * COLUMNS), [row * COLUMNS + column for row, column in MASKED]).reshape(ROWS, COLUMNS),
+    )
+    for window in (Window(1, 5, 0, 4), Window(0, 6, 8, 9)):
+        np.testing.assert_array_equal(lazy.read(window).values, whole.values[window.slices])
+
+
+def test_without_quality_layers_it_is_said(product: Path) -> None:
+    for file in product.glob("*QL_QUALITY*"):
+        file.unlink()
+    scene = open_scene(product)
+    assert int(valid_pixels(scene).sum()) == ROWS * COLUMNS - 1
+    assert any("not masked by: QL_QUALITY_CLOUD, QL_QUALITY_CLOUDSHADOW" in line for line in scene.attrs["reading"])
+
+
+def replace(folder: Path, part: str, before: str, after: str) -> None:
+    (path,) = folder.glob(f"*{part}*")
+    path.write_text(path.read_text().replace(before, after))
+
+
+def truncate(folder: Path, part: str) -> None:
+    (path,) = folder.glob(f"*{part}*")
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def remove(folder: Path, part: str) -> None:
+    (path,) = folder.glob(f"*{part}*")
+    path.unlink()
+
+
+def layer_of_another_size(folder: Path) -> None:
+    write_image(folder / f"{NAME}-QL_QUALITY_CLOUD.TIF", np.zeros((3, 3, 1), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda folder: replace(folder, "METADATA", "<level>L2A<", "<level>L1C<"), "EnMAP L1C.*surface reflectance"),
+        (lambda folder: replace(folder, "METADATA", "418.42", "nan"), "wavelengthCenterOfBand = nan"),
+        (lambda folder: replace(folder, "METADATA", "<GainOfBand>0.0002</GainOfBand>", ""), "GainOfBand = nothing"),
+        (
+            lambda folder: replace(folder, "METADATA", 'number="8"><wave', 'number="8"></bandID><bandID><wave'),
+            "8 bands",
+        ),
+        (lambda folder: replace(folder, "METADATA", "<level_X ", "<!DOCTYPE x []><level_X "), "document type"),
+        (lambda folder: truncate(folder, "METADATA"), "complete XML"),
+        (lambda folder: truncate(folder, "SPECTRAL_IMAGE"), "is it complete"),
+        (lambda folder: remove(folder, "SPECTRAL_IMAGE"), "without ENMAP.*SPECTRAL_IMAGE.TIF"),
+        (lambda folder: truncate(folder, "QL_QUALITY_SNOW"), None),
+        (lambda folder: truncate(folder, "QL_QUALITY_CIRRUS"), "is it complete"),
+        (layer_of_another_size, "3 x 3 pixels"),
+    ],
+)
+def test_damage_is_an_error_that_says_so(product: Path, harm: Callable[[Path], None], said: str | None) -> None:
+    harm(product)
+    if said is None:
+        open_scene(product)
+        return
+    with pytest.raises(SceneError, match=said):
+        open_scene(product)
+
+
+def test_two_products_in_a_folder_have_to_be_told_apart(product: Path) -> None:
+    for file in list(product.iterdir()):
+        shutil.copy(file, product / file.name.replace("V010302", "V010402"))
+    with pytest.raises(SceneError, match="2 products"):
+        open_scene(product)
+    assert open_scene(product / f"{NAME}-SPECTRAL_IMAGE.TIF").shape == (ROWS, COLUMNS, 8)
