@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ def command_line() -> list[str]:
     return ["unmixel", *sys.argv[1:]]
 
 
-def input_record(path: Path) -> dict[str, Any]:
+def input_record(path: Path, companions: Sequence[Path] = ()) -> dict[str, Any]:
     """Return where an input is and the SHA-256 of each of its files, if they are not very large.
 
-    An ENVI scene and a TIFF with an ENVI header beside it are two files. To be called before long work: a file
+    An ENVI scene and a TIFF with an ENVI header beside it are two files; a product may have more (`companions`). To be
+    called before long work: a file
     that changes meanwhile is not what was read.
 
     Examples
@@ -39,7 +41,7 @@ def input_record(path: Path) -> dict[str, Any]:
         files = sorted(file for file in path.rglob("*") if file.is_file())
         names = [str(file.relative_to(path)) for file in files]
     else:
-        files = _with_companion(path)
+        files = [*_with_companion(path), *(file for file in companions if file != path)]
         names = [file.name for file in files]
     n_bytes = sum(file.stat().st_size for file in files)
     known: dict[str, Any] = {"path": str(path.resolve()), "bytes": n_bytes}

@@ -144,7 +144,7 @@ def _unmix(
         drawings=_drawings,
         resume=settings.resume,
         overwrite=settings.overwrite,
-        provenance=lambda: {**known, "input": input_record(job.path)},
+        provenance=lambda: {**known, "input": input_record(job.path, scene.companions)},
         command=command_line(),
     )
     if done.n_done_before:

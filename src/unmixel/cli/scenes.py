@@ -15,6 +15,7 @@ from unmixel.cli.manifest import SceneEntry, read_manifest
 from unmixel.errors import ParameterError, SceneError, UnmixingError
 from unmixel.io.envi_header import find_data, is_envi_header, read_envi_header
 from unmixel.io.opening import split_variable
+from unmixel.io.products import product_of
 
 _PATTERN = frozenset("*?[")
 _UNSAFE = frozenset('/\\:*?"<>|#%')  # separators, what Windows refuses, and what has a meaning in a link
@@ -74,8 +75,8 @@ def scenes_of(given: Sequence[Path], manifest: Path | None, *, made_in: Path | N
 
     Patterns (``*``, ``?``, ``[...]``, and ``**`` for folders in folders) that the shell left as they are, since
     they were quoted or stand in a manifest, are expanded in alphabetical order. An ENVI file and its header are one
-    scene, and so is a file that is given twice. Folders (but for Zarr stores) and ``.aux.xml`` files that match are
-    passed over.
+    scene, and so is a file that is given twice. Folders (but for Zarr stores and products) and ``.aux.xml`` files that
+    match are passed over.
 
     The name of a scene is that of its data file without its last suffix, unless a manifest says another. Scenes that
     would have the same name get the name of their variable, too, and then as many of their folders as tell them
@@ -184,10 +185,12 @@ def _find(entry: SceneEntry, base: Path, where: str, made_in: Path | None) -> It
 
 
 def _may_be_scene(match: Path) -> bool:
-    """Return whether a match of a pattern is a file or a Zarr store, and no part of another scene."""
+    """Return whether a match of a pattern is a file, a Zarr store or a product, and no part of another scene."""
     if any((parent / "zarr.json").is_file() for parent in match.parents):
         return False
-    return (match / "zarr.json").is_file() if match.is_dir() else not match.name.endswith(".aux.xml")
+    if match.is_dir():
+        return (match / "zarr.json").is_file() or product_of(match) is not None
+    return not match.name.endswith(".aux.xml")
 
 
 def _data_of(path: Path) -> Path:

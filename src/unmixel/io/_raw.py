@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from affine import Affine
@@ -55,6 +56,9 @@ class RawScene:
         What the file is, where it is a known product: ``EMIT L2A reflectance``.
     acquired : str
         When the scene was taken: ISO 8601 in UTC, or empty if the file does not say.
+    companions : tuple of path
+        The files that the scene is read from, where they are more than the one that was given (and its ENVI header): if
+        one changes, the scene has changed.
     invalid : callable, optional
         ``invalid(window)`` gives the values that the product's own quality layers call unusable: True there, as
         (row, column, band), or (row, column, 1) for whole pixels.
@@ -80,6 +84,7 @@ class RawScene:
     transform: Affine | None = None
     product: str = ""
     acquired: str = ""
+    companions: tuple[Path, ...] = ()
     invalid: Callable[[Window], NDArray[np.bool_]] | None = None
     notes: tuple[str, ...] = ()
 

@@ -54,6 +54,8 @@ class LazyScene:
         How it is read.
     atmosphere : array of bool, shape (band,)
         Bands that are left out only since the air absorbs the light there.
+    companions : tuple of path
+        The files that it is read from, where they are more than the one that was given.
     origin : dict of str to str
         ``product`` and ``acquired``, where the file says so.
     """
@@ -74,6 +76,7 @@ class LazyScene:
         self._notes: list[str] = []
         described = describe(raw, leave_out, scale, keep_atmosphere, self._notes)
         self.origin = origin_of(raw, described)
+        self.companions = raw.companions
         self._calibrate = described.calibration
         self._notes.extend(described.left_out)
         self._bands: SortedBands = sort_bands(

@@ -40,9 +40,12 @@ class Raster(NamedTuple):
     transform: Affine | None
 
 
+_NOTHING_BESIDE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}  # nor is it looked for
+
+
 @contextmanager
 def opened_raster(path: Path, driver: str) -> Iterator[rasterio.DatasetReader]:
-    """Open a raster file of one format.
+    """Open a raster file of one format; other files beside it are not looked at.
 
     Raises
     ------
@@ -50,7 +53,7 @@ def opened_raster(path: Path, driver: str) -> Iterator[rasterio.DatasetReader]:
         If GDAL cannot open or read it.
     """
     try:
-        with warnings.catch_warnings():
+        with rasterio.Env(**_NOTHING_BESIDE), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path, driver=driver) as file:
                 yield file

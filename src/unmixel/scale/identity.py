@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_
 from unmixel.io.lazy import LazyScene
 
 
-def scene_identity(path: Path, variable: str | None) -> dict[str, Any]:
+def scene_identity(path: Path, variable: str | None, companions: Sequence[Path] = ()) -> dict[str, Any]:
     """Return what tells a scene file from another, or from itself after a change, without reading its pixels.
 
-    Size and time of change of each of its files, and the content of its header.
+    Size and time of change of each of its files, and the content of its header. Companions are files that it is read
+    from besides.
 
     Examples
     --------
@@ -35,7 +36,7 @@ def scene_identity(path: Path, variable: str | None) -> dict[str, Any]:
         header = path if is_envi_header(path) else find_header(path)
         headers = [] if header is None else [header]
         data = find_data(read_envi_header(path)) if header == path else path
-        files = sorted({data, *headers})
+        files = sorted({data, *headers, *companions})
     stats = [(str(file.relative_to(path.parent)), file.stat()) for file in files]
     listed = json.dumps([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
     return {
@@ -53,7 +54,7 @@ def run_identity(model: Mapping[str, Any] | str, scene: LazyScene) -> dict[str, 
     identity = {
         "unmixel": __version__,
         "model": model,
-        "scene": scene_identity(scene.path, scene.variable),
+        "scene": scene_identity(scene.path, scene.variable, scene.companions),
         "leave_out": [[float(low), float(high)] for low, high in scene.leave_out],
         "scale": scene.scale,
         "keep_atmosphere": scene.keep_atmosphere,

@@ -56,7 +56,7 @@ class Plan:
             keep_atmosphere=self._begun["identity"]["keep_atmosphere"],
             memory=self._begun["tile_memory"],
         )
-        if scene_identity(scene.path, scene.variable) != of_scene:
+        if scene_identity(scene.path, scene.variable, scene.companions) != of_scene:
             raise SceneError(f"{name}, which has changed since the run was begun", "a scene that stays", "start again")
         good, lines = self._begun["usable"]
         scene.usable = np.asarray(good, dtype=bool), list(lines)

@@ -134,7 +134,7 @@ def unmix_file(
         stages.learn(model, bundle, on_scene, on_number)
         stages.unmix(engine or Serial())
         stages.finish(engine or Serial(), drawings)
-        if scene_identity(opened.path, opened.variable) != identity["scene"]:
+        if scene_identity(opened.path, opened.variable, opened.companions) != identity["scene"]:
             discard(folder)
             raise SceneError(f"{opened.path}, which changed while it was read", "a scene that stays", "start again")
         finish(folder, stages.made, output)

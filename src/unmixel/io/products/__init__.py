@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
-from unmixel.io.products import desis, enmap, sentinel2
+from unmixel.io.products import desis, enmap, hyperion, sentinel2
 
 PRODUCTS: tuple[ModuleType, ...] = (
     desis,
     enmap,
+    hyperion,
     sentinel2,
 )
 

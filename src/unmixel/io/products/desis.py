@@ -79,6 +79,7 @@ def read(path: Path) -> RawScene:
         transform=raster.transform,
         product=NAME,
         acquired=text_at(root, "base/temporalCoverage/startTime"),
+        companions=(metadata, image, *(layer.path for layer in layers)),
         invalid=partial(unusable, layers) if layers else None,
         notes=(masked, "kept: haze, snow, water, and single values that QL_QUALITY calls suspicious"),
     )

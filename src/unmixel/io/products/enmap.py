@@ -36,12 +36,12 @@ from unmixel.io.xml_metadata import begins_with, numbers_of, read_xml, text_at
 
 NAME = "EnMAP L2A reflectance"
 _FILL = -32768.0
-_LAYERS = {
-    "QL_QUALITY_CLOUD": {"values": (1,)},
-    "QL_QUALITY_CLOUDSHADOW": {"values": (1,)},
-    "QL_QUALITY_CIRRUS": {"values": (2, 3)},
-    "QL_QUALITY_TESTFLAGS": {"bits": 1 << 4 | 1 << 5},
-    "QL_QUALITY_CLASSES": {"values": (3,)},
+_LAYERS: dict[str, tuple[tuple[int, ...], int]] = {  # values and bits that mean unusable
+    "QL_QUALITY_CLOUD": ((1,), 0),
+    "QL_QUALITY_CLOUDSHADOW": ((1,), 0),
+    "QL_QUALITY_CIRRUS": ((2, 3), 0),
+    "QL_QUALITY_TESTFLAGS": ((), 1 << 4 | 1 << 5),
+    "QL_QUALITY_CLASSES": ((3,), 0),
 }
 _MASKED = "clouds, their shadows, medium and thick cirrus, saturated pixels and background"
 
@@ -73,7 +73,9 @@ def read(path: Path) -> RawScene:
         raise SceneError(f"{image} of {n_bands} bands", f"{len(bands)}, as {metadata.name} says", "is it complete?")
     wavelength = numbers_of(bands, "wavelengthCenterOfBand", metadata)
     good, notes = _good_bands(root, wavelength)
-    layers = [QualityLayer(files[part], **which) for part, which in _LAYERS.items() if part in files]
+    layers = [
+        QualityLayer(files[part], values=values, bits=bits) for part, (values, bits) in _LAYERS.items() if part in files
+    ]
     check_layers(layers, (rows, columns))
     return RawScene(
         shape=raster.shape,
@@ -92,6 +94,7 @@ def read(path: Path) -> RawScene:
         transform=raster.transform,
         product=NAME,
         acquired=text_at(root, "base/temporalCoverage/startTime"),
+        companions=(metadata, image, *(layer.path for layer in layers)),
         invalid=partial(unusable, layers) if layers else None,
         notes=(*notes, *_on_layers(set(files))),
     )

@@ -100,6 +100,7 @@ def read(path: Path) -> RawScene:
         transform=grid.transform,
         product=NAME,
         acquired=text_at(root, ".//PRODUCT_START_TIME"),
+        companions=(metadata, *(band.path for band in bands), *(layer.path for layer in layers)),
         invalid=partial(unusable, layers) if layers else None,
         notes=(_on_sizes(files), on_offset, _on_classes(bool(layers))),
     )
