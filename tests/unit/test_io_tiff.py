@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
 from rasterio.crs import CRS
 
@@ -66,6 +67,92 @@ def test_wavelengths_of_band_tags(tmp_path: Path) -> None:
     scene = open_scene(write_tiff(tmp_path / "s.tif", reflectance(), tags=tags))
     np.testing.assert_allclose(scene.wavelength, [400, 500, 600, 700, 800])
     assert not any("unit" in note for note in scene.attrs["reading"])
+
+
+def test_items_of_enmap_box_say_which_bands_are_bad(tmp_path: Path) -> None:
+    tags = [{"wavelength": 0.4 + 0.1 * b, "wavelength_units": "Micrometers", "fwhm": 0.01} for b in range(5)]
+    for band, flag in zip(tags, "11010", strict=True):
+        band["bbl"] = flag
+    scene = open_scene(write_tiff(tmp_path / "s.tif", reflectance(), tags=tags))
+    np.testing.assert_allclose(scene.wavelength, [400, 500, 600, 700, 800])
+    np.testing.assert_allclose(scene.fwhm, 10)
+    assert scene.good_band.values.tolist() == [True, True, False, True, False]
+
+
+def test_names_of_items_differ_in_capitals(tmp_path: Path) -> None:
+    tags = [{"Wavelength": 503 + b, "Wavelength_Units": "nanometers", "FWHM": "16.5"} for b in range(5)]
+    scene = open_scene(write_tiff(tmp_path / "s.tif", reflectance(), tags=tags))
+    assert scene.wavelength.values.tolist() == [503, 504, 505, 506, 507]
+    assert set(scene.fwhm.values) == {16.5}
+
+
+@pytest.mark.parametrize("unit", ["nm", ""])
+def test_of_two_descriptions_that_with_its_unit_counts(tmp_path: Path, unit: str) -> None:
+    path = write_tiff(
+        tmp_path / "s.tif", reflectance(), tags=[{"wavelength": 400.1 + b, "wavelength_units": unit} for b in range(5)]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(path, "r+") as file:
+            for band in file.indexes:
+                file.update_tags(band, ns="IMAGERY", CENTRAL_WAVELENGTH_UM=0.5 + 0.1 * band)
+    expected = [400.1 + b for b in range(5)] if unit else [600.0, 700.0, 800.0, 900.0, 1000.0]
+    np.testing.assert_allclose(open_scene(path).wavelength, expected, rtol=1e-15)
+
+
+FIELDS = {
+    "wavelength units": "Micrometers",
+    "wavelength": "{0.4104, 0.4206, 0.4308, 0.441, 0.4512}",
+    "fwhm": "{0.01, 0.02, 0.03, 0.04, 0.05}",
+    "bbl": "{1, 1, 0, 1, 1}",
+    "reflectance scale factor": "10000",
+    "data ignore value": "-50",
+    "acquisition time": "2023-08-01T19:25:31Z",
+}
+
+
+def write_counts(folder: Path) -> Path:
+    """An ENVI scene of counts with all that its header can say of bands."""
+    counts = (reflectance() * 10_000).astype(np.int16)
+    counts[0, 0] = -50
+    counts.tofile(folder / "s.img")
+    lines = "".join(f"{name} = {value}\n" for name, value in FIELDS.items())
+    size = "samples = 6\nlines = 4\nbands = 5\ndata type = 2\ninterleave = bip\nbyte order = 0\n"
+    (folder / "s.hdr").write_text(f"ENVI\n{size}{lines}")
+    return folder / "s.img"
+
+
+@pytest.mark.parametrize("driver", ["GTiff", "COG"])
+def test_wavelengths_survive_gdal(tmp_path: Path, driver: str) -> None:
+    expected = open_scene(write_counts(tmp_path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rasterio.shutil.copy(tmp_path / "s.img", tmp_path / "copy.tif", driver=driver)
+    copied = open_scene(tmp_path / "copy.tif", scale=10_000)  # GDAL forgets scale, bad bands and time
+    np.testing.assert_array_equal(copied.values, expected.values)
+    np.testing.assert_array_equal(copied["wavelength"], expected["wavelength"])
+    np.testing.assert_allclose(copied["fwhm"], expected["fwhm"])
+
+
+def test_fields_of_an_envi_header_in_the_file_count(tmp_path: Path) -> None:
+    expected = open_scene(write_counts(tmp_path))
+    counts = np.fromfile(tmp_path / "s.img", np.int16).reshape(SHAPE)
+    path = write_tiff(tmp_path / "t.tif", counts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(path, "r+") as file:
+            file.update_tags(ns="ENVI", **{name.replace(" ", "_"): value for name, value in FIELDS.items()})
+    scene = open_scene(path)
+    np.testing.assert_array_equal(scene.values, expected.values)
+    for name in ("wavelength", "fwhm", "good_band"):
+        np.testing.assert_array_equal(scene[name].values, expected[name].values)
+    assert scene.attrs["acquired"] == expected.attrs["acquired"] == "2023-08-01T19:25:31Z"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(path, "r+") as file:
+            file.update_tags(ns="ENVI", bbl="{1, 0}")
+    with pytest.raises(SceneError, match="bad-band list of 2 for 5 bands"):
+        open_scene(path)
 
 
 def test_no_data_value_and_gdal_scale(tmp_path: Path) -> None:

@@ -135,6 +135,22 @@ def read_envi_header(path: Path) -> EnviHeader:
     return EnviHeader(path, fields)
 
 
+def header_of(path: Path, fields: Mapping[str, str], n_bands: int) -> EnviHeader:
+    """Return fields that GDAL keeps of an ENVI header (names with underscores, lists in braces) as a header.
+
+    Examples
+    --------
+    >>> header_of(Path("scene.tif"), {"wavelength_units": "nm", "wavelength": "{450, 550}"}, 2).numbers("wavelength")
+    array([450., 550.])
+    """
+    read: dict[str, str | list[str]] = {"bands": str(n_bands)}
+    for name, value in fields.items():
+        text = value.strip()
+        listed = [part.strip() for part in text[1:-1].split(",") if part.strip()]
+        read[" ".join(name.lower().split("_"))] = listed if text[:1] == "{" and text[-1:] == "}" else text
+    return EnviHeader(path, read | {"bands": str(n_bands)})
+
+
 def is_envi_header(path: Path) -> bool:
     """Return whether a file begins like an ENVI header."""
     with path.open("rb") as file:

@@ -16,15 +16,18 @@ from rasterio.windows import Window
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
-from unmixel.io.envi_header import bands_described, find_header, read_envi_header
+from unmixel.io.envi_header import EnviHeader, bands_described, find_header, header_of, read_envi_header
+from unmixel.io.wavelength_units import to_nanometres
 from unmixel.io.windows import Window as Part
 
 
 def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
     """Read the description of a TIFF scene; its rows are read through GDAL when they are asked for.
 
-    What is said about the bands is taken from the ENVI header beside the file, or else from GDAL's band
-    metadata (``CENTRAL_WAVELENGTH_UM``, ``wavelength``).
+    What is said about the bands is taken from the ENVI header beside the file. Without one, it is taken from the
+    file's own metadata, as GDAL gives them: the items ``wavelength``, ``wavelength_units``, ``fwhm`` and ``bbl`` of
+    each band, which QGIS and the EnMAP-Box write; ``CENTRAL_WAVELENGTH_UM`` and ``FWHM_UM`` of each band in the
+    domain IMAGERY (GDAL 3.10 and later); or the fields of an ENVI header in the domain ENVI.
 
     Raises
     ------
@@ -59,13 +62,12 @@ def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
 
 
 def _described_by_tags(file: rasterio.DatasetReader) -> dict[str, Any]:
-    said: dict[str, Any] = {"notes": ()}
-    tags = [file.tags(index) | file.tags(index, ns="IMAGERY") for index in file.indexes]
-    for wavelength, fwhm, unit in (("CENTRAL_WAVELENGTH_UM", "FWHM_UM", "um"), ("wavelength", "fwhm", "")):
-        said["wavelength"], said["fwhm"] = _numbers(tags, wavelength), _numbers(tags, fwhm)
-        if said["wavelength"] is not None:
-            said["wavelength_unit"] = unit or tags[0].get("wavelength_units", "")
-            break
+    tags = [_named_alike(file.tags(index) | file.tags(index, ns="IMAGERY")) for index in file.indexes]
+    said: dict[str, Any] = {"notes": (), "acquired": file.tags(ns="IMAGERY").get("ACQUISITIONDATETIME", "")}
+    said |= _spectral(tags)
+    flags = _numbers(tags, "bbl")
+    if flags is not None:
+        said["good_band"] = flags > 0
     gain, offset = np.array(file.scales, dtype=float), np.array(file.offsets, dtype=float)
     if (gain != 1).any() or (offset != 0).any():
         said |= {"gain": gain, "offset": offset}
@@ -73,8 +75,26 @@ def _described_by_tags(file: rasterio.DatasetReader) -> dict[str, Any]:
     said["fill"] = tuple(sorted(fill))
     if file.tags().get("TIFFTAG_SOFTWARE", "").startswith("unmixel"):
         said["atmosphere"] = ()
-    said["acquired"] = file.tags(ns="IMAGERY").get("ACQUISITIONDATETIME", "")
-    return said
+    fields = file.tags(ns="ENVI")
+    return _with_fields(header_of(Path(file.name), fields, file.count), said) if fields else said
+
+
+def _named_alike(tags: dict[str, str]) -> dict[str, str]:
+    """Return tags by their names in small letters, with underscores: programs differ in both."""
+    return {name.lower().replace(" ", "_"): value for name, value in tags.items()}
+
+
+def _spectral(tags: list[dict[str, str]]) -> dict[str, Any]:
+    """Return what the metadata of the bands say of wavelengths; of two, not what GDAL rounds to a nanometre."""
+    wavelength, in_micrometres = _numbers(tags, "wavelength"), _numbers(tags, "central_wavelength_um")
+    units = {band.get("wavelength_units", band.get("wavelength_unit", "")) for band in tags}
+    unit = units.pop() if len(units) == 1 else ""
+    fwhm, fwhm_um = _numbers(tags, "fwhm"), _numbers(tags, "fwhm_um")
+    if wavelength is not None and (unit or in_micrometres is None):
+        if fwhm is None and fwhm_um is not None and (factor := to_nanometres(wavelength, unit)[0]) is not None:
+            fwhm = fwhm_um * 1000.0 / factor
+        return {"wavelength": wavelength, "wavelength_unit": unit, "fwhm": fwhm}
+    return {"wavelength": in_micrometres, "wavelength_unit": "um", "fwhm": fwhm_um}
 
 
 def _with_header(path: Path, header_path: Path, shape: tuple[int, int, int], said: dict[str, Any]) -> dict[str, Any]:
@@ -87,14 +107,22 @@ def _with_header(path: Path, header_path: Path, shape: tuple[int, int, int], sai
             f"{theirs} by its header {header_path.name}",
             "the file is damaged or the header is not its own: move the wrong one away",
         )
+    said = _with_fields(header, said)
+    return said | {"notes": (*said["notes"], f"bands described by {header_path.name}")}
+
+
+def _with_fields(header: EnviHeader, said: dict[str, Any]) -> dict[str, Any]:
+    """Return what the fields of an ENVI header say, and what only the file says."""
     more = {name: value for name, value in bands_described(header).items() if value is not None}
     if "gain" in said:
         more = {name: value for name, value in more.items() if name not in ("gain", "offset")}
     more["fill"] = tuple(sorted({*said["fill"], *more.get("fill", ())}))
-    more["notes"] = (*said["notes"], *more["notes"], f"bands described by {header_path.name}")
+    more["notes"] = (*said["notes"], *more["notes"])
     more["acquired"] = more["acquired"] or said["acquired"]
     if "wavelength" in more:
-        said = said | {"wavelength_unit": "", "fwhm": None}
+        said = said | {"fwhm": None}
+    else:
+        more["wavelength_unit"] = more["wavelength_unit"] or said["wavelength_unit"]
     return said | more
 
 
