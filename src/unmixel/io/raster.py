@@ -12,7 +12,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterWindow
 
 from unmixel.errors import SceneError
@@ -57,7 +57,7 @@ def opened_raster(path: Path, driver: str) -> Iterator[rasterio.DatasetReader]:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path, driver=driver) as file:
                 yield file
-    except RasterioError as error:
+    except (RasterioError, CRSError, UnicodeDecodeError) as error:
         raise SceneError(f"{path}: {error}", f"a file that GDAL can read ({driver})", "is it complete?") from error
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
-from unmixel.io.products import desis, enmap, hyperion, sentinel2
+from unmixel.io.products import desis, enmap, hyperion, sentinel2, sentinel2_stack
 
 PRODUCTS: tuple[ModuleType, ...] = (
     desis,
     enmap,
     hyperion,
     sentinel2,
+    sentinel2_stack,
 )
 
 
