@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 from dlr_products import COLUMNS, PLACE, ROWS, UTM, stored_values, write_image, write_layer
 from rasterio.crs import CRS
 
+from unmixel.cli.scenes import scenes_of
 from unmixel.errors import SceneError
 from unmixel.io import open_lazily, open_scene
 from unmixel.io.opening import read_raw
 from unmixel.io.windows import Window
+from unmixel.scale.identity import scene_identity
 from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
 from unmixel.testing.reader_contract import check_reader
 
@@ -80,8 +83,10 @@ def make_product(folder: Path, *, cog: str = "") -> np.ndarray:
 @pytest.fixture
 def product(tmp_path: Path) -> Path:
     """A folder with a product."""
-    make_product(tmp_path)
-    return tmp_path
+    folder = tmp_path / "product"
+    folder.mkdir()
+    make_product(folder)
+    return folder
 
 
 def expected(values: np.ndarray) -> np.ndarray:
@@ -190,3 +195,27 @@ def test_two_products_in_a_folder_have_to_be_told_apart(product: Path) -> None:
     with pytest.raises(SceneError, match="2 products"):
         open_scene(product)
     assert open_scene(product / f"{NAME}-SPECTRAL_IMAGE.TIF").shape == (ROWS, COLUMNS, 8)
+
+
+def test_a_change_of_any_of_its_files_is_a_change_of_the_scene(product: Path) -> None:
+    image = product / f"{NAME}-SPECTRAL_IMAGE.TIF"
+
+    def identity() -> dict[str, object]:
+        scene = open_lazily(image)
+        return scene_identity(scene.path, scene.variable, scene.companions)
+
+    before = identity()
+    assert identity() == before
+    os.utime(product / f"{NAME}-QL_PIXELMASK.TIF", (1, 1))  # it is not read
+    assert identity() == before
+    for part in ("METADATA.XML", "QL_QUALITY_CLOUD.TIF"):
+        os.utime(product / f"{NAME}-{part}", (1, 1))
+        assert identity() != before
+        before = identity()
+
+
+def test_a_pattern_means_folders_that_are_products(product: Path) -> None:
+    (product.parent / "otherwise").mkdir(exist_ok=True)
+    shutil.copytree(product, product.parent / "other")
+    (job,) = scenes_of([product.parent / "oth*"], None)
+    assert (job.path, job.name) == (product.parent / "other", "other")

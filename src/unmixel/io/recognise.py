@@ -20,7 +20,7 @@ _PICTURES = {
     b"%PDF": "a PDF document",
 }
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_KNOWN = "ENVI (.hdr and data), GeoTIFF, MATLAB v5 or v7.3, NetCDF or Zarr written by unmixel, or NumPy"
+_KNOWN = "ENVI (.hdr and data), GeoTIFF, MATLAB v5 or v7.3, NetCDF or Zarr written by unmixel, NumPy or a known product"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def recognise(path: Path) -> Recognised:
     if path.is_dir():
         if (path / "zarr.json").is_file():
             return Recognised("zarr", path)
-        raise SceneError(f"{path}, a folder", "a scene file, or a Zarr v3 store", "give a file in it")
+        raise SceneError(f"{path}, a folder", "a scene file, a Zarr v3 store or a known product", "give a file in it")
     try:
         if is_envi_header(path):
             return _with_header(path)
