@@ -17,6 +17,7 @@ from rasterio.windows import Window
 from unmixel.errors import OutputError, SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.envi_header import EnviHeader, bands_described, find_header, read_envi_header
+from unmixel.io.envi_map import rotated_transform
 from unmixel.io.whole_file import written_whole
 from unmixel.io.windows import Window as Part
 from unmixel.scene import check_scene, crs_wkt_of, transform_of
@@ -50,13 +51,14 @@ def read_envi(data: Path, header_path: Path) -> RawScene:
         with rasterio.Env(**_NO_SIDECARS), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(data, driver="ENVI") as file:
+                transform = rotated_transform(header) or file.transform
                 return RawScene(
                     shape=(file.height, file.width, file.count),
                     dtype=np.dtype(file.dtypes[0]),
                     read=partial(_read_rows, data),
                     read_part=partial(_read_part, data, header),
                     crs_wkt=file.crs.to_wkt() if file.crs else None,
-                    transform=None if file.transform.is_identity else file.transform,
+                    transform=None if transform.is_identity else transform,
                     **bands_described(header),
                 )
     except RasterioIOError as error:

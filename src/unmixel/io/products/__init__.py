@@ -9,14 +9,17 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
-from unmixel.io.products import desis, enmap, hyperion, sentinel2, sentinel2_stack
+from unmixel.io.products import aviris, desis, enmap, hyperion, prisma, sentinel2, sentinel2_stack, tanager
 
 PRODUCTS: tuple[ModuleType, ...] = (
+    aviris,
     desis,
     enmap,
     hyperion,
+    prisma,
     sentinel2,
     sentinel2_stack,
+    tanager,
 )
 
 

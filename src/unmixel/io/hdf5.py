@@ -1,0 +1,232 @@
+"""HDF5 files from elsewhere: opened read-only, with nothing in them believed, and all damage said as a SceneError.
+
+Only what lies in the file itself is read. HDF5 can point to other files (external and soft links, external storage,
+virtual datasets) and can claim arrays of any size; both are refused before anything is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from unmixel.errors import SceneError
+from unmixel.io.windows import Window
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_DAMAGE = (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError)
+_MOST_COMPRESSED = 1100
+"""Deflate makes data at most 1032 times smaller."""
+_LARGEST_CHUNK = 1 << 30
+_LONGEST_LIST = 100_000
+_LONGEST_TEXT = 1 << 20
+
+
+@contextmanager
+def opened_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file to read from it.
+
+    Raises
+    ------
+    SceneError
+        If it is damaged, then or while it is read.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except _DAMAGE as error:
+        raise SceneError(f"{path}: {error}", "a complete HDF5 file", "is it truncated?") from error
+
+
+def names_in(path: Path, group: str) -> tuple[str, ...]:
+    """Return the names in a group of an HDF5 file; none if there is no such file or group, or it is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.h5"
+    >>> with h5py.File(path, "w") as file:
+    ...     _ = file.create_group("outer/inner")
+    >>> names_in(path, "outer"), names_in(path, "elsewhere"), names_in(path.parent, "outer")
+    (('inner',), (), ())
+    """
+    try:
+        with path.open("rb") as raw:
+            if raw.read(8) != _SIGNATURE:
+                return ()
+        with h5py.File(path, "r") as file:
+            found = _entry(file, group)
+            return tuple(found) if isinstance(found, h5py.Group) else ()
+    except (*_DAMAGE, SceneError):
+        return ()
+
+
+def group_of(file: h5py.File, name: str) -> h5py.Group:
+    """Return a group of a file.
+
+    Raises
+    ------
+    SceneError
+        If it is not there, or only a link to elsewhere.
+    """
+    found = _entry(file, name)
+    if not isinstance(found, h5py.Group):
+        raise SceneError(f"{file.filename} without the group {name!r}", "a complete product", "is it the whole file?")
+    return found
+
+
+def holds(file: h5py.File, name: str) -> bool:
+    """Return whether there is something of that name in the file itself."""
+    return _entry(file, name) is not None
+
+
+def array_of(file: h5py.File, name: str, n_dimensions: int) -> h5py.Dataset:
+    """Return a dataset of numbers, from which parts can be read.
+
+    Raises
+    ------
+    SceneError
+        If it is not there or not in this file, has other dimensions or no numbers, or claims to be larger than the
+        file can hold.
+    """
+    found = _entry(file, name)
+    if not isinstance(found, h5py.Dataset):
+        raise SceneError(f"{file.filename} without the dataset {name!r}", "a complete product", "is it the whole file?")
+    given = f"{name!r} of {file.filename}"
+    if found.external is not None or found.is_virtual:
+        raise SceneError(f"{given}, whose values are in other files", "values in the file itself")
+    if found.dtype.kind not in "iuf":
+        raise SceneError(f"{given} with values of type {found.dtype}", "real numbers")
+    if found.ndim != n_dimensions or 0 in found.shape:
+        raise SceneError(f"{given} of shape {found.shape}", f"{n_dimensions} dimensions, none of them empty")
+    n_bytes, in_file = (
+        int(np.prod(found.shape, dtype=object)) * found.dtype.itemsize,
+        Path(file.filename).stat().st_size,
+    )
+    if n_bytes > _MOST_COMPRESSED * in_file:
+        raise SceneError(
+            f"{given}, which claims {n_bytes:.3g} bytes in a file of {in_file:.3g} bytes",
+            "an array that the file can hold",
+            "the file is damaged",
+        )
+    if found.chunks and int(np.prod(found.chunks, dtype=object)) * found.dtype.itemsize > _LARGEST_CHUNK:
+        raise SceneError(f"{given}, stored in chunks of {found.chunks} values", "chunks of at most 1 GB")
+    return found
+
+
+def list_of(file: h5py.File, name: str, count: int) -> NDArray[np.float64]:
+    """Return a one-dimensional dataset of so many numbers.
+
+    Raises
+    ------
+    SceneError
+        If it is not there, or holds another number of them.
+    """
+    found = array_of(file, name, 1)
+    if len(found) != count or count > _LONGEST_LIST:
+        raise SceneError(f"{file.filename} with {len(found)} numbers in {name!r}", f"{count}, one for each band")
+    return np.asarray(found[()], dtype=np.float64)
+
+
+def text_in(file: h5py.File, name: str) -> str:
+    """Return a dataset that is one text; empty if it is not there, or is something else."""
+    found = _entry(file, name)
+    if not isinstance(found, h5py.Dataset) or found.size != 1 or found.dtype.itemsize > _LONGEST_TEXT:
+        return ""
+    return _as_text(np.ravel(found[()])[0])
+
+
+def text_attribute(entry: h5py.Group | h5py.Dataset, name: str) -> str:
+    """Return an attribute as a text on one line; empty if it is not there, or is no text."""
+    value = entry.attrs.get(name)
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.flat[0]
+    return " ".join("".join(c if c.isprintable() else " " for c in _as_text(value)).split())
+
+
+def number_attribute(entry: h5py.Group | h5py.Dataset, name: str) -> float | None:
+    """Return an attribute as a finite number; None if it is not there, or is no such number."""
+    numbers = numbers_attribute(entry, name)
+    if numbers is None or numbers.size != 1 or not np.isfinite(numbers[0]):
+        return None
+    return float(numbers[0])
+
+
+def numbers_attribute(entry: h5py.Group | h5py.Dataset, name: str) -> NDArray[np.float64] | None:
+    """Return an attribute as an array of numbers; None if it is not there, or holds no numbers."""
+    value = entry.attrs.get(name)
+    if value is None or isinstance(value, (h5py.Empty, str, bytes)):
+        return None
+    numbers = np.ravel(value)
+    return numbers.astype(np.float64) if numbers.dtype.kind in "iufb" else None
+
+
+def required_number(entry: h5py.Group | h5py.Dataset, name: str) -> float:
+    """Return an attribute that is a finite number.
+
+    Raises
+    ------
+    SceneError
+        If it is not there, or is none.
+    """
+    number = number_attribute(entry, name)
+    if number is None:
+        raise SceneError(f"{entry.file.filename} without a number {name!r}", "a complete product", "is it damaged?")
+    return number
+
+
+def required_list(entry: h5py.Group | h5py.Dataset, name: str, count: int) -> NDArray[np.float64]:
+    """Return an attribute of so many numbers.
+
+    Raises
+    ------
+    SceneError
+        If it is not there, or holds another number of them.
+    """
+    numbers = numbers_attribute(entry, name)
+    if numbers is None or len(numbers) != count:
+        given = "no numbers" if numbers is None else f"{len(numbers)} numbers"
+        raise SceneError(f"{entry.file.filename} with {given} in {name!r}", f"{count}, one for each band")
+    return numbers
+
+
+def block_of(stored: h5py.Dataset, y: int, x: int) -> tuple[int, int] | None:
+    """Return the rows and columns that lie together, where rows are axis `y` and columns axis `x`; None for lines."""
+    return (stored.chunks[y], stored.chunks[x]) if stored.chunks else None
+
+
+def read_band_first(path: Path, name: str, window: Window) -> NDArray:
+    """Return a window of a dataset (band, row, column) as (row, column, band).
+
+    Raises
+    ------
+    SceneError
+        If the file cannot be read.
+    """
+    rows, columns = window.slices
+    with opened_hdf5(path) as file:
+        values = array_of(file, name, 3)[:, rows, columns]
+    return np.moveaxis(values.astype(values.dtype.newbyteorder("="), copy=False), 0, 2)
+
+
+def _entry(file: h5py.File, name: str) -> h5py.Group | h5py.Dataset | None:
+    """Return what has that name in the file itself, or None; links to elsewhere are not followed."""
+    here: Any = file
+    for part in filter(None, name.split("/")):
+        if not isinstance(here, h5py.Group) or not here.id.links.exists(part.encode()):
+            return None
+        if here.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
+            raise SceneError(f"{file.filename}, where {part!r} is a link to elsewhere", "everything in one file")
+        here = here[part]
+    return here
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace").rstrip("\0")
+    return value.encode("utf-8", errors="replace").decode() if isinstance(value, str) else ""

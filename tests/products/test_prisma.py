@@ -1,0 +1,160 @@
+"""PRISMA L2D: what its file says comes out exactly, and damaged files and other levels are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import prisma_scene as made
+import pytest
+from affine import Affine
+from rasterio.crs import CRS
+
+from unmixel.errors import SceneError
+from unmixel.io import open_lazily, open_scene
+from unmixel.io.products import prisma, product_of
+from unmixel.io.windows import Window
+from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
+from unmixel.testing.reader_contract import check_reader
+
+ORDER = np.argsort(made.READ)
+
+
+def test_a_prisma_scene_is_what_the_product_says(tmp_path: Path) -> None:
+    scene = open_scene(made.write(tmp_path / "scene.he5"))
+    valid = np.ones((made.ROWS, made.COLUMNS), dtype=bool)
+    for place in (made.EMPTY, made.ZERO_IN_A_BAND, made.INVALID_IN_L1, made.NEGATIVE):
+        valid[place] = False
+    np.testing.assert_array_equal(valid_pixels(scene), valid)
+    good = np.array(made.GOOD)[ORDER]
+    np.testing.assert_array_equal(scene["good_band"].values, good)
+    expected = made.reflectance()[:, :, ORDER]
+    np.testing.assert_allclose(scene.values[valid][:, good], expected[valid][:, good], rtol=0, atol=1e-7)
+    np.testing.assert_array_equal(scene["wavelength"].values, np.sort(made.READ))
+    widths = {w: f for name in made.FWHM for w, f in zip(made.WAVELENGTH[name], made.FWHM[name], strict=True)}
+    np.testing.assert_array_equal(scene["fwhm"].values, [widths[wavelength] for wavelength in np.sort(made.READ)])
+    reading = scene.attrs["reading"]
+    assert reading[:2] == ["PRISMA L2D surface reflectance", "acquired 2020-05-24T10:37:04Z"]
+    assert "stored values 0 to 65535 stand for reflectance 0 to 1.25 (VNIR) and -0.05 to 0.9 (SWIR)" in reading
+    assert "1 SWIR bands left out: the VNIR detector sees the same light (951 to 970 nm)" in reading
+    assert "2 places of the VNIR detector without a band (wavelength 0) not read" in reading
+    assert "1 SWIR bands flagged as unused by the product" in reading
+    assert "3 values made invalid: unusable by the product's quality layers" in reading
+
+
+def test_corners_are_centres_of_pixels(tmp_path: Path) -> None:
+    scene = open_scene(made.write(tmp_path / "scene.he5"))
+    assert transform_of(scene) == Affine(30, 0, 300_000, 0, -30, 6_000_000)
+    assert CRS.from_wkt(crs_wkt_of(scene)).to_epsg() == 32733
+    assert "corner coordinates of the product taken as the centres of the corner pixels" in scene.attrs["reading"]
+    assert (scene["x"].values[0], scene["y"].values[0]) == (300_015, 5_999_985)
+
+
+def test_corners_are_outer_ones_where_they_are_so_far_apart(tmp_path: Path) -> None:
+    path = made.write(tmp_path / "scene.he5")
+    with h5py.File(path, "a") as file:
+        file.attrs["Product_LRcorner_easting"] = 300_015.0 + 30 * made.COLUMNS
+        file.attrs["Product_LRcorner_northing"] = 5_999_985.0 - 30 * made.ROWS
+    assert transform_of(open_scene(path)) == Affine(30, 0, 300_015, 0, -30, 5_999_985)
+
+
+@pytest.mark.parametrize("change", [{"Epsg_Code": 1}, {"Product_LRcorner_easting": 9e9}, {"Epsg_Code": np.nan}])
+def test_a_place_that_cannot_be_is_not_used(tmp_path: Path, change: dict[str, float]) -> None:
+    path = made.write(tmp_path / "scene.he5")
+    with h5py.File(path, "a") as file:
+        file.attrs.update(change)
+    scene = open_scene(path)
+    assert transform_of(scene) is None
+    assert crs_wkt_of(scene) is None
+    assert any(line.startswith("no place on the map") for line in scene.attrs["reading"])
+
+
+@pytest.mark.parametrize("chunks", [None, (2, 3, 4)])
+def test_windows_are_parts_of_the_whole(tmp_path: Path, chunks: tuple[int, int, int] | None) -> None:
+    path = made.write(tmp_path / "scene.he5", chunks=chunks)
+    raw = prisma.read(path)
+    check_reader(raw)
+    assert raw.block == (chunks and (2, 4))
+    whole, lazy = open_scene(path), open_lazily(path)
+    for window in (Window(0, 2, 0, 7), Window(2, 5, 3, 6)):
+        np.testing.assert_array_equal(lazy.read(window).values, whole.values[window.slices])
+        np.testing.assert_array_equal(lazy.read(window)["x"].values, whole["x"].values[window.slices[1]])
+
+
+def test_without_error_matrices_only_zeros_are_invalid(tmp_path: Path) -> None:
+    path = made.write(tmp_path / "scene.he5")
+    with h5py.File(path, "a") as file:
+        for name in ("VNIR", "SWIR"):
+            del file[f"{made.FIELDS}/{name}_PIXEL_L2_ERR_MATRIX"]
+    scene = open_scene(path)
+    assert np.argwhere(~valid_pixels(scene)).tolist() == [list(made.EMPTY), list(made.ZERO_IN_A_BAND)]
+    assert "no error matrix of SWIR in the file: only values of 0 are made invalid" in scene.attrs["reading"]
+
+
+@pytest.mark.parametrize(
+    ("level", "what"), [("L1", "radiance"), ("L2B", "radiance"), ("L2C", "geometry of the sensor")]
+)
+def test_other_levels_are_refused(tmp_path: Path, level: str, what: str) -> None:
+    path = tmp_path / "scene.he5"
+    with h5py.File(path, "w") as file:
+        file.create_group(f"HDFEOS/SWATHS/PRS_{level}_HCO/Data Fields")
+    with pytest.raises(SceneError, match=f"PRISMA {level}, .*{what}.*expected PRISMA L2D"):
+        open_scene(path)
+
+
+def cube_of(shape: tuple[int, ...], dtype: str = "u2") -> Callable[[h5py.File], None]:
+    def change(file: h5py.File) -> None:
+        del file[f"{made.FIELDS}/VNIR_Cube"]
+        file.create_dataset(f"{made.FIELDS}/VNIR_Cube", shape=shape, dtype=dtype, chunks=(1,) * len(shape))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda file: file.__delitem__(f"{made.FIELDS}/SWIR_Cube"), "SWIR_Cube"),
+        (lambda file: file.attrs.__delitem__("List_Cw_Swir"), "no numbers in 'List_Cw_Swir'"),
+        (lambda file: file.attrs.__delitem__("L2ScaleVnirMax"), "L2ScaleVnirMax"),
+        (lambda file: file.attrs.update({"L2ScaleVnirMax": np.inf}), "L2ScaleVnirMax"),
+        (lambda file: file.attrs.update({"L2ScaleVnirMax": -1.0}), "from 0 to -1"),
+        (lambda file: file.attrs.update({"List_Cw_Vnir": [500.0]}), "1 numbers in 'List_Cw_Vnir'"),
+        (lambda file: file.attrs.update({"List_Cw_Vnir": "500"}), "no numbers in 'List_Cw_Vnir'"),
+        (lambda file: file.attrs.update({"List_Cw_Vnir": np.zeros(6)}), "without one wavelength"),
+        (lambda file: file.attrs.update({"List_Cw_Vnir": np.full(6, np.inf)}), "wavelengths"),
+        (cube_of((5, 6)), "3 dimensions"),
+        (cube_of((5, 6, 7), "f4"), "whole numbers"),
+        (cube_of((5, 6, 8)), "another shape"),
+        (cube_of((10**6, 6, 10**6)), "claims 1.2e\\+13 bytes"),
+    ],
+)
+def test_a_damaged_product_is_one_clear_error(
+    tmp_path: Path, change: Callable[[h5py.File], None], complaint: str
+) -> None:
+    path = made.write(tmp_path / "scene.he5")
+    with h5py.File(path, "a") as file:
+        change(file)
+    with pytest.raises(SceneError, match=complaint):
+        open_scene(path)
+
+
+def test_a_file_that_ends_early_is_one_clear_error(tmp_path: Path) -> None:
+    whole = made.write(tmp_path / "scene.he5").read_bytes()
+    path = tmp_path / "cut.he5"
+    for length in range(0, len(whole), len(whole) // 9):
+        path.write_bytes(whole[:length])
+        with pytest.raises(SceneError):
+            open_scene(path)
+
+
+def test_what_is_no_prisma_is_not_claimed(tmp_path: Path) -> None:
+    path = tmp_path / "other.he5"
+    with h5py.File(path, "w") as file:
+        file.create_group("HDFEOS/SWATHS/HYP")
+    assert product_of(path) is None
+    path.write_bytes(b"\x89HDF\r\n\x1a\n and no more")
+    assert not prisma.is_mine(path)
+    assert not prisma.is_mine(tmp_path)
+    assert not prisma.is_mine(tmp_path / "nothing")

@@ -1,0 +1,127 @@
+"""HDF5 files from elsewhere: nothing outside of them is read, and nothing they claim is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from unmixel.errors import SceneError
+from unmixel.io.hdf5 import (
+    array_of,
+    group_of,
+    holds,
+    list_of,
+    names_in,
+    numbers_attribute,
+    opened_hdf5,
+    required_number,
+    text_attribute,
+    text_in,
+)
+
+
+def made(folder: Path, change: Callable[[h5py.File], None]) -> Path:
+    path = folder / "file.h5"
+    with h5py.File(path, "w") as file:
+        change(file)
+    return path
+
+
+def linked_out(file: h5py.File) -> None:
+    file["group/cube"] = h5py.ExternalLink("secret.h5", "/cube")
+
+
+def linked_within(file: h5py.File) -> None:
+    file["group/cube"] = h5py.SoftLink("/elsewhere")
+    file["elsewhere"] = h5py.ExternalLink("secret.h5", "/cube")
+
+
+def group_linked_out(file: h5py.File) -> None:
+    file["group"] = h5py.ExternalLink("secret.h5", "/")
+
+
+def stored_outside(file: h5py.File) -> None:
+    file.create_dataset("group/cube", (2, 3, 4), "u1", external=[("secret.h5", 0, h5py.h5f.UNLIMITED)])
+
+
+def virtual(file: h5py.File) -> None:
+    layout = h5py.VirtualLayout((2, 3, 4), "f4")
+    layout[:] = h5py.VirtualSource("secret.h5", "cube", (2, 3, 4))
+    file.create_virtual_dataset("group/cube", layout)
+
+
+@pytest.mark.parametrize("change", [linked_out, linked_within, group_linked_out, stored_outside, virtual])
+def test_no_other_file_is_read(tmp_path: Path, change: Callable[[h5py.File], None]) -> None:
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["cube"] = np.ones((2, 3, 4), dtype=np.float32)
+    path = made(tmp_path, change)
+    with pytest.raises(SceneError, match=r"link to elsewhere|in other files"), opened_hdf5(path) as file:
+        array_of(file, "group/cube", 3)
+    if change is group_linked_out:
+        assert names_in(path, "group") == ()
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks", "complaint"),
+    [
+        ((10**9, 10**6, 400), (1, 1, 400), "claims"),
+        ((2, 3), (1, 1), "3 dimensions"),
+        ((2, 0, 4), None, "none of them empty"),
+        ((1000, 1000, 1000), (1000, 1000, 600), "chunks"),
+    ],
+)
+def test_claims_are_refused(
+    tmp_path: Path, shape: tuple[int, ...], chunks: tuple[int, ...] | None, complaint: str
+) -> None:
+    path = made(tmp_path, lambda file: file.create_dataset("cube", shape, "f4", chunks=chunks))
+    if complaint == "chunks":
+        with path.open("ab") as file:
+            file.truncate(10**7)
+    with pytest.raises(SceneError, match=complaint), opened_hdf5(path) as file:
+        array_of(file, "cube", 3)
+
+
+def fill(file: h5py.File) -> None:
+    file["list"] = [1.0, 2.0, 3.0]
+    file["words"] = ["one", "two"]
+    file["text"] = np.bytes_("line\nline")
+    file.attrs["name"] = np.bytes_("PRISMA\n\x1b[31mred\0\0")
+    file.attrs["broken"] = np.bytes_(b"\xff\xfe")
+    file.attrs["number"] = np.array([4], dtype=np.int16)
+    file.attrs["empty"] = h5py.Empty("f4")
+    file.attrs["nan"] = np.nan
+
+
+def test_texts_and_numbers_are_what_they_are_or_nothing(tmp_path: Path) -> None:
+    with opened_hdf5(made(tmp_path, fill)) as file:
+        assert list_of(file, "list", 3).tolist() == [1, 2, 3]
+        assert text_in(file, "text") == "line\nline"
+        assert (text_in(file, "words"), text_in(file, "list"), text_in(file, "nothing")) == ("", "", "")
+        assert text_attribute(file, "name") == "PRISMA [31mred"
+        assert text_attribute(file, "broken").isprintable()
+        assert (text_attribute(file, "number"), text_attribute(file, "nothing")) == ("", "")
+        assert required_number(file, "number") == 4
+        assert numbers_attribute(file, "empty") is None
+        assert not holds(file, "list/deeper")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda file: list_of(file, "list", 4),
+        lambda file: array_of(file, "words", 1),
+        lambda file: array_of(file, "nothing", 1),
+        lambda file: group_of(file, "list"),
+        lambda file: required_number(file, "nan"),
+        lambda file: required_number(file, "name"),
+        lambda file: file["nothing"],
+        lambda file: file["list"][()].reshape(2, 2),
+    ],
+)
+def test_what_is_not_there_is_one_clear_error(tmp_path: Path, ask: Callable[[h5py.File], object]) -> None:
+    with pytest.raises(SceneError, match=r"file\.h5"), opened_hdf5(made(tmp_path, fill)) as file:
+        ask(file)
