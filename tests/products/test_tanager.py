@@ -125,7 +125,7 @@ def numbers(name: str, shape: tuple[int, ...]) -> Callable[[h5py.File], None]:
         (lambda file: file[CUBE].attrs.__delitem__("wavelengths"), "no numbers in 'wavelengths'"),
         (lambda file: file[CUBE].attrs.update(fwhm=[5.0]), "1 numbers in 'fwhm'"),
         (lambda file: file[CUBE].attrs.update(good_wavelengths=[1, 0]), "2 numbers in 'good_wavelengths'"),
-        (lambda file: file.__delitem__(f"{ORTHO}/Data Fields/surface_reflectance"), "without the dataset"),
+        (lambda file: file.__delitem__(f"{ORTHO}/Data Fields/surface_reflectance"), "no dataset"),
         (numbers(CUBE, (5, 4)), "3 dimensions"),
         (numbers(CUBE, (5, 10**7, 10**7)), "claims 2e\\+15 bytes"),
         (numbers(f"{ORTHO}/Data Fields/nodata_pixels", (4, 6)), "nodata_pixels of another shape"),

@@ -125,3 +125,15 @@ def test_texts_and_numbers_are_what_they_are_or_nothing(tmp_path: Path) -> None:
 def test_what_is_not_there_is_one_clear_error(tmp_path: Path, ask: Callable[[h5py.File], object]) -> None:
     with pytest.raises(SceneError, match=r"file\.h5"), opened_hdf5(made(tmp_path, fill)) as file:
         ask(file)
+
+
+def test_a_heap_without_an_end_does_not_stop_us(tmp_path: Path) -> None:
+    path = made(tmp_path, lambda file: file.attrs.update({"name": "of variable length"}))
+    stored = bytearray(path.read_bytes())
+    first = stored.index(b"GCOL") + 16
+    free = first + 16 + -(-int.from_bytes(stored[first + 8 : first + 16], "little") // 8) * 8
+    assert stored[free : free + 2] == b"\0\0", "the free space behind the only text"
+    stored[free + 8 : free + 16] = bytes(8)
+    path.write_bytes(stored)
+    with pytest.raises(SceneError, match=r"file\.h5"), opened_hdf5(path) as file:
+        text_attribute(file, "name")

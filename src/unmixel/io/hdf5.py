@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmixel.errors import SceneError
+from unmixel.io.hdf5_heap import GuardedFile
 from unmixel.io.windows import Window
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -29,18 +31,28 @@ _LONGEST_TEXT = 1 << 20
 
 @contextmanager
 def opened_hdf5(path: Path) -> Iterator[h5py.File]:
-    """Open an HDF5 file to read from it.
+    """Open an HDF5 file to see what is in it. What is wrong with it is said with its path.
 
     Raises
     ------
     SceneError
         If it is damaged, then or while it is read.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except _DAMAGE as error:
-        raise SceneError(f"{path}: {error}", "a complete HDF5 file", "is it truncated?") from error
+    with _damage_told(path), GuardedFile(path) as raw, h5py.File(raw, "r") as file:
+        yield file
+
+
+@contextmanager
+def opened_values(path: Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file to read from datasets of numbers, as fast as can be, and nothing else.
+
+    Raises
+    ------
+    SceneError
+        If it is damaged, then or while it is read.
+    """
+    with _damage_told(path), h5py.File(path, "r") as file:
+        yield file
 
 
 def names_in(path: Path, group: str) -> tuple[str, ...]:
@@ -56,12 +68,12 @@ def names_in(path: Path, group: str) -> tuple[str, ...]:
     (('inner',), (), ())
     """
     try:
-        with path.open("rb") as raw:
-            if raw.read(8) != _SIGNATURE:
+        with path.open("rb") as first:
+            if first.read(8) != _SIGNATURE:
                 return ()
-        with h5py.File(path, "r") as file:
+        with GuardedFile(path) as raw, h5py.File(raw, "r") as file:
             found = _entry(file, group)
-            return tuple(found) if isinstance(found, h5py.Group) else ()
+            return tuple(map(str, found)) if isinstance(found, h5py.Group) else ()
     except (*_DAMAGE, SceneError):
         return ()
 
@@ -76,7 +88,7 @@ def group_of(file: h5py.File, name: str) -> h5py.Group:
     """
     found = _entry(file, name)
     if not isinstance(found, h5py.Group):
-        raise SceneError(f"{file.filename} without the group {name!r}", "a complete product", "is it the whole file?")
+        raise SceneError(f"no group {name!r}", "a complete product", "is it the whole file?")
     return found
 
 
@@ -96,26 +108,22 @@ def array_of(file: h5py.File, name: str, n_dimensions: int) -> h5py.Dataset:
     """
     found = _entry(file, name)
     if not isinstance(found, h5py.Dataset):
-        raise SceneError(f"{file.filename} without the dataset {name!r}", "a complete product", "is it the whole file?")
-    given = f"{name!r} of {file.filename}"
+        raise SceneError(f"no dataset {name!r}", "a complete product", "is it the whole file?")
     if found.external is not None or found.is_virtual:
-        raise SceneError(f"{given}, whose values are in other files", "values in the file itself")
+        raise SceneError(f"{name!r}, whose values are in other files", "values in the file itself")
     if found.dtype.kind not in "iuf":
-        raise SceneError(f"{given} with values of type {found.dtype}", "real numbers")
+        raise SceneError(f"{name!r} with values of type {found.dtype}", "real numbers")
     if found.ndim != n_dimensions or 0 in found.shape:
-        raise SceneError(f"{given} of shape {found.shape}", f"{n_dimensions} dimensions, none of them empty")
-    n_bytes, in_file = (
-        int(np.prod(found.shape, dtype=object)) * found.dtype.itemsize,
-        Path(file.filename).stat().st_size,
-    )
+        raise SceneError(f"{name!r} of shape {found.shape}", f"{n_dimensions} dimensions, none of them empty")
+    n_bytes, in_file = prod(found.shape) * found.dtype.itemsize, file.id.get_filesize()
     if n_bytes > _MOST_COMPRESSED * in_file:
         raise SceneError(
-            f"{given}, which claims {n_bytes:.3g} bytes in a file of {in_file:.3g} bytes",
+            f"{name!r}, which claims {n_bytes:.3g} bytes in a file of {in_file:.3g} bytes",
             "an array that the file can hold",
             "the file is damaged",
         )
-    if found.chunks and int(np.prod(found.chunks, dtype=object)) * found.dtype.itemsize > _LARGEST_CHUNK:
-        raise SceneError(f"{given}, stored in chunks of {found.chunks} values", "chunks of at most 1 GB")
+    if found.chunks and prod(found.chunks) * found.dtype.itemsize > _LARGEST_CHUNK:
+        raise SceneError(f"{name!r}, stored in chunks of {found.chunks} values", "chunks of at most 1 GB")
     return found
 
 
@@ -129,7 +137,7 @@ def list_of(file: h5py.File, name: str, count: int) -> NDArray[np.float64]:
     """
     found = array_of(file, name, 1)
     if len(found) != count or count > _LONGEST_LIST:
-        raise SceneError(f"{file.filename} with {len(found)} numbers in {name!r}", f"{count}, one for each band")
+        raise SceneError(f"{len(found)} numbers in {name!r}", f"{count} of them")
     return np.asarray(found[()], dtype=np.float64)
 
 
@@ -163,7 +171,8 @@ def numbers_attribute(entry: h5py.Group | h5py.Dataset, name: str) -> NDArray[np
     if value is None or isinstance(value, (h5py.Empty, str, bytes)):
         return None
     numbers = np.ravel(value)
-    return numbers.astype(np.float64) if numbers.dtype.kind in "iufb" else None
+    with np.errstate(invalid="ignore", over="ignore"):
+        return numbers.astype(np.float64) if numbers.dtype.kind in "iufb" else None
 
 
 def required_number(entry: h5py.Group | h5py.Dataset, name: str) -> float:
@@ -176,7 +185,7 @@ def required_number(entry: h5py.Group | h5py.Dataset, name: str) -> float:
     """
     number = number_attribute(entry, name)
     if number is None:
-        raise SceneError(f"{entry.file.filename} without a number {name!r}", "a complete product", "is it damaged?")
+        raise SceneError(f"no number {name!r}", "a complete product", "is it damaged?")
     return number
 
 
@@ -191,7 +200,7 @@ def required_list(entry: h5py.Group | h5py.Dataset, name: str, count: int) -> ND
     numbers = numbers_attribute(entry, name)
     if numbers is None or len(numbers) != count:
         given = "no numbers" if numbers is None else f"{len(numbers)} numbers"
-        raise SceneError(f"{entry.file.filename} with {given} in {name!r}", f"{count}, one for each band")
+        raise SceneError(f"{given} in {name!r}", f"{count}, one for each band")
     return numbers
 
 
@@ -209,9 +218,19 @@ def read_band_first(path: Path, name: str, window: Window) -> NDArray:
         If the file cannot be read.
     """
     rows, columns = window.slices
-    with opened_hdf5(path) as file:
+    with opened_values(path) as file:
         values = array_of(file, name, 3)[:, rows, columns]
     return np.moveaxis(values.astype(values.dtype.newbyteorder("="), copy=False), 0, 2)
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except SceneError as error:
+        raise SceneError(f"{path}: {error.given}", error.expected, error.remedy) from error
+    except _DAMAGE as error:
+        raise SceneError(f"{path}: {error}", "a complete HDF5 file", "is it truncated?") from error
 
 
 def _entry(file: h5py.File, name: str) -> h5py.Group | h5py.Dataset | None:
@@ -221,7 +240,7 @@ def _entry(file: h5py.File, name: str) -> h5py.Group | h5py.Dataset | None:
         if not isinstance(here, h5py.Group) or not here.id.links.exists(part.encode()):
             return None
         if here.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
-            raise SceneError(f"{file.filename}, where {part!r} is a link to elsewhere", "everything in one file")
+            raise SceneError(f"a link to elsewhere, {part!r}", "everything in one file")
         here = here[part]
     return here
 

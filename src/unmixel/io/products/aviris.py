@@ -15,6 +15,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
@@ -64,7 +65,7 @@ def read(path: Path) -> RawScene:
         If it is damaged, or another product of AVIRIS.
     """
     with opened_hdf5(path) as file:
-        _check_product(file, path)
+        _check_product(file)
         stored = array_of(file, _CUBE, 3)
         n_bands, rows, columns = stored.shape
         wavelength = list_of(file, "reflectance/wavelength", n_bands)
@@ -89,11 +90,11 @@ def read(path: Path) -> RawScene:
         )
 
 
-def _check_product(file: h5py.File, path: Path) -> None:
+def _check_product(file: h5py.File) -> None:
     if holds(file, _CUBE):
         return
     what = next((said for name, said in _OTHERS.items() if holds(file, f"{name}/{name}")), "AVIRIS")
-    raise SceneError(f"{path}, {what}", "the reflectance of the same flight line", "give its *_RFL_ORT.nc")
+    raise SceneError(what, "the reflectance of the same flight line", "give its *_RFL_ORT.nc")
 
 
 def _name(file: h5py.File) -> str:
@@ -108,10 +109,11 @@ def _place(file: h5py.File, rows: int, columns: int) -> tuple[str | None, Affine
     entry = file[_MAP] if holds(file, _MAP) else file
     wkt = text_attribute(entry, "crs_wkt") or text_attribute(entry, "spatial_ref")
     try:
-        crs_wkt = CRS.from_wkt(wkt).to_wkt() if wkt else None
+        with rasterio.Env():  # its messages are ours to give
+            crs_wkt = CRS.from_wkt(wkt).to_wkt() if wkt else None
         numbers = [float(part) for part in text_attribute(entry, "GeoTransform").replace(",", " ").split()]
     except (CRSError, ValueError) as error:
-        raise SceneError(f"{file.filename}: {error}", "a map that can be read: crs_wkt and GeoTransform") from error
+        raise SceneError(f"a map that cannot be read ({error})", "crs_wkt and GeoTransform") from error
     if len(numbers) != 6 or not np.isfinite(numbers).all() or numbers[1] * numbers[5] == numbers[2] * numbers[4]:
         return crs_wkt, None, ["no place on the map: no GeoTransform in the file"]
     transform = Affine.from_gdal(*numbers)

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
@@ -40,6 +41,7 @@ from unmixel.io.hdf5 import (
     names_in,
     number_attribute,
     opened_hdf5,
+    opened_values,
     required_list,
     required_number,
     text_attribute,
@@ -90,11 +92,11 @@ def read(path: Path) -> RawScene:
         If it is damaged, or PRISMA of another level.
     """
     with opened_hdf5(path) as file:
-        _check_level(file, path)
-        vnir, swir = (_detector(file, path, name) for name in ("Vnir", "Swir"))
+        _check_level(file)
+        vnir, swir = (_detector(file, name) for name in ("Vnir", "Swir"))
         if vnir.shape[::2] != swir.shape[::2]:
             raise SceneError(
-                f"{path} with {vnir.shape[::2]} pixels in VNIR and {swir.shape[::2]} in SWIR", "the same pixels in both"
+                f"{vnir.shape[::2]} pixels in VNIR and {swir.shape[::2]} in SWIR", "the same pixels in both"
             )
         crs_wkt, transform, place = _place(file, vnir.shape[0], vnir.shape[2])
         acquired = utc_of_text(text_attribute(file, "Product_StartTime"))
@@ -122,35 +124,35 @@ def read(path: Path) -> RawScene:
     )
 
 
-def _check_level(file: h5py.File, path: Path) -> None:
-    swaths = tuple(group_of(file, _SWATHS))
+def _check_level(file: h5py.File) -> None:
+    swaths = tuple(map(str, group_of(file, _SWATHS)))
     if "PRS_L2D_HCO" in swaths:
         return
     what = next((said for level, said in _OTHER_LEVELS.items() if any(s.startswith(level) for s in swaths)), "PRISMA")
     raise SceneError(
-        f"{path}, {what}",
+        what,
         "PRISMA L2D, geocoded reflectance of the surface",
         "order or download the L2D product of the same scene",
     )
 
 
-def _detector(file: h5py.File, path: Path, name: str) -> _Detector:
+def _detector(file: h5py.File, name: str) -> _Detector:
     upper = name.upper()
     stored = array_of(file, f"{_FIELDS}/{upper}_Cube", 3)
     if stored.dtype.kind not in "iu":
-        raise SceneError(f"{path} with values of type {stored.dtype} in {upper}_Cube", "whole numbers from 0 to 65535")
+        raise SceneError(f"values of type {stored.dtype} in {upper}_Cube", "whole numbers from 0 to 65535")
     count = stored.shape[1]
     wavelength = required_list(file, f"List_Cw_{name}", count)
     used = np.flatnonzero(wavelength > 0)
     if not used.size:
-        raise SceneError(f"{path} without one wavelength in List_Cw_{name}", "a wavelength for each band")
+        raise SceneError(f"no wavelength in List_Cw_{name}", "a wavelength for each band")
     lowest, highest = (required_number(file, f"L2Scale{name}{end}") for end in ("Min", "Max"))
     if not lowest < highest:
-        raise SceneError(f"{path} with reflectance from {lowest:g} to {highest:g} in {upper}", "the smaller one first")
+        raise SceneError(f"reflectance from {lowest:g} to {highest:g} in {upper}", "the smaller one first")
     errors = f"{_FIELDS}/{upper}_PIXEL_L2_ERR_MATRIX"
     has_errors = holds(file, errors)
     if has_errors and array_of(file, errors, 3).shape != stored.shape:
-        raise SceneError(f"{path} with an error matrix of another shape than {upper}_Cube", "the same shape")
+        raise SceneError(f"an error matrix of another shape than {upper}_Cube", "the same shape")
     return _Detector(
         name=upper,
         shape=stored.shape,
@@ -187,7 +189,8 @@ def _place(file: h5py.File, rows: int, columns: int) -> tuple[str | None, Affine
         for corner in ("ULcorner_easting", "LRcorner_easting", "LRcorner_northing", "ULcorner_northing")
     )
     try:
-        crs_wkt = CRS.from_epsg(int(code)).to_wkt() if code is not None else None
+        with rasterio.Env():  # its messages are ours to give
+            crs_wkt = CRS.from_epsg(int(code)).to_wkt() if code is not None else None
     except CRSError:
         crs_wkt = None
     if crs_wkt is None or west is None or east is None or south is None or north is None:
@@ -242,7 +245,7 @@ def _read_fields(path: Path, detectors: tuple[_Detector, ...], names: Sequence[s
     """Return a window of a field of each detector, the bands that there are, as (row, column, band)."""
     rows, columns = window.slices
     parts = []
-    with opened_hdf5(path) as file:
+    with opened_values(path) as file:
         for each, name in zip(detectors, names, strict=True):
             if name is None:
                 parts.append(np.zeros((window.shape[0], len(each.used), window.shape[1]), dtype=np.uint8))

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from math import prod
 from pathlib import Path
 
 import h5py
 import numpy as np
+import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
@@ -35,6 +37,7 @@ from unmixel.io.hdf5 import (
     number_attribute,
     numbers_attribute,
     opened_hdf5,
+    opened_values,
     read_band_first,
     required_list,
     text_attribute,
@@ -68,7 +71,7 @@ def read(path: Path) -> RawScene:
         cube, nodata = f"{root}/Data Fields/{_REFLECTANCE}", f"{root}/Data Fields/nodata_pixels"
         if not holds(file, cube) and holds(file, f"{root}/Data Fields/{_RADIANCE}"):
             raise SceneError(
-                f"{path}, Tanager radiance at the top of the atmosphere",
+                "Tanager radiance at the top of the atmosphere",
                 "Tanager surface reflectance",
                 "download the ortho_sr_hdf5 or basic_sr_hdf5 asset of the same scene",
             )
@@ -78,8 +81,8 @@ def read(path: Path) -> RawScene:
         fill = number_attribute(stored, "_FillValue")
         masked = holds(file, nodata)
         if masked and array_of(file, nodata, 2).shape != (rows, columns):
-            raise SceneError(f"{path} with nodata_pixels of another shape than the scene", f"{rows} x {columns}")
-        crs_wkt, transform, place = _place(file, path, root, rows, columns)
+            raise SceneError("nodata_pixels of another shape than the scene", f"{rows} x {columns}")
+        crs_wkt, transform, place = _place(file, root, rows, columns)
         return RawScene(
             shape=(rows, columns, n_bands),
             dtype=stored.dtype.newbyteorder("="),
@@ -116,16 +119,14 @@ def _notes_on(file: h5py.File, root: str, masked: bool) -> list[str]:
     return lines
 
 
-def _place(
-    file: h5py.File, path: Path, root: str, rows: int, columns: int
-) -> tuple[str | None, Affine | None, list[str]]:
+def _place(file: h5py.File, root: str, rows: int, columns: int) -> tuple[str | None, Affine | None, list[str]]:
     """Return where an ortho scene is; a basic one is in the geometry of the sensor."""
     if root == _BASIC:
         return None, None, ["no map: latitude and longitude of each pixel not used (the ortho product has a map)"]
     grid = _grid(text_in(file, "HDFEOS INFORMATION/StructMetadata.0"))
     size = f"{grid.get('YDim')} x {grid.get('XDim')}"
     if grid and size != f"{rows} x {columns}":
-        raise SceneError(f"{path} with a grid of {size} for {rows} x {columns} pixels", "the same numbers")
+        raise SceneError(f"a grid of {size} for {rows} x {columns} pixels", "the same numbers")
     upper_left, lower_right = (_point(grid.get(name, "")) for name in ("UpperLeftPointMtrs", "LowerRightMtrs"))
     crs_wkt = _crs(file, root, grid)
     origin = grid.get("GridOrigin", "HE5_HDFE_GD_UL")
@@ -162,7 +163,8 @@ def _crs(file: h5py.File, root: str, grid: dict[str, str]) -> str | None:
         zone = int(grid["ZoneCode"])
         code = 32600 + zone if zone > 0 else 32700 - zone
     try:
-        return CRS.from_epsg(int(code)).to_wkt() if code is not None else None
+        with rasterio.Env():  # its messages are ours to give
+            return CRS.from_epsg(int(code)).to_wkt() if code is not None else None
     except CRSError:
         return None
 
@@ -173,7 +175,7 @@ def _acquired(file: h5py.File, root: str, rows: int) -> str:
         times = list_of(file, lines, rows)
     elif name := next((name for name in ("Time", "time") if holds(file, f"{root}/Data Fields/{name}")), None):
         stored = array_of(file, f"{root}/Data Fields/{name}", 2)
-        if int(np.prod(stored.chunks or stored.shape[-1:], dtype=object)) > _MOST_TIMES_AT_ONCE:
+        if prod(stored.chunks or stored.shape[-1:]) > _MOST_TIMES_AT_ONCE:
             return ""
         times = np.asarray(stored[stored.shape[0] // 2], dtype=np.float64)
     else:
@@ -185,7 +187,7 @@ def _acquired(file: h5py.File, root: str, rows: int) -> str:
 def _outside(path: Path, name: str, window: Window) -> NDArray[np.bool_]:
     """Return which pixels lie outside of the scene, as (row, column, 1)."""
     rows, columns = window.slices
-    with opened_hdf5(path) as file:
+    with opened_values(path) as file:
         return np.asarray(array_of(file, name, 2)[rows, columns] != 0)[:, :, None]
 
 
