@@ -38,9 +38,9 @@ def test_a_prisma_scene_is_what_the_product_says(tmp_path: Path) -> None:
     reading = scene.attrs["reading"]
     assert reading[:2] == ["PRISMA L2D surface reflectance", "acquired 2020-05-24T10:37:04Z"]
     assert "stored values 0 to 65535 stand for reflectance 0 to 1.25 (VNIR) and -0.05 to 0.9 (SWIR)" in reading
-    assert "1 SWIR bands left out: the VNIR detector sees the same light (951 to 970 nm)" in reading
-    assert "2 places of the VNIR detector without a band (wavelength 0) not read" in reading
-    assert "1 SWIR bands flagged as unused by the product" in reading
+    assert "1 SWIR band left out: the VNIR detector sees the same light (951 to 970 nm)" in reading
+    assert "2 VNIR bands not there (wavelength 0), and not read" in reading
+    assert "1 SWIR band flagged as unused by the product" in reading
     assert "3 values made invalid: unusable by the product's quality layers" in reading
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from math import atan2, degrees, hypot
+
 import numpy as np
 import xarray as xr
+from affine import Affine
 from jaxtyping import Bool, Float
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
@@ -44,10 +47,25 @@ def _geometry(scene: xr.DataArray) -> dict[str, str]:
     transform = transform_of(scene)
     if transform is not None:
         lines["upper left corner"] = f"x {transform.c:.10g}, y {transform.f:.10g}"
-        lines["pixel size"] = f"{transform.a:.6g} x {abs(transform.e):.6g} map units"
+        lines["pixel size"] = _pixel_size(transform)
     masked = int((~valid).sum())
     lines["invalid pixels"] = f"{masked} of {valid.size} ({100 * masked / valid.size:.3g} %)"
     return lines
+
+
+def _pixel_size(transform: Affine) -> str:
+    """Return the size of a pixel, and how it is turned.
+
+    Examples
+    --------
+    >>> _pixel_size(Affine(30, 0, 0, 0, -30, 0))
+    '30 x 30 map units'
+    >>> _pixel_size(Affine.rotation(42) @ Affine.scale(5.2, -5.2))
+    '5.2 x 5.2 map units, turned 42 degrees counterclockwise'
+    """
+    size = f"{hypot(transform.a, transform.d):.6g} x {hypot(transform.b, transform.e):.6g} map units"
+    turned = degrees(atan2(transform.d, transform.a))
+    return size if transform.is_rectilinear else f"{size}, turned {turned:.4g} degrees counterclockwise"
 
 
 def _crs_name(wkt: str | None) -> str:

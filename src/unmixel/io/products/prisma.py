@@ -176,9 +176,8 @@ def _without_overlap(vnir: _Detector, swir: _Detector) -> tuple[NDArray[np.bool_
     if not twice.any():
         return good, []
     low, high = swir.wavelength[twice].min(), seen.max()
-    return good, [
-        f"{int(twice.sum())} SWIR bands left out: the VNIR detector sees the same light ({low:.0f} to {high:.0f} nm)"
-    ]
+    count = _bands(int(twice.sum()), "SWIR")
+    return good, [f"{count} left out: the VNIR detector sees the same light ({low:.0f} to {high:.0f} nm)"]
 
 
 def _place(file: h5py.File, rows: int, columns: int) -> tuple[str | None, Affine | None, list[str]]:
@@ -217,14 +216,18 @@ def _notes_on(detectors: tuple[_Detector, ...]) -> list[str]:
     ]
     for each in detectors:
         if missing := each.shape[1] - len(each.used):
-            lines.append(f"{missing} places of the {each.name} detector without a band (wavelength 0) not read")
+            lines.append(f"{_bands(missing, each.name)} not there (wavelength 0), and not read")
         if bad := int((~each.good).sum()):
-            lines.append(f"{bad} {each.name} bands flagged as unused by the product")
+            lines.append(f"{_bands(bad, each.name)} flagged as unused by the product")
         if not each.has_errors:
             lines.append(f"no error matrix of {each.name} in the file: only values of 0 are made invalid")
     if any(each.has_errors for each in detectors):
         lines.append("error matrices applied: values invalid in L1, negative or saturated after correction are invalid")
     return lines
+
+
+def _bands(count: int, detector: str) -> str:
+    return f"{count} {detector} {'band' if count == 1 else 'bands'}"
 
 
 def _read_rows(path: Path, detectors: tuple[_Detector, ...], first: int, last: int) -> NDArray:
