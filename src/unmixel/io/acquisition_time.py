@@ -33,6 +33,20 @@ def utc_time(text: str) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def utc_of_seconds(seconds: float) -> str:
+    """Return a time in seconds since the start of 1970, UTC, as `utc_time` writes it; nothing if it can be none.
+
+    Examples
+    --------
+    >>> utc_of_seconds(1727290504.9), utc_of_seconds(float("nan"))
+    ('2024-09-25T18:55:04Z', '')
+    """
+    try:
+        return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
 def moment_of(acquired: str) -> datetime | None:
     """Return what `utc_time` wrote as a moment, None if it is empty. Of a date alone: its noon.
 

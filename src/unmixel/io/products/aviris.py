@@ -23,7 +23,7 @@ from rasterio.errors import CRSError
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
-from unmixel.io.acquired import utc_of_text
+from unmixel.io.acquisition_time import utc_time
 from unmixel.io.hdf5 import (
     array_of,
     block_of,
@@ -85,7 +85,7 @@ def read(path: Path) -> RawScene:
             crs_wkt=crs_wkt,
             transform=transform,
             product=_name(file),
-            acquired=utc_of_text(text_attribute(file, "time_coverage_start")),
+            acquired=utc_time(text_attribute(file, "time_coverage_start")),
             notes=("no list of bad bands in the product", *notes),
         )
 

@@ -32,7 +32,7 @@ from rasterio.errors import CRSError
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
-from unmixel.io.acquired import utc_of_text
+from unmixel.io.acquisition_time import utc_time
 from unmixel.io.hdf5 import (
     array_of,
     block_of,
@@ -99,7 +99,7 @@ def read(path: Path) -> RawScene:
                 f"{vnir.shape[::2]} pixels in VNIR and {swir.shape[::2]} in SWIR", "the same pixels in both"
             )
         crs_wkt, transform, place = _place(file, vnir.shape[0], vnir.shape[2])
-        acquired = utc_of_text(text_attribute(file, "Product_StartTime"))
+        acquired = utc_time(text_attribute(file, "Product_StartTime"))
     good, overlap = _without_overlap(vnir, swir)
     both = (vnir, swir)
     return RawScene(

@@ -26,7 +26,7 @@ from rasterio.errors import CRSError
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
-from unmixel.io.acquired import utc_of_seconds
+from unmixel.io.acquisition_time import utc_of_seconds
 from unmixel.io.hdf5 import (
     array_of,
     block_of,
