@@ -57,8 +57,9 @@ def test_other_places_are_refused(gate: Gate, headers: dict[str, str]):
 
 @pytest.mark.parametrize("cookie", [None, "", "wrong"])
 def test_nothing_without_the_cookie(gate: Gate, cookie: str | None):
-    gate.let_in()
+    mine = gate.let_in()
+    assert gate.let_in() is None, "only once"
     assert gate.verdict("GET", HOST, token=None, cookie=cookie) is Verdict.REFUSE
     socket = {**HOST, "Upgrade": "websocket", "Origin": f"http://127.0.0.1:{PORT}"}
     assert gate.verdict("GET", socket, token=None, cookie=cookie) is Verdict.REFUSE
-    assert gate.verdict("GET", socket, token=None, cookie=gate.let_in()) is Verdict.SERVE
+    assert gate.verdict("GET", socket, token=None, cookie=mine) is Verdict.SERVE

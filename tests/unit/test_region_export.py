@@ -89,12 +89,13 @@ def test_a_region_that_is_typed():
     result, drawn = a_result(TRANSFORM, UTM), []
     region = RegionView(result, map_coordinates(result), drawn.append)
     region.corners.value = ", ".join(f"{x} {y}" for x, y in SQUARE)
-    assert drawn == [SQUARE]
+    assert drawn[-1] == SQUARE
     assert region.table.data["name"] == ["=1+1", "<b>"]
     assert region.said.data["sentence"][0] == "100 pixels, 2,500 m²; their centres lie in the region."
     assert region.files.data["name"] == ["region.csv", "region.geojson"]
     region.corners.value = "somewhere"
     assert "three corners" in region.said.data["sentence"][0] and not region.table.data["name"]
+    assert drawn[-1] == []
     region.corners.value = ""
     assert drawn[-1] == [] and not region.said.data["sentence"]
 
@@ -105,3 +106,14 @@ def test_a_region_of_a_rotated_map():
     region = RegionView(result, map_coordinates(result), lambda corners: None)
     region.draw([(3.0, 2.0), (9.0, 2.0), (9.0, 6.0), (3.0, 6.0)])
     assert region.said.data["sentence"][0].startswith("24 pixels, 480 m²")
+
+
+def test_a_region_that_is_nowhere_on_the_earth_leaves_nothing_of_the_one_before():
+    result = a_result(TRANSFORM, UTM)
+    region = RegionView(result, map_coordinates(result), lambda corners: None)
+    region.corners.value = ", ".join(f"{x} {y}" for x, y in SQUARE)
+    assert region.files.data["content"]
+    x, y = SQUARE[0]
+    region.corners.value = f"{x} {y}, {x + 6e7} {y}, {x} {y - 50}"
+    assert not region.files.data["content"] and not region.table.data["name"]
+    assert "on the map" in region.said.data["sentence"][0]

@@ -32,6 +32,7 @@ def explore(
     limit_threads(threads)
     logging.basicConfig(handlers=[_one_line_each()], force=True)
     import webbrowser
+    from threading import Thread
 
     from unmixel.cli.screen import screen
     from unmixel.explorer.exploration import Exploration
@@ -39,8 +40,8 @@ def explore(
 
     def ready(link: str) -> None:
         screen().print(f"exploring {result}; this link works once, Ctrl-C ends it:\n{link}", soft_wrap=True)
-        if not no_browser:
-            webbrowser.open(link)
+        if not no_browser:  # in a thread: a browser in the terminal returns when it is left
+            Thread(target=webbrowser.open, args=(link,), daemon=True).start()
 
     try:
         serve(Exploration(result, scene, other), port=port, ready=ready)

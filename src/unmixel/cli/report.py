@@ -28,9 +28,9 @@ def report(
     from unmixel.cli.screen import screen
     from unmixel.explorer.opened_result import OpenedResult
     from unmixel.explorer.report import write_report
+    from unmixel.explorer.report_pixels import without_spectra
 
     path = write_report(folder, scene=scene, overwrite=overwrite)
-    opened = OpenedResult(folder, scene)
-    if opened.scene is None:
-        screen(stderr=True).print(f"without spectra of single pixels: {opened.without_scene}", soft_wrap=True)
+    if missing := without_spectra(OpenedResult(folder, scene)):
+        screen(stderr=True).print(f"without spectra of single pixels: {missing}", soft_wrap=True)
     screen().print(f"written: {path} ({path.stat().st_size / 1e6:.1f} MB)", soft_wrap=True)

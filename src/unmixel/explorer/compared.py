@@ -80,7 +80,9 @@ class Compared:
         found = counterparts(first.result, second.result)
         pairs = []
         for layer in layers_of(first):
-            same = found[layer.label].name if layer.label in found else layer.label
+            same = layer.label
+            if layer.of_endmember:
+                same = found[layer.label].name if layer.label in found else ""
             pairs.append((layer, others.get((layer.variable, same))))
         before, after = self.names
         self.paired = [
@@ -96,7 +98,7 @@ class Compared:
         if not any(layer.variable == "abundance" for layer, _, _ in self.layers):
             raise ParameterError(
                 f"{second.folder} with other endmembers than {first.folder}",
-                "at least one endmember of the same name",
+                "at least one endmember of the same name, or spectra on the same bands",
                 "unmix both with the same endmembers",
             )
 

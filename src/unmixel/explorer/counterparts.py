@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from unmixel.methods._protocol import first_other_band
 from unmixel.metrics import match_endmembers, spectral_angle
 from unmixel.scene import good_bands
 
@@ -31,8 +32,9 @@ class Counterpart(NamedTuple):
 def counterparts(first: xr.Dataset, second: xr.Dataset) -> dict[str, Counterpart]:
     """Return the counterpart of each endmember of a result that has one.
 
-    Names that were given decide. Endmembers that were found and only numbered are paired so that the angles between
-    their mean spectra are smallest together, on the good bands of both.
+    Names decide if both results were given some. If the endmembers of one were found and only numbered, they are paired
+    so that the angles between their mean spectra are smallest together, on the good bands of both; if the bands are
+    others, there are no counterparts.
 
     Examples
     --------
@@ -48,9 +50,11 @@ def counterparts(first: xr.Dataset, second: xr.Dataset) -> dict[str, Counterpart
     """
     names, others = ([str(name) for name in result["endmember"].values] for result in (first, second))
     numbered = all(_NUMBERED.fullmatch(name) for name in names) or all(_NUMBERED.fullmatch(name) for name in others)
-    spectra = _spectra(first, second) if numbered else None
-    if spectra is None:
+    if not numbered:
         return {name: Counterpart(name, None) for name in names if name in others}
+    spectra = _spectra(first, second)
+    if spectra is None:
+        return {}
     mine, theirs = spectra
     if len(mine) <= len(theirs):
         pairs = [(k, int(i)) for k, i in enumerate(match_endmembers(mine, theirs))]
@@ -63,7 +67,11 @@ def _spectra(first: xr.Dataset, second: xr.Dataset) -> list[np.ndarray] | None:
     """Return the mean spectra of both on the bands that are good in both, or None if they can't be compared."""
     if any("endmember_spectrum" not in result for result in (first, second)):
         return None
-    if not np.array_equal(first["wavelength"].values, second["wavelength"].values, equal_nan=True):
+    wavelengths = [np.asarray(result["wavelength"].values, dtype=float) for result in (first, second)]
+    known = [bool(np.isfinite(part).all()) for part in wavelengths]
+    if first.sizes["band"] != second.sizes["band"] or known[0] != known[1]:
+        return None
+    if known[0] and first_other_band(*wavelengths) is not None:
         return None
     good = good_bands(first) & good_bands(second)
     spectra = [np.asarray(result["endmember_spectrum"].values, dtype=float)[:, good] for result in (first, second)]

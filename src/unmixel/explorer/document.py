@@ -35,6 +35,7 @@ class ExplorerPage:
         self._following = self._to_tell = False
         self._story = ColumnDataSource({"sentence": []}, name="story")
         self._shown = ColumnDataSource({"sentence": []}, name="map_text")
+        self._moves = ColumnDataSource({"row": [0], "column": [0], "number": [0]}, name="moves")
         self._row = Spinner(title="Row", low=1, high=where.rows, step=1, value=1, mode="int", width=100, name="row")
         self._column = Spinner(
             title="Column", low=1, high=where.columns, step=1, value=1, mode="int", width=100, name="column"
@@ -51,6 +52,7 @@ class ExplorerPage:
         self._region = RegionView(exploration.opened.result, where, self._maps.outline)
         for spinner in (self._row, self._column):
             spinner.on_change("value", lambda attribute, old, new: self._typed())
+        self._moves.on_change("data", lambda attribute, old, new: self._moved())
         self.go(*self._pixel)
         self.tell()
 
@@ -81,6 +83,17 @@ class ExplorerPage:
         if inside and pixel != self._pixel:
             self.go(*pixel)
 
+    def _moved(self) -> None:
+        """Go by what arrow keys ask for, from the pixel that was asked for last."""
+        where = self._exploration.where
+        steps = (int(self._moves.data[axis][0]) for axis in ("row", "column"))
+        limits = (where.rows, where.columns)
+        row, column = (
+            min(max(at + step, 0), size - 1) for at, step, size in zip(self._pixel, steps, limits, strict=True)
+        )
+        if (row, column) != self._pixel:
+            self.go(row, column)
+
     def _say_maps(self) -> None:
         self._shown.data = {"sentence": self._maps.sentences()}
 
@@ -105,7 +118,7 @@ class ExplorerPage:
             "corners": self._region.corners,
             **{f"panel{number}": panel for number, panel in enumerate(self._view.panels.values())},
         }
-        data = [self._story, self._shown, self._region.table, self._region.said, self._region.files]
+        data = [self._story, self._shown, self._moves, self._region.table, self._region.said, self._region.files]
         for name, root in roots.items():
             root.name = name
         with document.models.freeze():  # all models are counted once, not after each

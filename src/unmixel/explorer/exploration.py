@@ -14,7 +14,7 @@ from unmixel.explorer.compared import Compared
 from unmixel.explorer.latent_panel import LatentSample, sample_latents
 from unmixel.explorer.map_coordinates import map_coordinates
 from unmixel.explorer.map_layers import MapLayer, layers_of
-from unmixel.explorer.opened_result import OpenedResult
+from unmixel.explorer.opened_result import OpenedResult, part_of
 from unmixel.explorer.pixel_story import PixelStory, tell
 from unmixel.explorer.scene_colours import SceneColours, scene_colours
 from unmixel.scene import good_bands
@@ -58,6 +58,7 @@ class Exploration:
         if colours is not None:
             self.layers.append(colours)
         self._prepared: Future[LatentSample | None] | None = None
+        self._has_model = False
 
     def prepare(self) -> Future[LatentSample | None]:
         """Load the model in another thread, once; what comes of it is the sample of latents, if there are any."""
@@ -69,22 +70,22 @@ class Exploration:
 
     def _load(self) -> LatentSample | None:
         """Load what takes seconds, and go once through what a click asks for."""
-        sample = sample_latents(self.opened.result)
         with suppress(UnmixingError):  # a pixel that is asked for says it
             tell(self.opened, *self.first_pixel())
-        return sample
+        self._has_model = True
+        return sample_latents(self.opened.result)
 
     @property
     def notes(self) -> list[str]:
         """What should be known of the maps."""
         paired = self.compared.paired if self.compared is not None else []
-        return [*paired, *([self.without_colours] if self.without_colours else [])]
+        return [as_utf_8(note) for note in (*paired, self.without_colours) if note]
 
     @property
     def title(self) -> str:
         """Of the page."""
         name = self.opened.folder.resolve().name
-        return name if self.compared is None else " and ".join(self.compared.names)
+        return as_utf_8(name if self.compared is None else " and ".join(self.compared.names))
 
     @property
     def subtitle(self) -> str:
@@ -92,8 +93,9 @@ class Exploration:
         result, provenance = self.opened.result, self.opened.provenance
         size = f"{result.sizes['y']} x {result.sizes['x']} pixels, {int(good_bands(result).sum())} bands"
         method = provenance.get("method")
-        source = (provenance.get("input") or {}).get("path")
-        return ", ".join([size, *([f"by {method}"] if method else []), *([f"from {source}"] if source else [])])
+        source = part_of(provenance, "input").get("path")
+        said = [size, f"by {method}" if method else "", f"from {source}" if source else ""]
+        return as_utf_8(", ".join(part for part in said if part))
 
     def first_pixel(self) -> tuple[int, int]:
         """Return row and column of the valid pixel nearest to the middle of the result."""
@@ -109,8 +111,7 @@ class Exploration:
 
     def tell(self, row: int, column: int) -> tuple[PixelStory, list[str]]:
         """Return the story of a pixel as far as it is known by now, and in words."""
-        ready = self._prepared is not None and self._prepared.done()
-        waiting = "" if ready else "the model is being loaded"
+        waiting = "" if self._has_model else "the model is being loaded"
         try:
             story = tell(self.opened, row, column, without_spectra=waiting)
         except UnmixingError as error:  # of the model, or of the scene, which may have gone
@@ -120,3 +121,8 @@ class Exploration:
             other = replace(tell(self.compared.second, row, column, without_spectra=ALONE), without_spectra="")
             sentences += [f"{self.compared.names[1]}: {sentence}" for sentence in other.sentences()]
         return story, sentences
+
+
+def as_utf_8(text: str) -> str:
+    """Return a text that can be sent: names of files may hold bytes that are no UTF-8."""
+    return text.encode("utf-8", "replace").decode()

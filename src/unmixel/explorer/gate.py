@@ -63,10 +63,10 @@ class Gate:
             return Verdict.REFUSE
         return Verdict.SERVE if cookie is not None and _same(cookie, self._pass) else Verdict.REFUSE
 
-    def let_in(self) -> str:
-        """Make the token void, and return the value of the cookie."""
-        self._used = True
-        return self._pass
+    def let_in(self) -> str | None:
+        """Make the token void, and return the value of the cookie; None if it was void already."""
+        used, self._used = self._used, True
+        return None if used else self._pass
 
 
 def _same(given: str, expected: str) -> bool:

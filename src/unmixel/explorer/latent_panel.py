@@ -10,6 +10,7 @@ from bokeh.models import Column, ColumnDataSource, Row, Select, Slider
 from bokeh.plotting import figure
 from jaxtyping import Float
 
+from unmixel.errors import UnmixingError
 from unmixel.explorer.colours import endmember_colours
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.explorer.pixel_panels import HEIGHT, spectral_figure, with_legend
@@ -65,6 +66,10 @@ class LatentPanel:
     def __init__(self, opened: OpenedResult, sample: LatentSample) -> None:
         self._opened, self._sample = opened, sample
         self._story: PixelStory | None = None
+        try:
+            self._fitted = opened.fitted
+        except UnmixingError:  # the story of every pixel says it
+            self._fitted = None
         self._following = False
         names = [str(name) for name in opened.result["endmember"].values]
         self._colours = endmember_colours(len(names))
@@ -144,7 +149,7 @@ class LatentPanel:
     @property
     def _latents(self) -> Float[np.ndarray, "endmember latent"] | None:
         """Of the pixel, if it is valid and the model decodes latents."""
-        if self._story is None or self._story.spectra is None or not hasattr(self._opened.fitted, "spectra_of"):
+        if self._story is None or not self._story.valid or not hasattr(self._fitted, "spectra_of"):
             return None
         return np.asarray(self._story.said["latent_mean"].values, dtype=np.float32)
 
@@ -182,7 +187,7 @@ class LatentPanel:
         there = latents.copy()
         there[self._k] = [slider.value for slider in self.sliders]
         axis = self._opened.axis
-        spectra = self._opened.fitted.spectra_of(np.stack([latents, there]))[:, self._k]  # type: ignore[union-attr]
+        spectra = self._fitted.spectra_of(np.stack([latents, there]))[:, self._k]  # type: ignore[union-attr]
         self.walk.data = {"x": axis.x, "here": axis.line(spectra[0]), "there": axis.line(spectra[1])}
         x, y = latents[self._k, 0], there[self._k, 0]
         if latents.shape[1] > 1:

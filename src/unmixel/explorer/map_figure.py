@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bokeh.models import BasicTickFormatter, ColorBar, ColumnDataSource, LassoSelectTool, LinearColorMapper, Range1d
+from bokeh.models import (
+    BasicTickFormatter,
+    ColorBar,
+    ColumnDataSource,
+    LassoSelectTool,
+    LinearColorMapper,
+    PlainText,
+    Range1d,
+)
 from bokeh.models import PolySelectTool as PolygonTool
 from bokeh.plotting import figure
 
@@ -93,7 +101,7 @@ class MapFigure:
     def show(self, layer: Layer, step: int) -> None:
         """Draw a layer."""
         self.layer = layer
-        self.plot.title.text = layer.title
+        self.plot.title.text = PlainText(text=layer.title)
         self.detail.data = NOTHING
         self.whole.data = self._columns(layer.colours(self._where.whole, step))
         self._bar.visible = not isinstance(layer, SceneColours)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import rasterio
@@ -30,15 +30,6 @@ class Piece(NamedTuple):
 
     values: np.ndarray
     window: Window
-
-
-class Painted(Protocol):
-    """A map in colours."""
-
-    title: str
-
-    def colours(self, window: Window, step: int) -> Piece:
-        """Return a window with every step-th row and column: RGBA of each, four bytes in one number."""
 
 
 def step_for(window: Window, most: int = MOST_PIXELS) -> int:
@@ -88,6 +79,7 @@ class MapLayer:
         self._abundance: xr.DataArray = opened.result["abundance"]
         self._file = opened.folder / MAPS[variable][0]
         by = self._map.dims[2:]
+        self.of_endmember = by == ("endmember",)
         self._at = None if label is None else [str(name) for name in self._map[by[0]].values].index(label)
         if self._at is not None:
             self._map = self._map.isel({by[0]: self._at})

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from bokeh.events import SelectionGeometry, Tap
 from bokeh.layouts import gridplot
-from bokeh.models import Column, Row, Select
+from bokeh.models import Column, PlainText, Row, Select
 
 from unmixel.explorer.compared import Compared, DifferenceLayer
 from unmixel.explorer.map_coordinates import MapCoordinates
@@ -132,10 +132,13 @@ class MapsView:
             place.show(layer, step_for(self._where.whole))
         names = self._compared.names if self.way.value == COMPARE and self._compared is not None else ()
         for place, name in zip(self.figures, names, strict=False):
-            place.plot.title.text = f"{name}: {place.plot.title.text}"
+            place.plot.title.text = PlainText(text=f"{name}: {place.plot.title.text.text}")
         self._read_soon()
 
     def _tapped(self, event: Tap) -> None:
+        x, y = (sorted((ends.start, ends.end)) for ends in (self.shared.x, self.shared.y))
+        if not (x[0] <= event.x <= x[1] and y[0] <= event.y <= y[1]):
+            return  # on an axis or a title, where Bokeh goes on counting
         if (pixel := self._where.pixel_at(event.x, event.y)) is not None:
             self._on_pixel(*pixel)
 

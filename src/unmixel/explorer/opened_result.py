@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,7 @@ class OpenedResult:
 
     @cached_property
     def _found_scene(self) -> tuple[LazyScene | None, str]:
-        how = self.provenance.get("scene") or {}
-        told = self.provenance.get("input") or {}
+        how, told = part_of(self.provenance, "scene"), part_of(self.provenance, "input")
         path = self._given or _with_variable(how.get("path") or told.get("path"), how.get("variable"))
         if path is None:
             return None, "the result does not say which scene it was made from"
@@ -117,3 +117,9 @@ class OpenedResult:
 
 def _with_variable(path: str | None, variable: str | None) -> str | None:
     return f"{path}::{variable}" if path and variable else path
+
+
+def part_of(provenance: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a table in a provenance, empty if there is none or something else."""
+    found = provenance.get(name)
+    return found if isinstance(found, dict) else {}

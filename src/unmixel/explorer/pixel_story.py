@@ -147,6 +147,8 @@ def _spectra_of(opened: OpenedResult, row: int, column: int, said: xr.Dataset) -
     """Return what needs the scene, or why there is nothing."""
     if opened.fitted is None:
         return None, "the model is not in the folder"
+    if "endmember_spectrum" not in opened.result:
+        return None, "the result has no endmember spectra"
     scene = opened.scene_at(Window(row, row + 1, column, column + 1))
     if scene is None:
         return None, opened.without_scene
@@ -155,7 +157,9 @@ def _spectra_of(opened: OpenedResult, row: int, column: int, said: xr.Dataset) -
     parts = Parts(*(array[0] for array in opened.fitted.parts_at(scene, (0, 0))))
     mean, sd = opened.fitted.endmembers_at(scene, (0, 0))
     misfit = parts.observed - parts.shares.sum(axis=0) - parts.nonlinear
-    if not np.isclose(np.sqrt((misfit**2).mean()), said["reconstruction_rmse"].item(), rtol=1e-3, atol=1e-5):
+    if "reconstruction_rmse" in said and not np.isclose(
+        np.sqrt((misfit**2).mean()), said["reconstruction_rmse"].item(), rtol=1e-3, atol=1e-5
+    ):
         return None, ANOTHER_SCENE
     spectra = opened.result["endmember_spectrum"].values[:, good_bands(opened.result)].astype(np.float32)
     return PixelSpectra(parts, mean[0], sd[0], fcls(parts.observed[None], spectra)[0]), ""

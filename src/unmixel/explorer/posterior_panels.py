@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from bokeh.models import ColorBar, ColumnDataSource, Label, LinearColorMapper, Range1d
+from bokeh.models import ColorBar, ColumnDataSource, Label, LinearColorMapper, PlainText, Range1d
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 from jaxtyping import Float
@@ -139,5 +139,9 @@ def ternary_figure(source: ColumnDataSource, marks: ColumnDataSource, names: Seq
     plot.add_layout(ColorBar(color_mapper=mapper, width=10, title="density / its largest [1]"), "right")
     for name, x, y in zip(names, (0, 1, 0.5), (-0.03, -0.03, _HIGH + 0.02), strict=True):
         baseline = "bottom" if y > 0 else "top"
-        plot.add_layout(Label(x=x, y=y, text=name, text_align="center", text_baseline=baseline, text_font_size="9pt"))
+        plot.add_layout(
+            Label(
+                x=x, y=y, text=PlainText(text=name), text_align="center", text_baseline=baseline, text_font_size="9pt"
+            )
+        )
     return quiet(plot)

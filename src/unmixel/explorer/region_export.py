@@ -9,8 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.warp import transform as to_crs
+
+from unmixel.errors import ParameterError
 
 LONGITUDE_LATITUDE = CRS.from_epsg(4326)
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -62,12 +65,24 @@ def region_geojson(summary: xr.Dataset, polygon: Sequence[Sequence[float]], crs:
     polygon : array, shape (corner, 2)
         In the coordinates of the map.
     crs : CRS, optional
-        Of the map. Corners are written as longitude and latitude [degree] if it is known, and as they are if not, which
-        the property ``coordinates`` says.
+        Of the map. Corners are written as longitude and latitude [degree] if it is on the Earth, and as they are if
+        not, which the property ``coordinates`` says.
+
+    Raises
+    ------
+    ParameterError
+        If a corner has no longitude and latitude.
     """
     x, y = ([float(corner[axis]) for corner in polygon] for axis in (0, 1))
+    if crs is not None and not (crs.is_projected or crs.is_geographic):
+        crs = None
     if crs is not None:
-        x, y = to_crs(crs, LONGITUDE_LATITUDE, x, y)[:2]
+        try:
+            x, y = to_crs(crs, LONGITUDE_LATITUDE, x, y)[:2]
+        except CPLE_BaseError as error:
+            raise ParameterError(f"corners {list(polygon)} ({error})", "a region on the map") from error
+        if not np.isfinite([*x, *y]).all():
+            raise ParameterError(f"corners {list(polygon)}", "a region on the map")
     ring = [[a, b] for a, b in zip(x, y, strict=True)]
     if _signed_area(ring) < 0:
         ring.reverse()

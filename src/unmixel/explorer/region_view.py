@@ -67,24 +67,25 @@ class RegionView:
         self.corners.value = ", ".join(f"{x:.9g} {y:.9g}" for x, y in corners)
 
     def _read(self, text: str) -> None:
+        self._clear()
         try:
             corners = corners_in(text) if text.strip() else []
+            if corners:
+                self._show(corners)
             self._outline(corners)
-            self._show(corners)
         except ParameterError as error:
             self._clear(str(error))
 
     def _clear(self, *sentences: str) -> None:
+        self._outline([])
         self.table.data = {"name": [], "mean": [], "area": []}
         self.files.data = {"name": [], "type": [], "content": []}
         self.said.data = {"sentence": list(sentences)}
 
     def _show(self, corners: Corners) -> None:
-        if not corners:
-            self._clear()
-            return
         polygon = [self._where.on_the_map(x, y) for x, y in corners]
         summary = region_summary(self._result, polygon, LEVEL)
+        content = [region_csv(summary), region_geojson(summary, polygon, self._where.crs)]
         self.table.data = {
             "name": [str(name) for name in summary["endmember"].values],
             "mean": _cells(summary, "mean_abundance", 100.0, "%"),
@@ -94,7 +95,7 @@ class RegionView:
         self.files.data = {
             "name": ["region.csv", "region.geojson"],
             "type": ["text/csv", "application/geo+json"],
-            "content": [region_csv(summary), region_geojson(summary, polygon, self._where.crs)],
+            "content": content,
         }
 
 

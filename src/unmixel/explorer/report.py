@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from unmixel import __version__
 from unmixel.errors import SceneError, UnmixingError
-from unmixel.explorer.opened_result import OpenedResult
+from unmixel.explorer.opened_result import OpenedResult, part_of
 from unmixel.explorer.pixel_story import LEVEL
 from unmixel.explorer.report_maps import png_address, report_maps
 from unmixel.explorer.report_pixels import pixel_explorer
@@ -164,7 +164,7 @@ def scene_name(provenance: dict[str, Any]) -> str:
     ('field.img', 'a scene without a name')
     """
     for source in ("input", "scene"):
-        path = (provenance.get(source) or {}).get("path")
+        path = part_of(provenance, source).get("path")
         if path:
             return Path(str(path)).name
     return "a scene without a name"
@@ -179,10 +179,10 @@ def _scene_picture(folder: Path) -> str:
 
 def _from_provenance(provenance: dict[str, Any]) -> dict[str, Any]:
     """Return what the template says of the making of a result."""
-    diagnosis = provenance.get("diagnosis") or {}
-    source = provenance.get("input") or provenance.get("scene") or {}
+    diagnosis = part_of(provenance, "diagnosis")
+    source = part_of(provenance, "input") or part_of(provenance, "scene")
     command = provenance.get("command") or []
-    digests = source.get("sha256") or {}
+    digests = part_of(source, "sha256")
     run = {
         "command": shlex.join(map(str, command)),
         "written by": provenance.get("written_by"),
@@ -199,8 +199,8 @@ def _from_provenance(provenance: dict[str, Any]) -> dict[str, Any]:
     tables = {
         "Run": run,
         "Scene": scene,
-        "Parameters of the method": provenance.get("parameters") or {},
-        "Versions": provenance.get("environment") or {},
+        "Parameters of the method": part_of(provenance, "parameters"),
+        "Versions": part_of(provenance, "environment"),
     }
     return {
         "method": provenance.get("method") or "an unknown method",

@@ -77,7 +77,7 @@ class PixelExplorer:
 
 def pixel_explorer(opened: OpenedResult) -> PixelExplorer:
     """Return figures and numbers for pixels on a grid that is as fine as the page can hold."""
-    without, grid = _without_spectra(opened), None
+    without, grid = without_spectra(opened), None
     if not without:
         try:
             grid = pixel_grid(opened, _step(opened, with_spectra=True), with_spectra=True)
@@ -119,8 +119,8 @@ def pixel_explorer(opened: OpenedResult) -> PixelExplorer:
     return PixelExplorer(items, data, [*parts], grid.step, without)
 
 
-def _without_spectra(opened: OpenedResult) -> str:
-    """Return why there are no spectra, or nothing."""
+def without_spectra(opened: OpenedResult) -> str:
+    """Return why there are no spectra of single pixels, or nothing."""
     try:
         fitted = opened.fitted
     except UnmixingError as error:

@@ -49,6 +49,10 @@ class _Welcome(RequestHandler):
 
     def get(self, *path: str) -> None:
         cookie = self._gate.let_in()
+        if cookie is None:
+            self.set_status(403)
+            self.finish(_REFUSED)
+            return
         self.set_cookie(self._gate.cookie_name, cookie, path="/", httponly=True, samesite="Strict")
         self.finish(_WELCOME)
 

@@ -2,7 +2,7 @@
 (() => {
   const up = Number(document.body.dataset.rowAbove);
   const MOVES = {
-    ArrowUp: ["row", up], ArrowDown: ["row", -up], ArrowLeft: ["column", -1], ArrowRight: ["column", 1],
+    ArrowUp: [up, 0], ArrowDown: [-up, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
   };
   const ZOOMS = {"+": 0.5, "=": 0.5, "-": 2};
   const element = (id) => document.getElementById(id);
@@ -77,8 +77,9 @@
         return;
       }
       event.preventDefault();
-      const place = model(move[0]);
-      place.value = Math.min(Math.max(place.value + move[1], place.low), place.high);
+      const moves = model("moves");
+      const [number] = moves.data.number;
+      moves.data = {row: [move[0]], column: [move[1]], number: [number + 1]};
     });
     document.body.dataset.ready = "yes";
   }

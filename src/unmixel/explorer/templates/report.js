@@ -72,13 +72,15 @@
   const nearest = (place) => Math.round((place - 0.5) / data.step);
 
   models.map.roots()[0].on_event("tap", ({ x, y }) => {
-    if (x >= 0 && x <= data.columns && y >= 0 && y <= data.rows) choose(nearest(data.rows - y), nearest(x));
+    const { x_range, y_range } = models.map.roots()[0];
+    const seen = x >= x_range.start && x <= x_range.end && y >= y_range.start && y <= y_range.end;
+    if (seen && x >= 0 && x <= data.columns && y >= 0 && y <= data.rows) choose(nearest(data.rows - y), nearest(x));
   });
 
   const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   document.getElementById("figure-map").addEventListener("keydown", (event) => {
     const move = moves[event.key];
-    if (!move) return;
+    if (!move || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     choose(Math.floor(chosen / gridColumns) + move[0], (chosen % gridColumns) + move[1]);
   });
