@@ -94,6 +94,9 @@ def fill(file: h5py.File) -> None:
     file.attrs["number"] = np.array([4], dtype=np.int16)
     file.attrs["empty"] = h5py.Empty("f4")
     file.attrs["nan"] = np.nan
+    file.attrs.create("lists", [np.arange(3), np.arange(2)], dtype=h5py.vlen_dtype(np.int32))
+    file.attrs["pair"] = np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")])
+    file.create_dataset("lists_of", (1,), dtype=h5py.vlen_dtype(np.uint8))
 
 
 def test_texts_and_numbers_are_what_they_are_or_nothing(tmp_path: Path) -> None:
@@ -105,7 +108,9 @@ def test_texts_and_numbers_are_what_they_are_or_nothing(tmp_path: Path) -> None:
         assert text_attribute(file, "broken").isprintable()
         assert (text_attribute(file, "number"), text_attribute(file, "nothing")) == ("", "")
         assert required_number(file, "number") == 4
-        assert numbers_attribute(file, "empty") is None
+        assert [numbers_attribute(file, name) for name in ("empty", "lists", "pair", "nothing")] == [None] * 4
+        assert [text_attribute(file, name) for name in ("empty", "lists", "pair")] == [""] * 3
+        assert text_in(file, "lists_of") == ""
         assert not holds(file, "list/deeper")
 
 

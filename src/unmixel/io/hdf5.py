@@ -146,12 +146,14 @@ def text_in(file: h5py.File, name: str) -> str:
     found = _entry(file, name)
     if not isinstance(found, h5py.Dataset) or found.size != 1 or found.dtype.itemsize > _LONGEST_TEXT:
         return ""
+    if not isinstance(found.id.get_type(), h5py.h5t.TypeStringID):
+        return ""
     return _as_text(np.ravel(found[()])[0])
 
 
 def text_attribute(entry: h5py.Group | h5py.Dataset, name: str) -> str:
     """Return an attribute as a text on one line; empty if it is not there, or is no text."""
-    value = entry.attrs.get(name)
+    value = _attribute(entry, name)
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.flat[0]
     return " ".join("".join(c if c.isprintable() else " " for c in _as_text(value)).split())
@@ -167,7 +169,7 @@ def number_attribute(entry: h5py.Group | h5py.Dataset, name: str) -> float | Non
 
 def numbers_attribute(entry: h5py.Group | h5py.Dataset, name: str) -> NDArray[np.float64] | None:
     """Return an attribute as an array of numbers; None if it is not there, or holds no numbers."""
-    value = entry.attrs.get(name)
+    value = _attribute(entry, name)
     if value is None or isinstance(value, (h5py.Empty, str, bytes)):
         return None
     numbers = np.ravel(value)
@@ -243,6 +245,17 @@ def _entry(file: h5py.File, name: str) -> h5py.Group | h5py.Dataset | None:
             raise SceneError(f"a link to elsewhere, {part!r}", "everything in one file")
         here = here[part]
     return here
+
+
+def _attribute(entry: h5py.Group | h5py.Dataset, name: str) -> Any:
+    """Return an attribute of numbers or texts; None for others, on which the library may break if they are damaged."""
+    if not h5py.h5a.exists(entry.id, name.encode()):
+        return None
+    found = h5py.h5a.open(entry.id, name.encode())
+    kinds = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID)
+    if not isinstance(found.get_type(), kinds) or prod(found.shape or ()) > _LONGEST_LIST:
+        return None
+    return entry.attrs[name]
 
 
 def _as_text(value: object) -> str:
