@@ -13,11 +13,11 @@ import pytest
 from affine import Affine
 from rasterio.crs import CRS
 
-from unmixel.errors import SceneError
-from unmixel.io import open_lazily, open_scene
+from unmixel.errors import OutputError, SceneError
+from unmixel.io import open_lazily, open_scene, write_envi
 from unmixel.io.products import aviris, product_of
 from unmixel.io.windows import Window
-from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
+from unmixel.scene import crs_wkt_of, make_scene, transform_of, valid_pixels
 from unmixel.testing.reader_contract import check_reader
 
 ROTATED = "UTM, 1, 1, 581226.666764, 7916192.56364, 5.2, 5.2, 4, North,WGS-84, rotation=42"
@@ -136,6 +136,18 @@ def test_a_rotated_line_is_turned_about_its_tie_point(tmp_path: Path, blank: str
     for (column, row), (across, down) in {(2, 1.5): (0, 0), (3, 1.5): (6, 0), (2, 2.5): (0, 4)}.items():
         x, y = 500000 + across * c + down * s, 4000000 + across * s - down * c
         np.testing.assert_allclose(transform @ (column, row), (x, y), rtol=1e-15)
+
+
+def test_turned_lines_are_written_as_they_are_or_not_at_all(tmp_path: Path) -> None:
+    turned = Affine.translation(5e5, 4e6) @ Affine.rotation(-31)
+    values = np.random.default_rng(0).random((4, 5, 6))
+    square = make_scene(values, transform=turned @ Affine.scale(5.25, -5.25))
+    write_envi(square, tmp_path / "square.img")
+    back = transform_of(open_scene(tmp_path / "square.img"))
+    np.testing.assert_allclose(back.to_gdal(), transform_of(square).to_gdal(), rtol=1e-14)
+    with pytest.raises(OutputError, match="turned and not square"):
+        write_envi(make_scene(values, transform=turned @ Affine.scale(6, -4)), tmp_path / "oblong.img")
+    assert not (tmp_path / "oblong.img").exists()
 
 
 def test_lines_without_a_turn_are_as_ever(tmp_path: Path) -> None:

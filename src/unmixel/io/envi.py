@@ -17,7 +17,7 @@ from rasterio.windows import Window
 from unmixel.errors import OutputError, SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.envi_header import EnviHeader, bands_described, find_header, read_envi_header
-from unmixel.io.envi_map import rotated_transform
+from unmixel.io.envi_map import is_written_exactly, rotated_transform
 from unmixel.io.whole_file import written_whole
 from unmixel.io.windows import Window as Part
 from unmixel.scene import check_scene, crs_wkt_of, transform_of
@@ -133,6 +133,8 @@ def write_envi(scene: xr.DataArray, path: str | Path) -> None:
     values = np.asarray(scene.values, dtype=np.float32)
     rows, columns, n_bands = values.shape
     crs_wkt, transform = crs_wkt_of(scene), transform_of(scene)
+    if transform is not None and not is_written_exactly(transform):
+        raise OutputError(f"{target}, whose pixels are turned and not square", "another format", "write .nc or .zarr")
     profile = {"driver": "ENVI", "interleave": "bil", "dtype": "float32", "nodata": _FILL}
     profile |= {"height": rows, "width": columns, "count": n_bands}
     if crs_wkt:

@@ -44,3 +44,18 @@ def rotated_transform(header: EnviHeader) -> Affine | None:
     cosine, sine = math.cos(angle), math.sin(angle)
     turned = Affine(width * cosine, height * sine, x, width * sine, -height * cosine, y)
     return turned @ Affine.translation(1 - column, 1 - row)
+
+
+def is_written_exactly(transform: Affine) -> bool:
+    """Return whether GDAL writes a map as it is: turned pixels have to be square.
+
+    Examples
+    --------
+    >>> turned = Affine.rotation(30)
+    >>> is_written_exactly(turned @ Affine.scale(6, -6)), is_written_exactly(turned @ Affine.scale(6, -4))
+    (True, False)
+    """
+    if transform.is_rectilinear:
+        return True
+    across, down = complex(transform.a, transform.d), complex(transform.b, transform.e)
+    return abs(down + 1j * across) <= 1e-9 * abs(across)
