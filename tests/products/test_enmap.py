@@ -167,10 +167,8 @@ def layer_of_another_size(folder: Path) -> None:
         (lambda folder: replace(folder, "METADATA", "<level>L2A<", "<level>L1C<"), "EnMAP L1C.*surface reflectance"),
         (lambda folder: replace(folder, "METADATA", "418.42", "nan"), "wavelengthCenterOfBand = nan"),
         (lambda folder: replace(folder, "METADATA", "<GainOfBand>0.0002</GainOfBand>", ""), "GainOfBand = nothing"),
-        (
-            lambda folder: replace(folder, "METADATA", 'number="8"><wave', 'number="8"></bandID><bandID><wave'),
-            "8 bands",
-        ),
+        (lambda folder: replace(folder, "METADATA", "</bandChar", "<bandID/></bandChar"), "describes 9 bands"),
+        (lambda folder: replace(folder, "METADATA", '<bandID number="8"><wave', '<bandID number="7"><wave'), "1 to 8"),
         (lambda folder: replace(folder, "METADATA", "<level_X ", "<!DOCTYPE x []><level_X "), "document type"),
         (lambda folder: truncate(folder, "METADATA"), "complete XML"),
         (lambda folder: truncate(folder, "SPECTRAL_IMAGE"), "is it complete"),

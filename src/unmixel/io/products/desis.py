@@ -54,8 +54,10 @@ def read(path: Path) -> RawScene:
     raster = describe_raster(image)
     rows, columns, n_bands = raster.shape
     bands = sorted(root.findall("specific/bandCharacterisation/band"), key=partial(_number, metadata))
-    if len(bands) != n_bands:
-        raise SceneError(f"{image} of {n_bands} bands", f"{len(bands)}, as {metadata.name} says", "is it complete?")
+    if len({_number(metadata, band) for band in bands}) != n_bands or len(bands) != n_bands:
+        raise SceneError(
+            f"{metadata} that describes {len(bands)} bands", f"the {n_bands} of {image.name}", "is it complete?"
+        )
     layers = [
         QualityLayer(files[_MASKS], band, values=(1,))
         for band in (_SHADOW, _CLOUD_OVER_LAND, _CLOUD_OVER_WATER)

@@ -69,8 +69,10 @@ def read(path: Path) -> RawScene:
     raster = describe_raster(image)
     rows, columns, n_bands = raster.shape
     bands = sorted(root.findall("specific/bandCharacterisation/bandID"), key=_number)
-    if len(bands) != n_bands:
-        raise SceneError(f"{image} of {n_bands} bands", f"{len(bands)}, as {metadata.name} says", "is it complete?")
+    if [_number(band) for band in bands] != list(range(1, n_bands + 1)):
+        raise SceneError(
+            f"{metadata} that describes {len(bands)} bands", f"those of {image.name}, 1 to {n_bands}", "is it complete?"
+        )
     wavelength = numbers_of(bands, "wavelengthCenterOfBand", metadata)
     good, notes = _good_bands(root, wavelength)
     layers = [
@@ -102,7 +104,7 @@ def read(path: Path) -> RawScene:
 
 def _number(band: Element) -> int:
     number = band.get("number", "")
-    return int(number) if number.isdecimal() else 0
+    return int(number) if number.isdecimal() and len(number) < 6 else 0
 
 
 def _good_bands(root: Element, wavelength: NDArray[np.float64]) -> tuple[NDArray[np.bool_], list[str]]:
@@ -127,7 +129,7 @@ def _good_bands(root: Element, wavelength: NDArray[np.float64]) -> tuple[NDArray
 def _channels(root: Element, detector: str, n_bands: int) -> NDArray[np.bool_]:
     """Return which bands a detector has; none if the metadata do not say."""
     numbers = text_at(root, f"specific/{detector}ProductQuality/expectedChannelsList").split(",")
-    listed = [int(number) for number in map(str.strip, numbers) if number.isdecimal()]
+    listed = [int(number) for number in map(str.strip, numbers) if number.isdecimal() and len(number) < 6]
     return np.isin(np.arange(1, n_bands + 1), listed)
 
 
