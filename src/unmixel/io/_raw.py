@@ -45,6 +45,13 @@ class RawScene:
         Stored values that mean "nothing was measured here".
     crs_wkt, transform : optional
         Where the scene is, as in :func:`unmixel.scene.make_scene`.
+    product : str
+        What the file is, where it is a known product: ``EMIT L2A reflectance``.
+    acquired : str
+        When the scene was taken: ISO 8601 in UTC, or empty if the file does not say.
+    invalid : callable, optional
+        ``invalid(window)`` gives the values that the product's own quality layers call unusable: True there, as
+        (row, column, band), or (row, column, 1) for whole pixels.
     notes : tuple of str
         What the reader decided on the way.
     """
@@ -64,6 +71,9 @@ class RawScene:
     fill: tuple[float, ...] = ()
     crs_wkt: str | None = None
     transform: Affine | None = None
+    product: str = ""
+    acquired: str = ""
+    invalid: Callable[[Window], NDArray[np.bool_]] | None = None
     notes: tuple[str, ...] = ()
 
     def read_window(self, window: Window) -> NDArray:

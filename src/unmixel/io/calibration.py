@@ -8,20 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmixel.io._raw import RawScene
+from unmixel.io.windows import Window
 
 
 class Calibrated(NamedTuple):
-    """Reflectance of some rows, NaN where nothing was measured, and how much of it was filled or empty."""
+    """Reflectance of a window, NaN where nothing was measured.
+
+    Attributes
+    ----------
+    values : array, shape (y, x, band)
+    n_filled, n_empty, n_unusable : int
+        Values equal to a fill value; pixels of zeros; values that the product's own quality layers call unusable.
+    """
 
     values: NDArray[np.float32]
-    n_filled: int
-    n_empty: int
+    n_filled: int = 0
+    n_empty: int = 0
+    n_unusable: int = 0
 
 
 class Calibration:
     """How stored values v of a scene become reflectance. ::
 
-        reflectance = gain v + offset,    invalid where v is a fill value or the pixel is zero in every band
+        reflectance = gain v + offset,    invalid where v is a fill value, the pixel is zero in every band,
+                                      or the product calls it unusable
 
     Parameters
     ----------
@@ -34,22 +44,23 @@ class Calibration:
     --------
     >>> stored = np.array([[[0, 0], [5000, -1]]], dtype=np.int16)
     >>> raw = RawScene(shape=stored.shape, dtype=stored.dtype, read=lambda first, last: stored, fill=(-1.0,))
-    >>> Calibration(raw, 10_000)(stored)
+    >>> Calibration(raw, 10_000)(Window(0, 1, 0, 2))
     Calibrated(values=array([[[nan, nan],
-            [0.5, nan]]], dtype=float32), n_filled=1, n_empty=1)
+            [0.5, nan]]], dtype=float32), n_filled=1, n_empty=1, n_unusable=0)
     """
 
     def __init__(self, raw: RawScene, scale: float | int | None) -> None:
         self._asked = scale is not None
         self._gain, self._offset = (raw.gain, raw.offset) if scale is None else (1.0 / scale, 0.0)
         self._identity = bool(np.all(np.asarray(self._gain) == 1) and np.all(np.asarray(self._offset) == 0))
-        self._dtype = raw.dtype
+        self._raw = raw
         self.fills = [value for value in raw.fill if _representable(value, raw.dtype)]
 
-    def __call__(self, block: NDArray) -> Calibrated:
-        """Return the reflectance of stored values (row, column, band), its bands in the order of the file."""
+    def __call__(self, window: Window) -> Calibrated:
+        """Read a window, and return its reflectance with the bands in the order of the file."""
+        block = self._raw.read_window(window)
         values = np.empty(block.shape, dtype=np.float32)
-        fills = np.array(self.fills, dtype=self._dtype)
+        fills = np.array(self.fills, dtype=self._raw.dtype)
         n_filled = n_empty = 0
         for stored, line in zip(block, values, strict=True):
             line[:] = stored if self._identity else stored * np.asarray(self._gain, np.float64) + self._offset
@@ -61,7 +72,14 @@ class Calibration:
                 missing = np.isin(stored, fills)
                 line[missing] = np.nan
                 n_filled += int(missing.sum())
-        return Calibrated(values, n_filled, n_empty)
+        return Calibrated(values, n_filled, n_empty, self._mask_unusable(values, window))
+
+    def _mask_unusable(self, values: NDArray[np.float32], window: Window) -> int:
+        if self._raw.invalid is None:
+            return 0
+        unusable = np.broadcast_to(self._raw.invalid(window), values.shape) & np.isfinite(values)
+        values[unusable] = np.nan
+        return int(np.count_nonzero(unusable))
 
     def notes(self) -> list[str]:
         """Return a line on the numbers that are applied, if any."""

@@ -48,7 +48,7 @@ def describe(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None,
     if scale is not None and not (np.isfinite(scale) and scale > 0):
         raise ParameterError(f"scale = {scale}", "a positive number")
     _check_spectral(raw)
-    notes.extend([*raw.notes, f"stored as {raw.dtype.name}"])
+    notes.extend([*_origin(raw), *raw.notes, f"stored as {raw.dtype.name}"])
     wavelength, fwhm = _in_nanometres(raw, notes)
     calibration = Calibration(raw, scale)
     notes.extend(calibration.notes())
@@ -58,6 +58,11 @@ def describe(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None,
     left_out: list[str] = []
     declared_good = good & ~_asked_out(wavelength, raw.shape[2], leave_out, left_out)
     return Described(wavelength, fwhm, declared_good, calibration, left_out)
+
+
+def _origin(raw: RawScene) -> list[str]:
+    """Return what the file is, and when its scene was taken, where it says."""
+    return [line for line in (raw.product, f"acquired {raw.acquired}" if raw.acquired else "") if line]
 
 
 def _check_spectral(raw: RawScene) -> None:

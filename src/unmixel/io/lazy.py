@@ -170,12 +170,12 @@ class LazyScene:
     def _reflectance(self, window: Window) -> Calibrated:
         """Return calibrated values, the bands by wavelength, before pixels are masked."""
         try:
-            stored = self._raw.read_window(window)
+            calibrated = self._calibrate(window)
         except OSError as error:
             raise SceneError(f"{self.path}, which cannot be read ({error})", "a readable file") from error
-        values, n_filled, n_empty = self._calibrate(stored)
-        values = values[:, :, self._bands.order] if self._bands.moved else values
-        return Calibrated(values, n_filled, n_empty)
+        if not self._bands.moved:
+            return calibrated
+        return calibrated._replace(values=calibrated.values[:, :, self._bands.order])
 
     def _assembled(self, reflectance: np.ndarray, window: Window) -> xr.DataArray:
         rows, columns = window.slices

@@ -125,6 +125,8 @@ def read_raw(path: Path, variable: str | None = None) -> RawScene:
     found = recognise(path)
     if variable is not None and found.format not in ("matlab", "npz"):
         raise SceneError(f"{found.path}::{variable}", "a MATLAB or .npz file to choose an array from")
+    if found.product is not None:
+        return found.product.read(found.path)
     match found.format:
         case "envi" if found.header is not None:
             return read_envi(found.path, found.header)
@@ -145,16 +147,16 @@ def read_raw(path: Path, variable: str | None = None) -> RawScene:
 def _scene_of(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None) -> xr.DataArray:
     notes: list[str] = []
     described = describe(raw, leave_out, scale, notes)
-    values, n_filled, n_empty = _calibrated(raw, described.calibration)
+    calibrated = _calibrated(raw.shape, described.calibration)
     scene = make_scene(
-        values,
+        calibrated.values,
         wavelength=described.wavelength,
         fwhm=described.fwhm,
         good_band=described.declared_good,
         crs_wkt=raw.crs_wkt,
         transform=raw.transform,
     )
-    counts = count(scene, Calibrated(values, n_filled, n_empty))
+    counts = count(scene, calibrated)
     notes.extend([*filling_notes(counts, described.calibration), *described.left_out, *scene.attrs["reading"]])
     notes.extend(kept_notes(counts, int(good_bands(scene).sum())))
     warning = looks_like_reflectance(scene)
@@ -162,14 +164,14 @@ def _scene_of(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None
     return scene
 
 
-def _calibrated(raw: RawScene, calibration: Calibration) -> Calibrated:
-    """Return reflectance, NaN where nothing was measured, reading some rows at a time."""
-    rows, columns, n_bands = raw.shape
+def _calibrated(shape: tuple[int, int, int], calibration: Calibration) -> Calibrated:
+    """Return the reflectance of the whole scene, reading some rows at a time."""
+    rows, columns, n_bands = shape
     step = max(1, _VALUES_AT_ONCE // (columns * n_bands))
-    values = np.empty(raw.shape, dtype=np.float32)
-    filled = empty = 0
+    values = np.empty(shape, dtype=np.float32)
+    met = np.zeros(3, dtype=np.int64)
     for first in range(0, rows, step):
         last = min(first + step, rows)
-        values[first:last], n_filled, n_empty = calibration(raw.read_window(Window(first, last, 0, columns)))
-        filled, empty = filled + n_filled, empty + n_empty
-    return Calibrated(values, filled, empty)
+        values[first:last], *here = calibration(Window(first, last, 0, columns))
+        met += here
+    return Calibrated(values, *map(int, met))

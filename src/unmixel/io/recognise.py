@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from unmixel.errors import SceneError
 from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_envi_header
+from unmixel.io.products import product_of
 
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _PICTURES = {
@@ -23,11 +25,15 @@ _KNOWN = "ENVI (.hdr and data), GeoTIFF, MATLAB v5 or v7.3, NetCDF or Zarr writt
 
 @dataclass(frozen=True)
 class Recognised:
-    """A file and its format: envi, tiff, matlab, netcdf, zarr, npy or npz; `header` where ENVI has one."""
+    """A file and its format: envi, tiff, matlab, netcdf, zarr, npy, npz or product.
+
+    `header` is there where ENVI has one, and `product` is the module of :mod:`unmixel.io.products` that reads it.
+    """
 
     format: str
     path: Path
     header: Path | None = None
+    product: ModuleType | None = None
 
 
 def recognise(path: Path) -> Recognised:
@@ -40,6 +46,8 @@ def recognise(path: Path) -> Recognised:
     """
     if not path.exists():
         raise SceneError(f"{path}, which does not exist", "a scene file", "check the path")
+    if (product := product_of(path)) is not None:
+        return Recognised("product", path, product=product)
     if path.is_dir():
         if (path / "zarr.json").is_file():
             return Recognised("zarr", path)

@@ -16,9 +16,10 @@ class Counts(NamedTuple):
 
     Attributes
     ----------
-    pixels, valid, filled, empty, negative, repeated, partly : int
+    pixels, valid, filled, empty, negative, repeated, partly, unusable : int
         Pixels; those that can be unmixed; values equal to a fill value; pixels of zeros; negative values of valid
-        pixels; pixels that repeat their left neighbour; pixels that are invalid because some band is.
+        pixels; pixels that repeat their left neighbour; pixels that are invalid because some band is; values that
+        the product's own quality layers call unusable.
     """
 
     pixels: int = 0
@@ -28,6 +29,7 @@ class Counts(NamedTuple):
     negative: int = 0
     repeated: int = 0
     partly: int = 0
+    unusable: int = 0
 
     def plus(self, other: Counts) -> Counts:
         """Return the counts of two parts together.
@@ -35,7 +37,7 @@ class Counts(NamedTuple):
         Examples
         --------
         >>> Counts(pixels=4, valid=3).plus(Counts(pixels=2, valid=2, empty=1))
-        Counts(pixels=6, valid=5, filled=0, empty=1, negative=0, repeated=0, partly=0)
+        Counts(pixels=6, valid=5, filled=0, empty=1, negative=0, repeated=0, partly=0, unusable=0)
         """
         return Counts(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
@@ -57,6 +59,7 @@ def count(scene: xr.DataArray, calibrated: Calibrated) -> Counts:
         empty=calibrated.n_empty,
         negative=negative,
         repeated=repeated,
+        unusable=calibrated.n_unusable,
     )
 
 
@@ -68,6 +71,8 @@ def filling_notes(counts: Counts, calibration: Calibration) -> list[str]:
         lines.append(f"{counts.filled} values equal to the fill value {shown} made invalid")
     if 0 < counts.empty < counts.pixels:
         lines.append(f"{counts.empty} pixels masked: zero in every band")
+    if counts.unusable:
+        lines.append(f"{counts.unusable} values made invalid: unusable by the product's quality layers")
     return lines
 
 

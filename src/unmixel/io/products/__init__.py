@@ -1,0 +1,17 @@
+"""What agencies distribute, as they distribute it: one file per product, recognised by content.
+
+A module here has a `NAME`, ``is_mine(path)``, which says cheaply whether a file or folder is that product and is False
+for all others, damaged ones included, and ``read(path)``, which describes its scene as every reader does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+PRODUCTS: tuple[ModuleType, ...] = ()
+
+
+def product_of(path: Path) -> ModuleType | None:
+    """Return the module of the product that a file or folder is, or None."""
+    return next((product for product in PRODUCTS if product.is_mine(path)), None)
