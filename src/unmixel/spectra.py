@@ -55,7 +55,8 @@ def make_bundle(
     array([[0.1 , 0.25],
            [0.5 , 0.4 ]], dtype=float32)
     """
-    values = np.array(spectra, dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.array(spectra, dtype=np.float32)
     labels = np.array([str(name) for name in endmember], dtype=object)
     if values.ndim != 2 or 0 in values.shape:
         raise BundleError(f"endmember spectra of shape {values.shape}", "a non-empty (spectrum, band) table")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from unmixel.errors import SceneError, UnmixingError
+from unmixel.errors import SceneError, UnmixingError, damage_told
 from unmixel.io.lazy import LazyScene, open_lazily
 from unmixel.io.whole_folder import provenance_in
 from unmixel.io.windows import Window
@@ -101,7 +101,8 @@ class OpenedResult:
 
     def pixel(self, row: int, column: int) -> xr.Dataset:
         """Return what the result says of one pixel, in memory."""
-        return self.result.isel(y=row, x=column).load()
+        with damage_told(self.folder, "a complete result", "is it damaged?"):
+            return self.result.isel(y=row, x=column).load()
 
     @property
     def wavelength(self) -> np.ndarray:

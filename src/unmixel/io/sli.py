@@ -28,7 +28,8 @@ def read_sli(data: Path, header_path: Path) -> xr.DataArray:
     header.check_size(data)
     n_spectra, n_bands, _ = header.shape()
     values = np.fromfile(data, dtype=header.dtype(), offset=header.whole("header offset", 0))
-    spectra = values.reshape(n_spectra, n_bands).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        spectra = values.reshape(n_spectra, n_bands).astype(np.float64)
     divisor = header.numbers("reflectance scale factor")
     if divisor is not None and divisor[0] > 0:
         spectra /= divisor[0]

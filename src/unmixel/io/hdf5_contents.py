@@ -1,0 +1,61 @@
+"""HDF5 files (NetCDF-4, MATLAB 7.3 and most products) that can be opened without harm.
+
+A link, a dataset or a virtual dataset of HDF5 may lie in any other file of the disk: a scene from a stranger could show
+what is there. And a file of a kilobyte may claim a petabyte. No product is distributed so.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import h5py
+
+from unmixel.claims import check_claim
+from unmixel.errors import SceneError, damage_told
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def is_hdf5(path: Path) -> bool:
+    """Return whether a file is HDF5 by its first bytes, with or without the user block of MATLAB."""
+    try:
+        with path.open("rb") as file:
+            first = file.read(520)
+    except OSError:
+        return False
+    return first.startswith(_SIGNATURE) or first[512:] == _SIGNATURE
+
+
+def check_hdf5(path: Path) -> None:
+    """Check that nothing in an HDF5 file leads to another file, and that no dataset claims too much.
+
+    Raises
+    ------
+    SceneError
+        If something does, or the file is damaged.
+    """
+    with damage_told(path, "a complete HDF5 file (NetCDF-4, MATLAB 7.3)", "is it truncated?"), h5py.File(path) as file:
+        links: list[tuple[bytes, int]] = []
+        file.id.links.visit(lambda name, link: links.append((name, link.type)), info=True)
+        for name, kind in links:
+            _check_link(path, file, name, kind)
+
+
+def _check_link(path: Path, file: h5py.File, name: bytes, kind: int) -> None:
+    shown = repr(name.decode(errors="replace"))
+    if kind == h5py.h5l.TYPE_SOFT:
+        return
+    outside = kind != h5py.h5l.TYPE_HARD
+    if not outside:
+        entry = h5py.h5o.open(file.id, name)
+        if not isinstance(entry, h5py.h5d.DatasetID):
+            return
+        stored = entry.get_create_plist()
+        outside = stored.get_external_count() > 0 or stored.get_layout() == h5py.h5d.VIRTUAL
+        claimed = entry.get_space().get_simple_extent_npoints()
+        if stored.get_layout() == h5py.h5d.CHUNKED:
+            claimed = max(claimed, math.prod(stored.get_chunk()))
+        check_claim(path, shown, claimed * entry.get_type().get_size())
+    if outside:
+        raise SceneError(f"{path}, whose {shown} lies in another file", "a file that holds all of its data", "copy it in")

@@ -1,0 +1,30 @@
+"""Zarr stores that can be opened without harm: they stay in their folder, and claim no more than can be in it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import zarr
+
+from unmixel.claims import check_claim
+from unmixel.errors import SceneError, damage_told
+
+
+def check_store(path: Path) -> None:
+    """Check that nothing in a Zarr store leads out of its folder, and that no array or chunk claims too much.
+
+    Raises
+    ------
+    SceneError
+        If something does, or the store is damaged.
+    """
+    inside = path.resolve()
+    for entry in path.rglob("*"):
+        if entry.is_symlink() and not entry.resolve().is_relative_to(inside):
+            raise SceneError(f"{entry}, a link to {entry.resolve()}", "a store that holds all of its data", "copy it in")
+    with damage_told(path, "a complete Zarr v3 store", "is it truncated?"):
+        group = zarr.open_group(path, mode="r", zarr_format=3, use_consolidated=False)
+        for name, array in group.arrays():
+            values = max(math.prod(array.shape), math.prod(array.shards or array.chunks))
+            check_claim(path, f"its {name!r}", values * array.dtype.itemsize)
