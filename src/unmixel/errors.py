@@ -46,7 +46,9 @@ class UnmixingError(Exception):
 
 
 @contextmanager
-def damage_told(what: object, expected: str, remedy: str, *, error: type[UnmixingError] | None = None) -> Iterator[None]:
+def damage_told(
+    what: object, expected: str, remedy: str, *, error: type[UnmixingError] | None = None
+) -> Iterator[None]:
     """Turn what a library raises about a file into a `SceneError`, or another one of this module.
 
     Only calls of other libraries that read the file belong inside.

@@ -224,7 +224,7 @@ def open_result(path: str | Path) -> xr.Dataset:
         raise SceneError(f"{path} holds no result", "a folder written by `unmixel unmix`, or its result.zarr")
     check_store(store)
     with damage_told(store, "a result of `unmixel unmix`", "is it damaged?"):
-        result = _texts_as(str, xr.open_zarr(store, consolidated=False, chunks=None))
+        result = _texts_as(str, xr.open_zarr(store, consolidated=False, chunks=None, zarr_format=3))
         if not isinstance(provenance_of(result), dict):
             raise ValueError("a provenance that is no JSON object")
     check_result(result)

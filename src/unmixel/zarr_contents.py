@@ -22,7 +22,9 @@ def check_store(path: Path) -> None:
     inside = path.resolve()
     for entry in path.rglob("*"):
         if entry.is_symlink() and not entry.resolve().is_relative_to(inside):
-            raise SceneError(f"{entry}, a link to {entry.resolve()}", "a store that holds all of its data", "copy it in")
+            raise SceneError(
+                f"{entry}, a link to {entry.resolve()}", "a store that holds all of its data", "copy it in"
+            )
     with damage_told(path, "a complete Zarr v3 store", "is it truncated?"):
         group = zarr.open_group(path, mode="r", zarr_format=3, use_consolidated=False)
         for name, array in group.arrays():

@@ -15,11 +15,12 @@ import scipy.io
 from affine import Affine
 from rasterio.enums import Interleaving
 
-from unmixel.extraction import extract
 from unmixel.io import save_scene, write_bundle_csv, write_bundle_netcdf, write_envi, write_sli
 from unmixel.io.result_folder import write_result_folder
 from unmixel.methods.fcls import FCLS
-from unmixel.registry import get_method
+from unmixel.methods.idnet.fitted import FittedIDNet
+from unmixel.methods.idnet.method import IDNet
+from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.scene import make_scene
 from unmixel.spectra import make_bundle
 
@@ -97,7 +98,9 @@ def tiff() -> list[Case]:
             for band, wavelength in enumerate(WAVELENGTH, start=1):
                 file.update_tags(band, wavelength=str(wavelength), wavelength_units="Nanometers", fwhm="10")
 
-    header = b"ENVI\nsamples = 6\nlines = 4\nbands = 5\nwavelength = {450, 550, 650, 850, 1600}\nbbl = {1, 1, 1, 1, 0}\n"
+    header = (
+        b"ENVI\nsamples = 6\nlines = 4\nbands = 5\nwavelength = {450, 550, 650, 850, 1600}\nbbl = {1, 1, 1, 1, 0}\n"
+    )
     return [made(strips), made(tiles), {**made(strips), "s.hdr": header}]
 
 
@@ -162,8 +165,8 @@ def bundle_sli() -> list[Case]:
 
 def bundle_csv() -> list[Case]:
     """A spectrum in each column, one in each row, and the statistics of a result."""
-    by_row = b"name;450;550;650;850;1600\nsoil;0.1;0.2;0.3;0.3;0.4\nwater;0.05;0.04;0.03;;0.0\n"
-    statistics = b"wavelength_nm,fwhm_nm,good_band,soil mean,soil sd\n450,10,1,0.1,0.01\n550,10,1,0.2,0.01\n"
+    by_row = b"name;440;550;650;850;1610\nsoil;0.1;0.2;0.3;0.3;0.4\nwater;0.05;0.04;0.03;;0.0\n"
+    statistics = b"wavelength_nm,fwhm_nm,good_band,soil mean,soil sd\n400,10,1,0.1,0.01\n1700,10,1,0.2,0.01\n"
     return [made(lambda folder: write_bundle_csv(BUNDLE, folder / "s.csv")), {"s.csv": by_row}, {"s.csv": statistics}]
 
 
@@ -191,7 +194,7 @@ device = "cpu"
 [parameters]
 n_latents = 4
 learning_rate = 1e-3
-nested = {a = [1, 2, 1979-05-27], b = {c = "d"}}
+published = false
 """
     return [{"s.toml": least_squares}, {"s.toml": idnet}]
 
@@ -206,7 +209,7 @@ bands = "1350-1450,1800-1950"
 scale = 10000
 
 [[scene]]
-path = "*/*.npy"
+path = "b/*.npy"
 
 [[scene]]
 path = "s.hdr"
@@ -221,9 +224,12 @@ def model_fcls() -> list[Case]:
 
 
 def model_idnet() -> list[Case]:
-    """A fitted ID-Net."""
-    network = get_method("idnet")(n_epochs=1, n_endmembers=2)  # type: ignore[call-arg]
-    return [made(lambda folder: network.fit(SCENE, extract(SCENE, 2, seed=0)).save(folder / "model"))]
+    """An ID-Net that was never trained."""
+    sizes = {"n_endmembers": 2, "n_latents": 2, "n_bands": 4, "n_features": 3, "n_ista": 2}
+    law = {"mixing_gain": 0.1, "abundance_gain": 0.1, "albedo": False, "share_mean": 0.0, "share_sd": 0.1}
+    network = IDNetModel(Shape(**sizes, **law, concentration=1.0, published=False))
+    fitted = FittedIDNet(IDNet(), SCENE, ("soil", "water"), network)
+    return [made(lambda folder: fitted.save(folder / "model"))]
 
 
 def result() -> list[Case]:

@@ -151,7 +151,9 @@ def _tiff(content: bytes, rng: random.Random) -> bytes:
         case 1:
             count = rng.choice((0, 1, 2, 65536, 2**31, 2**32 - 1))
         case 2:
-            tag = rng.choice((256, 257, 258, 259, 262, 273, 277, 278, 279, 284, 317, 322, 323, 339, 42112, 42113, 65000))
+            tag = rng.choice(
+                (256, 257, 258, 259, 262, 273, 277, 278, 279, 284, 317, 322, 323, 339, 42112, 42113, 65000)
+            )
         case _:
             value = rng.choice((0, 1, 2, 3, 5, 7, 8, 16, 32, 64, 255, 65535, 2**20, 2**24, 2**31, 2**32 - 1))
             if kind == 3 and order == ">" and value < 65536:
@@ -213,7 +215,21 @@ def _change_object(file: h5py.File, name: str, rng: random.Random) -> None:
 
 
 def _set_attribute(where: Any, key: str, rng: random.Random) -> None:
-    plain = (0, -1, 1e308, float("nan"), 2**63, "", "x", "9" * 3000, b"\xff\xfe", [], [1, 2], ["a", "b"], h5py.Empty("f"))
+    plain = (
+        0,
+        -1,
+        1e308,
+        float("nan"),
+        2**63,
+        "",
+        "x",
+        "9" * 3000,
+        b"\xff\xfe",
+        [],
+        [1, 2],
+        ["a", "b"],
+        h5py.Empty("f"),
+    )
     references = (where.ref, where.file.ref)
     if rng.random() < 0.2:
         where.attrs.pop(key, None)
@@ -244,7 +260,9 @@ def _replace(file: h5py.File, name: str, rng: random.Random) -> None:
     attributes = dict(file[name].attrs) if name in file else {}
     old = file[name].shape if name in file and isinstance(file[name], h5py.Dataset) else (4, 6, 5)
     kind = rng.choice((*_TYPES, "f4", "f4", h5py.string_dtype(), np.dtype([("a", "f4"), ("b", "i2")]), h5py.ref_dtype))
-    shape = old if rng.random() < 0.3 and old is not None else tuple(rng.choice(_SIZES) for _ in range(rng.randrange(5)))
+    shape = (
+        old if rng.random() < 0.3 and old is not None else tuple(rng.choice(_SIZES) for _ in range(rng.randrange(5)))
+    )
     if name in file:
         del file[name]
     more: dict[str, Any] = {}

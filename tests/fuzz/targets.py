@@ -77,7 +77,7 @@ def manifest(path: Path) -> None:
     """List the scenes of a manifest."""
     for job in scenes_of([], path):
         assert "/" not in job.name, "an output outside its folder"
-        assert ".." != job.name, "an output outside its folder"
+        assert job.name != "..", "an output outside its folder"
 
 
 def model(path: Path) -> None:

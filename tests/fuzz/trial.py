@@ -11,6 +11,7 @@ import ctypes
 import os
 import resource
 import shutil
+import struct
 import sys
 import time
 import traceback
@@ -85,14 +86,14 @@ def _outcome(target: Target, entry: Path) -> Outcome:
     except UnmixingError as error:
         told = str(error)
         place = _places(error)
-        if "to allocate" in told or "MemoryError" in told:
+        if "Unable to allocate" in told or "MemoryError" in told:
             return Outcome(f"tried to allocate: {told[:300]}", f"allocated {place}")
         if not all(mark.isprintable() for mark in told):
             return Outcome(f"an error with control characters: {told[:300]!r}", f"unprintable {place}")
         if len(told) > 2000:
             return Outcome(f"an error of {len(told)} characters: {told[:100]!r}", f"long {place}")
         return Outcome("", f"{type(error).__name__} {place}")
-    except Exception as error:  # noqa: BLE001 every other one is the finding
+    except Exception as error:
         return Outcome("".join(traceback.format_exception(error)), f"{type(error).__name__} {_places(error)}")
     return Outcome("", "opened")
 
@@ -121,14 +122,21 @@ def watched(folder: Path) -> Iterator[object]:
     """Give a function that says whether a file of a folder was opened meanwhile, by Python or by a library."""
     libc = ctypes.CDLL(None, use_errno=True)
     watch = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-    opened_or_made = 0x20 | 0x100
+    opened_or_made, folders = 0x20 | 0x100, 0x40000000
     libc.inotify_add_watch(watch, os.fsencode(folder), opened_or_made)
 
     def opened() -> bool:
+        """Whether it was a file: folders are also opened by those who look for something else."""
         try:
-            return bool(os.read(watch, 4096))
+            events = os.read(watch, 4096)
         except BlockingIOError:
             return False
+        at, files = 0, 0
+        while at < len(events):
+            _, what, _, length = struct.unpack_from("iIII", events, at)
+            at += 16 + length
+            files += not what & folders
+        return files > 0
 
     seen = False
     try:

@@ -11,7 +11,7 @@ import select
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def in_child(work: Callable[[Callable[[Report], None]], None], log: Path) -> Ite
             with os.fdopen(writing, "w", buffering=1) as told:
                 work(lambda report: print(json.dumps(report), file=told, flush=True))
             status = 0
-        except BaseException:  # noqa: BLE001 whatever it is, this process must not go on as its parent
+        except BaseException:
             traceback.print_exc()
         finally:
             os._exit(status)
@@ -73,13 +73,13 @@ def _be_quiet(log: Path) -> None:
     faulthandler.enable()
 
 
-def replay(target: Target, cases: list[Path], scratch: Path) -> list[tuple[str, Outcome]]:
-    """Try stored cases, each in its turn, in one process; the death of it is the outcome of the case it was at."""
+def replay(target: Target, cases: Mapping[str, Case], scratch: Path) -> dict[str, Outcome]:
+    """Try cases, each in its turn, in one process; the death of it is the outcome of the case it was at."""
     lay_canary(scratch)
 
     def work(tell: Callable[[Report], None]) -> None:
-        for path in cases:
-            write_case(read_case(path), scratch / "case")
+        for case in cases.values():
+            write_case(case, scratch / "case")
             tell({"outcome": try_case(target, scratch / "case")})
 
     outcomes: list[Outcome] = []
@@ -88,7 +88,7 @@ def replay(target: Target, cases: list[Path], scratch: Path) -> list[tuple[str, 
             outcomes.append(Outcome(*report["outcome"]))
         elif report["died"]:
             outcomes.append(Outcome(report["died"], "died"))
-    return [(path.name, outcome) for path, outcome in zip(cases, outcomes, strict=False)]
+    return dict(zip(cases, outcomes, strict=False))
 
 
 class Fuzzing:
@@ -101,12 +101,14 @@ class Fuzzing:
         For each signature of a finding what it is and the folder of a case.
     """
 
-    def __init__(self, target: Target, folder: Path, stored: list[Case], seed: int) -> None:
+    def __init__(self, target: Target, folder: Path, stored: Iterable[Case], seed: int) -> None:
         self.target, self.folder, self.seed = target, folder, seed
         self.n_cases = 0
         self.findings: dict[str, tuple[str, Path]] = {}
         self._known: dict[str, Case] = {}
         self._seeds = [*target.seeds(), *stored]
+        self._mutating = folder / "mutating"
+        """Is there while a case is made: what hangs or crashes then is no finding."""
         lay_canary(folder)
 
     @property
@@ -124,7 +126,7 @@ class Fuzzing:
 
     def _take(self, report: Report, on_finding: Callable[[str], None]) -> None:
         self.n_cases += report.get("n", 0)
-        if report.get("died"):
+        if report.get("died") and not self._mutating.exists():
             log = (self.folder / "log").read_text(errors="replace")[-3000:]
             place = self.folder / "findings" / f"died-{len(self.findings)}"
             write_case(read_case(self.folder / "case"), place)
@@ -149,9 +151,11 @@ class Fuzzing:
             if time.monotonic() > end:
                 break
             pool = self._seeds if not known or rng.random() < 0.5 else list(known.values())
+            faulthandler.dump_traceback_later(9 * SECONDS)
+            self._mutating.touch()
             case = mutated(rng.choice(pool), rng)
             write_case(case, self.folder / "case")
-            faulthandler.dump_traceback_later(9 * SECONDS)
+            self._mutating.unlink()
             outcome = try_case(self.target, self.folder / "case")
             faulthandler.cancel_dump_traceback_later()
             untold += 1

@@ -142,9 +142,11 @@ def _array(levels: tuple[float, ...]) -> np.ndarray:
 
 
 def _write_coverage(path: Path, names: tuple[str, ...], coverage: np.ndarray, n_pixels: int) -> None:
+    from unmixel.io.csv_text import as_cell
+
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["endmember", "level", "coverage", "standard_error"])
         for name, shares in zip(names, coverage.T, strict=True):
             for level, share, error in zip(DRAWN, shares, _standard_error(shares, n_pixels), strict=True):
-                table.writerow([name, level, f"{share:.6g}", f"{error:.3g}"])
+                table.writerow([as_cell(name), level, f"{share:.6g}", f"{error:.3g}"])

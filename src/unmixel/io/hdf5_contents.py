@@ -7,6 +7,7 @@ what is there. And a file of a kilobyte may claim a petabyte. No product is dist
 from __future__ import annotations
 
 import math
+import mmap
 from pathlib import Path
 
 import h5py
@@ -15,6 +16,8 @@ from unmixel.claims import check_claim
 from unmixel.errors import SceneError, damage_told
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_HEAP = b"GCOL\x01\x00\x00\x00"
+_SEARCHED = 256_000_000
 
 
 def is_hdf5(path: Path) -> bool:
@@ -35,11 +38,33 @@ def check_hdf5(path: Path) -> None:
     SceneError
         If something does, or the file is damaged.
     """
+    _check_heaps(path)
     with damage_told(path, "a complete HDF5 file (NetCDF-4, MATLAB 7.3)", "is it truncated?"), h5py.File(path) as file:
         links: list[tuple[bytes, int]] = []
         file.id.links.visit(lambda name, link: links.append((name, link.type)), info=True)
         for name, kind in links:
             _check_link(path, file, name, kind)
+
+
+def _check_heaps(path: Path) -> None:
+    """Check the global heaps of a file, which libhdf5 2.0 reads for ever if a piece of one has no size.
+
+    The pieces of a heap follow each other: number (2 bytes, 0 for what is free), 6 bytes, size (8 bytes), content. Files
+    beyond `_SEARCHED` bytes are not searched for heaps.
+    """
+    if not 0 < path.stat().st_size <= _SEARCHED:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start = content.find(_HEAP)
+        while start >= 0:
+            at, end = start + 16, start + int.from_bytes(content[start + 8 : start + 16], "little")
+            while at + 16 <= min(end, len(content)):
+                number, size = (int.from_bytes(content[at + a : at + b], "little") for a, b in ((0, 2), (8, 16)))
+                step = size if number == 0 else 16 + -(-size // 8) * 8
+                if not 0 < step <= end - at:
+                    raise SceneError(f"{path} with a heap that does not end", "a complete HDF5 file", "is it damaged?")
+                at += step
+            start = content.find(_HEAP, start + 1)
 
 
 def _check_link(path: Path, file: h5py.File, name: bytes, kind: int) -> None:
@@ -58,4 +83,6 @@ def _check_link(path: Path, file: h5py.File, name: bytes, kind: int) -> None:
             claimed = max(claimed, math.prod(stored.get_chunk()))
         check_claim(path, shown, claimed * entry.get_type().get_size())
     if outside:
-        raise SceneError(f"{path}, whose {shown} lies in another file", "a file that holds all of its data", "copy it in")
+        raise SceneError(
+            f"{path}, whose {shown} lies in another file", "a file that holds all of its data", "copy it in"
+        )

@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from unmixel.claims import check_memory
+from unmixel.claims import check_claim, check_memory
 from unmixel.errors import DAMAGE, SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.matlab_5 import list_variables, load_variable
@@ -75,6 +75,7 @@ def read_matlab(path: Path, variable: str | None = None) -> RawScene:
             read = partial(_read_hdf5_rows, path, layout)
             parts: dict[str, Any] = {"read_part": partial(_read_hdf5_part, path, layout), "block": block}
         else:
+            check_claim(path, repr(layout.name), math.prod(layout.shape) * older[layout.name].dtype.itemsize)
             check_memory(layout.shape)
             whole = _as_scene(load(layout.name), layout)
             dtype, read, parts = whole.dtype, partial(_rows_of, whole), {"by_parts": False}

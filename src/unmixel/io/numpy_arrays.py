@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from unmixel.claims import check_memory
+from unmixel.claims import check_claim, check_memory
 from unmixel.errors import DAMAGE, SceneError
 from unmixel.io._raw import RawScene
 
@@ -44,7 +44,9 @@ def read_npz(path: Path, variable: str | None = None) -> RawScene:
         with zipfile.ZipFile(path) as archive:
             headers = {info.filename.removesuffix(".npy"): _header(archive, info) for info in archive.infolist()}
             name = _choose(path, headers, variable)
-            check_memory(_shape(path, headers[name].shape))
+            shape = _shape(path, headers[name].shape)
+            check_claim(path, repr(name), math.prod(shape) * headers[name].dtype.itemsize)
+            check_memory(shape)
             found = _member(archive, name)
             beside = {key: np.ravel(_member(archive, key)) for key in _BESIDE if _is_short(headers.get(key))}
     except DAMAGE as error:

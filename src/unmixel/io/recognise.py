@@ -47,6 +47,8 @@ def recognise(path: Path) -> Recognised:
     """
     if not path.exists():
         raise SceneError(f"{path}, which does not exist", "a scene file", "check the path")
+    if not path.is_file() and not path.is_dir():
+        raise SceneError(f"{path}, a device or a pipe", "a scene file", "copy what it gives into a file")
     if path.is_file() and is_hdf5(path):
         check_hdf5(path)
     if (product := product_of(path)) is not None:

@@ -61,7 +61,7 @@ def write_zarr(scene: xr.DataArray, path: Path) -> None:
 
 def _opened(path: Path) -> xr.Dataset:
     with damage_told(path, "a complete Zarr store", "is it truncated?"):
-        return xr.open_zarr(path, consolidated=False, chunks=None, decode_coords="all")
+        return xr.open_zarr(path, consolidated=False, chunks=None, decode_coords="all", zarr_format=3)
 
 
 def _read_rows(path: Path, first: int, last: int) -> NDArray:
