@@ -49,8 +49,8 @@ def check_hdf5(path: Path) -> None:
 def _check_heaps(path: Path) -> None:
     """Check the global heaps of a file, which libhdf5 2.0 reads for ever if a piece of one has no size.
 
-    The pieces of a heap follow each other: number (2 bytes, 0 for what is free), 6 bytes, size (8 bytes), content. Files
-    beyond `_SEARCHED` bytes are not searched for heaps.
+    The pieces of a heap follow each other: number (2 bytes, 0 for what is free), 6 bytes, size (8 bytes), content.
+    Files beyond `_SEARCHED` bytes are not searched for heaps.
     """
     if not 0 < path.stat().st_size <= _SEARCHED:
         return
