@@ -22,11 +22,14 @@ from unmixel.cli.scenes import scenes_of
 from unmixel.errors import ModelError, ParameterError, SceneError, UnmixingError
 from unmixel.io import open_bundle, open_lazily, open_scene, save_scene, write_bundle_csv
 from unmixel.io.result_folder import write_result_folder
+from unmixel.io.whole_folder import provenance_in
 from unmixel.methods.fcls import FCLS
 from unmixel.registry import load
 from unmixel.result import open_result, provenance_of
+from unmixel.scale.journal import Journal
 from unmixel.scene import make_scene
 from unmixel.spectra import make_bundle
+from unmixel.train.checkpoint import load_checkpoint
 
 VALUES = np.random.default_rng(3).uniform(0.05, 0.6, (4, 6, 5)).astype(np.float32)
 SCENE = make_scene(VALUES, wavelength=np.linspace(450, 850, 5))
@@ -352,6 +355,17 @@ def test_json_of_a_result_made_to_do_harm(kind: str, tmp_path: Path) -> None:
         assert isinstance(provenance_of(open_result(tmp_path / "out")), dict)
     except SceneError as error:
         assert len(str(error)) < 3000
+
+
+@pytest.mark.parametrize("kind", HARMFUL_JSON)
+def test_json_of_folders_made_to_do_harm(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "provenance.json").write_text(HARMFUL_JSON[kind])
+    assert provenance_in(tmp_path) == {}
+    (tmp_path / "journal").write_text('{"token": "a"}\n' + HARMFUL_JSON[kind] + "\n")
+    assert Journal(tmp_path / "journal").lines[0] == {"token": "a"}
+    (tmp_path / "checkpoint").write_text(HARMFUL_JSON[kind])
+    with pytest.raises(ModelError):
+        load_checkpoint(tmp_path / "checkpoint")
 
 
 @pytest.mark.parametrize("name", ["run.toml", "list.toml"])

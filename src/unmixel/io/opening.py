@@ -113,7 +113,9 @@ def split_variable(path: str | Path) -> tuple[Path, str | None]:
     ('flight::2/scenes.mat', 'field')
     """
     text = str(path)
-    if "::" in text and not Path(text).exists():
+    with damage_told(path, "the name of a file", "check the path"):
+        is_choice = "::" in text and not Path(text).exists()
+    if is_choice:
         file, _, variable = text.rpartition("::")
         return Path(file), variable
     return Path(path), None
@@ -127,7 +129,8 @@ def read_raw(path: Path, variable: str | None = None) -> RawScene:
     SceneError
         If the file cannot be read.
     """
-    found = recognise(path)
+    with damage_told(path, "a scene file", "check the path"):
+        found = recognise(path)
     if variable is not None and found.format not in ("matlab", "npz"):
         raise SceneError(f"{found.path}::{variable}", "a MATLAB or .npz file to choose an array from")
     with damage_told(found.path, "a complete scene file", "is it truncated, or damaged?"):
