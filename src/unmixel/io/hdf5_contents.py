@@ -17,7 +17,7 @@ from unmixel.errors import SceneError, damage_told
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HEAP = b"GCOL\x01\x00\x00\x00"
-_SEARCHED = 256_000_000
+_SEARCHED = 64_000_000
 
 
 def is_hdf5(path: Path) -> bool:
