@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+DAMAGE = (
+    *(OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, AssertionError),
+    *(EOFError, MemoryError, SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
+"""What libraries raise about files that are damaged, or made to do harm."""
+_LONGEST = 1000
+"""Characters of each part of an error: a hostile file may have a name of a million."""
+
 
 class UnmixingError(Exception):
     """The root of every error unmixel raises on purpose.
@@ -27,7 +42,45 @@ class UnmixingError(Exception):
 
     def __str__(self) -> str:
         parts = [self.given, self.expected and f"expected {self.expected}", self.remedy]
-        return "; ".join(" ".join(part.split()) for part in parts if part)
+        return "; ".join(_shortened(visible(" ".join(part.split()))) for part in parts if part)
+
+
+@contextmanager
+def damage_told(
+    what: object, expected: str, remedy: str, *, error: type[UnmixingError] | None = None
+) -> Iterator[None]:
+    """Turn what a library raises about a file into a `SceneError`, or another one of this module.
+
+    Only calls of other libraries that read the file belong inside.
+
+    Examples
+    --------
+    >>> with damage_told("a.npy", "a complete array", "is it truncated?"):
+    ...     {}["shape"]
+    Traceback (most recent call last):
+    ...
+    unmixel.errors.SceneError: a.npy, which cannot be read (KeyError: 'shape'); expected a complete array; ...
+    """
+    try:
+        yield
+    except DAMAGE as damage:
+        reason = f"{type(damage).__name__}: {damage}" if str(damage) else type(damage).__name__
+        raise (error or SceneError)(f"{what}, which cannot be read ({reason})", expected, remedy) from damage
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
+
+
+def visible(text: str) -> str:
+    r"""Return text with what a terminal would obey, or not show, written as an escape.
+
+    Examples
+    --------
+    >>> print(visible("soil \x1b[31m \u202e"))
+    soil \x1b[31m \u202e
+    """
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
 
 
 class SceneError(UnmixingError):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import unmixel.methods
-from unmixel.errors import ModelError, ParameterError
+from unmixel.errors import DAMAGE, ModelError, ParameterError
 from unmixel.methods._protocol import FORMAT, Fitted, Method
 from unmixel.scene import make_scene
 
@@ -61,18 +61,21 @@ def load(folder: str | Path) -> Fitted:
     try:
         header = json.loads((folder / "model.json").read_text())
         state = load_file(folder / "model.safetensors")
-    except (OSError, ValueError, SafetensorError) as error:
+    except (*DAMAGE, SafetensorError) as error:
         raise ModelError(f"{folder} holds no readable model ({error})", "model.json and model.safetensors") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ModelError(f"{folder}/model.json of another format", f"format {FORMAT}", "fit the model again")
     try:
+        if not all(isinstance(name, str) for name in header["endmember"]):
+            raise ValueError("endmember names that are no texts")
         method = get_method(header["method"])(**header["parameters"])
         bands = {name: np.array(values, dtype=float) for name, values in header["bands"].items()}
         # one pixel with different values in two rows, so that no band counts as constant
         values = np.array([[[0.0]], [[1.0]]]).repeat(len(bands["wavelength"]), axis=2)
         carrier = make_scene(values, wavelength=bands["wavelength"], fwhm=bands["fwhm"], good_band=bands["good_band"])
         fitted = method.fitted_type._from_state(method, carrier, tuple(header["endmember"]), state)
-    except (KeyError, TypeError, ValueError) as error:
+    except DAMAGE as error:
         raise ModelError(f"{folder} holds a damaged model ({error!r})", "what `unmixel unmix` wrote") from error
-    fitted.record = dict(header.get("record", {}))
+    record = header.get("record")
+    fitted.record = record if isinstance(record, dict) else {}
     return fitted

@@ -33,8 +33,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from unmixel.errors import OutputError, SceneError
+from unmixel.errors import OutputError, SceneError, damage_told
 from unmixel.scene import good_bands
+from unmixel.zarr_contents import check_store
 
 UNITS = {
     "abundance": "1",
@@ -221,7 +222,11 @@ def open_result(path: str | Path) -> xr.Dataset:
         store = store / "result.zarr"
     if not (store / "zarr.json").is_file():
         raise SceneError(f"{path} holds no result", "a folder written by `unmixel unmix`, or its result.zarr")
-    result = _texts_as(str, xr.open_zarr(store, consolidated=False, chunks=None))
+    check_store(store)
+    with damage_told(store, "a result of `unmixel unmix`", "is it damaged?"):
+        result = _texts_as(str, xr.open_zarr(store, consolidated=False, chunks=None, zarr_format=3))
+        if not isinstance(provenance_of(result), dict):
+            raise ValueError("a provenance that is no JSON object")
     check_result(result)
     return result
 

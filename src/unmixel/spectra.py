@@ -55,7 +55,8 @@ def make_bundle(
     array([[0.1 , 0.25],
            [0.5 , 0.4 ]], dtype=float32)
     """
-    values = np.array(spectra, dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.array(spectra, dtype=np.float32)
     labels = np.array([str(name) for name in endmember], dtype=object)
     if values.ndim != 2 or 0 in values.shape:
         raise BundleError(f"endmember spectra of shape {values.shape}", "a non-empty (spectrum, band) table")
@@ -252,7 +253,8 @@ def _through_bands(
 ) -> Float[np.ndarray, "spectrum band"]:
     """Return the mean of the spectra over the response of each band."""
     spacing = np.gradient(source) if len(source) > 1 else np.array([np.inf])
-    remaining = widths**2 - np.interp(target, source, source_fwhm) ** 2
+    with np.errstate(over="ignore"):  # a width that is no width is coarse
+        remaining = widths**2 - np.interp(target, source, source_fwhm) ** 2
     coarse = (np.interp(target, source, spacing) > widths / 2) | (remaining <= 0)
     kernel = np.sqrt(np.where(coarse, 0.0, np.maximum(remaining, 0.0)))
     at = target[:, None] + kernel[:, None] * NODES

@@ -116,10 +116,12 @@ def _shares(check: SelfCheck, coverage: np.ndarray) -> list[str]:
 
 
 def _write_coverage(path: Path, check: SelfCheck) -> None:
+    from unmixel.io.csv_text import as_cell
+
     names = check.truth["endmember"].values.astype(str)
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["endmember", "level", "coverage", "standard_error"])
         for name, shares in zip(names, check.coverage(DRAWN).T, strict=True):
             for level, share, error in zip(DRAWN, shares, check.standard_error(shares), strict=True):
-                table.writerow([name, level, f"{share:.6g}", f"{error:.3g}"])
+                table.writerow([as_cell(name), level, f"{share:.6g}", f"{error:.3g}"])

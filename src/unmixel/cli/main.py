@@ -22,7 +22,7 @@ from unmixel.cli.methods import methods
 from unmixel.cli.report import report
 from unmixel.cli.simulate import simulate
 from unmixel.cli.unmix import unmix
-from unmixel.errors import UnmixingError
+from unmixel.errors import UnmixingError, visible
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def one_line_errors() -> Iterator[None]:
 
 
 def _end(message: str, status: int) -> None:
-    typer.echo(f"unmixel: {' '.join(message.split())}", err=True)
+    typer.echo(f"unmixel: {visible(' '.join(message.split()))}", err=True)
     raise typer.Exit(status)
 
 

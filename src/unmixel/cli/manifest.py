@@ -95,7 +95,7 @@ def read_manifest(path: Path) -> list[tuple[str, SceneEntry]]:
 def _from_toml(path: Path, text: str) -> list[tuple[str, SceneEntry]]:
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ParameterError(f"the manifest {path} ({error})", "TOML") from error
     tables = content.pop("scene", [])
     if content:

@@ -26,11 +26,11 @@ class ProgressReport:
         self._said: dict[str, float] = {}
         self._tasks: dict[str, TaskID] = {}
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.completed:g}/{task.total:g}"),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[beside]}"),
+            TextColumn("{task.fields[beside]}", markup=False),
             console=self.console,
             transient=True,
         )

@@ -73,7 +73,7 @@ def read_run_config(path: Path | None, **flags: Any) -> RunConfig:
     if path is not None:
         try:
             settings = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ParameterError(f"the run file {path} ({error})", "a readable TOML file") from error
         for name in ("endmembers", "bundle"):
             if isinstance(settings.get(name), str):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmixel.cli.manifest import SceneEntry, read_manifest
-from unmixel.errors import ParameterError, SceneError, UnmixingError
+from unmixel.errors import ParameterError, SceneError, UnmixingError, damage_told
 from unmixel.io.envi_header import find_data, is_envi_header, read_envi_header
 from unmixel.io.opening import split_variable
 from unmixel.io.products import product_of
@@ -161,7 +161,9 @@ def _each_once(found: Iterator[_Found]) -> list[_Found]:
 def _find(entry: SceneEntry, base: Path, where: str, made_in: Path | None) -> Iterator[_Found]:
     """Yield the file of an entry, or every file that matches it; paths are relative to the base."""
     file, variable = split_variable(base / entry.path)
-    if file.exists():
+    with damage_told(file, "the name of a file", "check the path"):
+        is_there = file.exists()
+    if is_there:
         files = [file]
     elif not _PATTERN & set(entry.path):
         raise SceneError(f"{file}, which does not exist", "a scene file", "check the path")

@@ -9,7 +9,7 @@ from typing import Any
 
 import xarray as xr
 
-from unmixel.errors import SceneError, UnmixingError
+from unmixel.errors import SceneError, UnmixingError, damage_told
 from unmixel.explorer.band_axis import BandAxis, band_axis
 from unmixel.io.lazy import LazyScene, open_lazily
 from unmixel.io.whole_folder import provenance_in
@@ -107,7 +107,8 @@ class OpenedResult:
 
     def pixel(self, row: int, column: int) -> xr.Dataset:
         """Return what the result says of one pixel, in memory."""
-        return self.result.isel(y=row, x=column).load()
+        with damage_told(self.folder, "a complete result", "is it damaged?"):
+            return self.result.isel(y=row, x=column).load()
 
     @cached_property
     def axis(self) -> BandAxis:

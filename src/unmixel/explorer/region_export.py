@@ -14,10 +14,9 @@ from rasterio.crs import CRS
 from rasterio.warp import transform as to_crs
 
 from unmixel.errors import ParameterError
+from unmixel.io.csv_text import as_cell
 
 LONGITUDE_LATITUDE = CRS.from_epsg(4326)
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell begins with that a spreadsheet would calculate."""
 _UNIT_NAMES = {"1": "", "m2": "_m2"}
 
 
@@ -42,13 +41,8 @@ def region_csv(summary: xr.Dataset) -> str:
     table.writerow(["endmember", *numbers, *whole])
     for k, name in enumerate(summary["endmember"].values):
         cells = [*(values[k] for values in numbers.values()), *whole.values()]
-        table.writerow([_as_text(str(name)), *(_as_number(float(cell)) for cell in cells)])
+        table.writerow([as_cell(str(name)), *(_as_number(float(cell)) for cell in cells)])
     return text.getvalue()
-
-
-def _as_text(name: str) -> str:
-    """Return a cell that no spreadsheet calculates."""
-    return f"'{name}" if name.startswith(FORMULA) else name
 
 
 def _as_number(value: float) -> str:

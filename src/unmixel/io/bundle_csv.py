@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from unmixel.errors import BundleError
+from unmixel.io.csv_text import as_cell, from_cell
 from unmixel.io.wavelength_units import to_nanometres
 from unmixel.io.whole_file import written_whole
 from unmixel.spectra import check_bundle, make_bundle
@@ -39,14 +41,14 @@ def read_bundle_csv(path: Path) -> xr.DataArray:
     first_number = next((i for i, value in enumerate(numbers) if value is not None), len(header))
     if 0 < first_number < len(header) and all(value is not None for value in numbers[first_number:]):
         wavelength: NDArray[np.float64] | None = np.array(numbers[first_number:], dtype=np.float64)
-        labels = [row[0] for row in rows]
+        labels = [from_cell(row[0].strip(" ")) for row in rows]
         spectra, fwhm, unit = _values(path, [row[first_number:] for row in rows]), None, ""
     else:
         names = [name.strip().lower() for name in header]
         widths = next((i for i, name in enumerate(names) if i and name.startswith("fwhm")), None)
         columns = [i for i, name in enumerate(names) if i and i != widths and name not in ("good_band", "bbl")]
         table = _values(path, rows)
-        labels, spectra = [header[i].strip() for i in columns], table[:, columns].T
+        labels, spectra = [from_cell(header[i].strip(" ")) for i in columns], table[:, columns].T
         wavelength = table[:, 0] if names[0].startswith(("wavelength", "wl", "lambda", "nm", "um")) else None
         fwhm, unit = (None if widths is None else table[:, widths]), _unit(names[0])
         if wavelength is None and not names[0].startswith(("band", "channel", "#")):
@@ -70,7 +72,7 @@ def write_bundle_csv(bundle: xr.DataArray, path: str | Path) -> None:
             columns[f"{name}_nm"] = [repr(float(value)) for value in bundle[name].values]
     if "wavelength_nm" not in columns:
         columns = {"band": [str(number) for number in range(1, n_bands + 1)]}
-    head = [*columns, *(str(label) for label in bundle["endmember"].values)]
+    head = [*columns, *(as_cell(str(label)) for label in bundle["endmember"].values)]
     body = [*columns.values(), *([f"{value:.9g}" for value in spectrum] for spectrum in bundle.values)]
     with written_whole(Path(path)) as (target,), target.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -83,9 +85,12 @@ def _table(path: Path) -> tuple[list[str], list[list[str]]]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise BundleError(f"{path}, which is no text", "a table of endmember spectra") from error
-    lines = [line for line in text.splitlines() if line.strip()]
-    separator = max(",;\t", key=lambda mark: lines[0].count(mark)) if lines else ","
-    rows = list(csv.reader(lines, delimiter=separator))
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = max(",;\t", key=first.count)
+    try:
+        rows = [row for row in csv.reader(StringIO(text, newline=""), delimiter=separator) if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise BundleError(f"{path} ({error})", "a table of endmember spectra", "check its quotes") from error
     if len(rows) < 2 or len(rows[0]) < 2:
         raise BundleError(f"{path} with {len(rows)} rows of {len(rows[0]) if rows else 0} cells", _LAYOUTS)
     for number, row in enumerate(rows, start=1):

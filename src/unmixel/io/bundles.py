@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from unmixel.errors import BundleError, SceneError
+from unmixel.errors import BundleError, SceneError, damage_told
 from unmixel.io.bundle_csv import read_bundle_csv
 from unmixel.io.envi_header import is_envi_header
 from unmixel.io.netcdf import read_bundle_netcdf
@@ -49,7 +49,8 @@ def open_bundle(path: str | Path, *, scene: xr.DataArray | None = None) -> xr.Da
     """
     file = Path(path)
     try:
-        bundle = _means_of_statistics(_read(file))
+        with damage_told(file, "a complete file of endmember spectra", "is it damaged?", error=BundleError):
+            bundle = _means_of_statistics(_read(file))
     except SceneError as error:
         raise BundleError(error.given, error.expected, error.remedy) from error
     except BundleError as error:

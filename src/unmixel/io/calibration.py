@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unmixel.errors import damage_told
 from unmixel.io._raw import RawScene
 from unmixel.io.windows import Window
 
@@ -58,12 +60,15 @@ class Calibration:
 
     def __call__(self, window: Window) -> Calibrated:
         """Read a window, and return its reflectance with the bands in the order of the file."""
-        block = self._raw.read_window(window)
+        with _damage_in(window):
+            block = self._raw.read_window(window)
+            if block.shape != (expected := (*window.shape, self._raw.shape[2])):
+                raise ValueError(f"values of shape {block.shape} where {expected} are announced")
         values = np.empty(block.shape, dtype=np.float32)
         fills = np.array(self.fills, dtype=self._raw.dtype)
         n_filled = n_empty = 0
         for stored, line in zip(block, values, strict=True):
-            line[:] = stored if self._identity else stored * np.asarray(self._gain, np.float64) + self._offset
+            self._convert(stored, line)
             empty = ~stored.any(axis=1)
             if empty.any():
                 line[empty] = np.nan
@@ -74,10 +79,16 @@ class Calibration:
                 n_filled += int(missing.sum())
         return Calibrated(values, n_filled, n_empty, self._mask_unusable(values, window))
 
+    def _convert(self, stored: NDArray, line: NDArray[np.float32]) -> None:
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no reflectance is masked with the pixels
+            line[:] = stored if self._identity else stored * np.asarray(self._gain, np.float64) + self._offset
+
     def _mask_unusable(self, values: NDArray[np.float32], window: Window) -> int:
         if self._raw.invalid is None:
             return 0
-        unusable = np.broadcast_to(self._raw.invalid(window), values.shape) & np.isfinite(values)
+        with _damage_in(window):
+            invalid = np.broadcast_to(self._raw.invalid(window), values.shape)
+        unusable = invalid & np.isfinite(values)
         values[unusable] = np.nan
         return int(np.count_nonzero(unusable))
 
@@ -92,6 +103,11 @@ class Calibration:
         if len(gains) == 1 and len(offsets) == 1:
             return [f"values divided by {1 / gains[0]:g} and shifted by {offsets[0]:g} ({source})"]
         return [f"values scaled and shifted, each band by its own numbers ({source})"]
+
+
+def _damage_in(window: Window) -> AbstractContextManager[None]:
+    rows = f"rows {window.top} to {window.bottom}"
+    return damage_told(rows, "a complete scene file", "is it truncated, or damaged?")
 
 
 def _representable(value: float, dtype: np.dtype) -> bool:

@@ -57,6 +57,7 @@ def describe(
     if scale is not None and not (np.isfinite(scale) and scale > 0):
         raise ParameterError(f"scale = {scale}", "a positive number")
     _check_spectral(raw)
+    _check_numbers(raw, scale)
     acquired = utc_time(raw.acquired)
     notes.extend([*_origin(raw, acquired), *raw.notes, f"stored as {raw.dtype.name}"])
     wavelength, fwhm = _in_nanometres(raw, notes)
@@ -98,6 +99,16 @@ def _check_spectral(raw: RawScene) -> None:
         raise SceneError(f"an array of shape {raw.shape}", "at least one pixel and one band")
 
 
+def _check_numbers(raw: RawScene, scale: float | int | None) -> None:
+    """Check that what the file says of bands and values are numbers."""
+    for name in ("wavelength", "fwhm", "good_band", "gain", "offset"):
+        given = getattr(raw, name)
+        if given is not None and (np.ndim(given) > 1 or np.asarray(given).dtype.kind not in "biuf"):
+            raise SceneError(f"{name.replace('_', ' ')} that is no list of numbers", "a number for each band")
+    if scale is None and (not np.any(raw.gain) or not np.isfinite(raw.gain).all()):
+        raise SceneError("gains of the file that are zero or not finite", "numbers", "correct them, or give the scale")
+
+
 def _in_nanometres(raw: RawScene, notes: list[str]) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
     if raw.wavelength is None:
         notes.append("no wavelengths in the file")
@@ -107,7 +118,8 @@ def _in_nanometres(raw: RawScene, notes: list[str]) -> tuple[NDArray[np.float64]
         notes.append(note)
     if factor is None:
         return None, None
-    return raw.wavelength * factor, None if raw.fwhm is None else raw.fwhm * factor
+    with np.errstate(over="ignore"):
+        return raw.wavelength * factor, None if raw.fwhm is None else raw.fwhm * factor
 
 
 def _asked_out(

@@ -179,10 +179,8 @@ class LazyScene:
 
     def _reflectance(self, window: Window) -> Calibrated:
         """Return calibrated values, the bands by wavelength, before pixels are masked."""
-        try:
+        with errors_of(self.path):
             calibrated = self._calibrate(window)
-        except OSError as error:
-            raise SceneError(f"{self.path}, which cannot be read ({error})", "a readable file") from error
         if not self._bands.moved:
             return calibrated
         return calibrated._replace(values=calibrated.values[:, :, self._bands.order])

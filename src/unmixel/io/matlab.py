@@ -10,7 +10,7 @@ name. ``wavelength``, ``fwhm`` and a list of good bands are used where they are 
 
 from __future__ import annotations
 
-import zlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,11 +19,12 @@ from typing import Any
 
 import h5py
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
-from unmixel.errors import SceneError
+from unmixel.claims import check_claim, check_memory
+from unmixel.errors import DAMAGE, SceneError
 from unmixel.io._raw import RawScene
+from unmixel.io.matlab_5 import list_variables, load_variable
 from unmixel.io.windows import Window
 
 _ROWS = {"nrow", "nrows", "rows", "row", "lines", "h", "height", "n_rows"}
@@ -31,7 +32,8 @@ _COLUMNS = {"ncol", "ncols", "cols", "col", "columns", "samples", "w", "width", 
 _BANDS = {"nband", "nbands", "bands", "band", "n_bands"}
 _WAVELENGTH = {"wavelength", "wavelengths", "wl", "lambda", "wave"}
 _NUMERIC = {"double", "single", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
-_DAMAGE = (scipy.io.matlab.MatReadError, OSError, ValueError, TypeError, IndexError, KeyError, zlib.error)
+_LONGEST_LIST = 1_000_000
+"""Numbers in what lies beside a scene: wavelengths, flags, sizes."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,11 @@ def read_matlab(path: Path, variable: str | None = None) -> RawScene:
     """
     hdf5 = h5py.is_hdf5(path)
     try:
-        shapes = _shapes_of_hdf5(path) if hdf5 else _shapes_of_version_5(path)
-        beside = {name: shape for name, shape in shapes.items() if max(shape) == int(np.prod(shape))}
-        load = _load_from_hdf5 if hdf5 else _load_from_version_5
-        small = {name.lower(): np.ravel(load(path, name)) for name in beside}
+        older = {} if hdf5 else list_variables(path)
+        shapes = _shapes_of_hdf5(path) if hdf5 else {name: variable.shape for name, variable in older.items()}
+        beside = [name for name, shape in shapes.items() if max(shape) == math.prod(shape) <= _LONGEST_LIST]
+        load = partial(_load_from_hdf5, path) if hdf5 else lambda name: load_variable(path, older[name])
+        small = {name.lower(): np.ravel(load(name)) for name in beside}
         layout = _choose(path, shapes, small, variable)
         if hdf5:
             with h5py.File(path) as file:
@@ -72,9 +75,11 @@ def read_matlab(path: Path, variable: str | None = None) -> RawScene:
             read = partial(_read_hdf5_rows, path, layout)
             parts: dict[str, Any] = {"read_part": partial(_read_hdf5_part, path, layout), "block": block}
         else:
-            whole = _as_scene(load(path, layout.name), layout)
+            check_claim(path, repr(layout.name), math.prod(layout.shape) * older[layout.name].dtype.itemsize)
+            check_memory(layout.shape)
+            whole = _as_scene(load(layout.name), layout)
             dtype, read, parts = whole.dtype, partial(_rows_of, whole), {"by_parts": False}
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise SceneError(f"{path}: {error}", "a complete MATLAB file", "is it truncated?") from error
     return _raw_scene(layout, dtype, read, small, parts)
 
@@ -121,7 +126,7 @@ def _choose(
     n_bands = _first_whole(small, _BANDS)
     if n_bands is None:
         n_bands = next((small[name].size for name in sorted(_WAVELENGTH & small.keys())), None)
-    arrays = {name: shape for name, shape in shapes.items() if max(shape) != int(np.prod(shape)) and len(shape) <= 3}
+    arrays = {name: shape for name, shape in shapes.items() if max(shape) != math.prod(shape) and len(shape) <= 3}
     if variable is not None:
         if variable not in arrays:
             raise SceneError(
@@ -153,7 +158,7 @@ def _largest(path: Path, arrays: Mapping[str, tuple[int, ...]]) -> str:
             f"{path} without an array of numbers",
             "a (row, column, band) array, or a matrix Y with nRow, nCol",
         )
-    sizes = {name: int(np.prod(shape)) for name, shape in arrays.items()}
+    sizes = {name: math.prod(shape) for name, shape in arrays.items()}
     largest = [name for name in sizes if sizes[name] == max(sizes.values())]
     known = [name for name in ("Y", "V") if name in largest]
     if len(largest) > 1 and not known:
@@ -237,32 +242,6 @@ def _read_hdf5_part(path: Path, layout: _Layout, window: Window) -> NDArray:
     except OSError as error:
         raise SceneError(f"{path}: {error}", "a complete MATLAB file", "is it truncated?") from error
     return by_column.reshape(window.shape[1], rows, n_bands).swapaxes(0, 1)[y]
-
-
-def _shapes_of_version_5(path: Path) -> dict[str, tuple[int, ...]]:
-    _check_complete(path)
-    return {name: shape for name, shape, kind in scipy.io.whosmat(path) if kind in _NUMERIC and 0 not in shape}
-
-
-def _load_from_version_5(path: Path, name: str) -> NDArray:
-    return scipy.io.loadmat(path, variable_names=[name])[name]
-
-
-def _check_complete(path: Path) -> None:
-    """Check that the last element of a version 5 file ends with the file: scipy reads past a missing end."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(128)
-        order = "<" if head[126:128] == b"IM" else ">"
-        position = len(head)
-        while position < size:
-            file.seek(position)
-            tag = np.frombuffer(file.read(8), dtype=f"{order}u4")
-            if len(tag) < 2:
-                raise ValueError("the file ends within a variable")
-            position += 8 + int(tag[1])
-    if position != size or size <= 128:
-        raise ValueError("the file ends within a variable")
 
 
 def _shapes_of_hdf5(path: Path) -> dict[str, tuple[int, ...]]:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from unmixel.errors import BundleError, SceneError
+from unmixel.errors import BundleError, damage_told
 from unmixel.io._raw import RawScene
 from unmixel.io.scene_dataset import dataset_of, described_in
 from unmixel.io.whole_file import written_whole
@@ -89,10 +89,8 @@ def _in_memory(dataset: xr.Dataset) -> memoryview:
 
 
 def _opened(path: Path) -> xr.Dataset:
-    try:
+    with damage_told(path, "a complete NetCDF-4 file", "is it truncated?"):
         return xr.open_dataset(path, engine="h5netcdf", decode_coords="all")
-    except (OSError, ValueError, KeyError) as error:
-        raise SceneError(f"{path}: {error}", "a complete NetCDF-4 file", "is it truncated?") from error
 
 
 def _read_rows(path: Path, first: int, last: int) -> NDArray:
@@ -104,8 +102,5 @@ def _read_part(path: Path, window: Window) -> NDArray:
 
 
 def _read(path: Path, rows: slice, columns: slice) -> NDArray:
-    with _opened(path) as dataset:
-        try:
-            return np.asarray(dataset["reflectance"].isel(y=rows, x=columns).values)
-        except OSError as error:
-            raise SceneError(f"{path}: {error}", "a complete NetCDF-4 file", "is it truncated?") from error
+    with _opened(path) as dataset, damage_told(path, "a complete NetCDF-4 file", "is it truncated?"):
+        return np.asarray(dataset["reflectance"].isel(y=rows, x=columns).values)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from unmixel.errors import SceneError
+from unmixel.claims import check_claim, check_memory
+from unmixel.errors import DAMAGE, SceneError
 from unmixel.io._raw import RawScene
 
 _BESIDE = ("wavelength", "fwhm", "good_band")
+_LONGEST_LIST = 1_000_000
 
 
 def read_npy(path: Path) -> RawScene:
@@ -24,7 +29,7 @@ def read_npy(path: Path) -> RawScene:
         If the file is damaged, or holds objects or another number of axes.
     """
     stored = _mapped(path)
-    return RawScene(shape=_shape(path, stored), dtype=stored.dtype, read=partial(_rows_of_file, path))
+    return RawScene(shape=_shape(path, stored.shape), dtype=stored.dtype, read=partial(_rows_of_file, path))
 
 
 def read_npz(path: Path, variable: str | None = None) -> RawScene:
@@ -36,27 +41,21 @@ def read_npz(path: Path, variable: str | None = None) -> RawScene:
         If the file is damaged, holds objects, or it is not clear which array is the scene.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(path) as archive:
+            headers = {info.filename.removesuffix(".npy"): _header(archive, info) for info in archive.infolist()}
+            name = _choose(path, headers, variable)
+            shape = _shape(path, headers[name].shape)
+            check_claim(path, repr(name), math.prod(shape) * headers[name].dtype.itemsize)
+            check_memory(shape)
+            found = _member(archive, name)
+            beside = {key: np.ravel(_member(archive, key)) for key in _BESIDE if _is_short(headers.get(key))}
+    except DAMAGE as error:
         raise SceneError(f"{path}: {error}", "a complete .npz file with arrays of numbers") from error
-    candidates = {name: array for name, array in arrays.items() if array.ndim in (2, 3) and array.dtype.kind in "iuf"}
-    listed = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
-    sizes = {name: array.size for name, array in candidates.items()}
-    largest = [name for name, size in sizes.items() if size == max(sizes.values())]
-    name = variable or ("reflectance" if "reflectance" in candidates else largest[0] if len(largest) == 1 else "")
-    if name not in candidates:
-        raise SceneError(
-            f"{path} with {listed}",
-            "one array (y, x, band) or (pixel, band)",
-            f"choose one as {path.name}::NAME",
-        )
-    beside = {key: np.ravel(arrays[key]) for key in _BESIDE if key in arrays}
     flags = beside.get("good_band")
     return RawScene(
-        shape=_shape(path, arrays[name]),
-        dtype=arrays[name].dtype,
-        read=partial(_rows_of, arrays[name]),
+        shape=_shape(path, found.shape),
+        dtype=found.dtype,
+        read=partial(_rows_of, found),
         by_parts=False,
         wavelength=beside.get("wavelength"),
         fwhm=beside.get("fwhm"),
@@ -65,12 +64,55 @@ def read_npz(path: Path, variable: str | None = None) -> RawScene:
     )
 
 
-def _shape(path: Path, stored: NDArray) -> tuple[int, int, int]:
-    if stored.ndim == 2:
-        return stored.shape[0], 1, stored.shape[1]
-    if stored.ndim != 3:
-        raise SceneError(f"{path} with an array of shape {stored.shape}", "(y, x, band) or (pixel, band)")
-    return stored.shape[0], stored.shape[1], stored.shape[2]
+class _Header(NamedTuple):
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Header:
+    """Return shape and type of an array, checked against the size of its file."""
+    with archive.open(info) as file:
+        version = npy_format.read_magic(file)
+        read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        if file.tell() + math.prod(shape) * dtype.itemsize != info.file_size:
+            raise ValueError(f"{info.filename} of {info.file_size} bytes with an array of shape {shape}")
+    return _Header(shape, dtype)
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> NDArray:
+    with archive.open(f"{name}.npy") as file:
+        return npy_format.read_array(file, allow_pickle=False)
+
+
+def _is_short(header: _Header | None) -> bool:
+    return header is not None and math.prod(header.shape) <= _LONGEST_LIST
+
+
+def _choose(path: Path, headers: dict[str, _Header], variable: str | None) -> str:
+    """Return the name of the array that is the scene."""
+    candidates = {
+        name: header for name, header in headers.items() if len(header.shape) in (2, 3) and header.dtype.kind in "iuf"
+    }
+    sizes = {name: math.prod(header.shape) for name, header in candidates.items()}
+    largest = [name for name, size in sizes.items() if size == max(sizes.values())]
+    name = variable or ("reflectance" if "reflectance" in candidates else largest[0] if len(largest) == 1 else "")
+    if name not in candidates:
+        listed = ", ".join(f"{name} {header.shape}" for name, header in headers.items()) or "nothing"
+        raise SceneError(
+            f"{path} with {listed}",
+            "one array (y, x, band) or (pixel, band)",
+            f"choose one as {path.name}::NAME",
+        )
+    return name
+
+
+def _shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    if len(shape) == 2:
+        return shape[0], 1, shape[1]
+    if len(shape) != 3:
+        raise SceneError(f"{path} with an array of shape {shape}", "(y, x, band) or (pixel, band)")
+    return shape[0], shape[1], shape[2]
 
 
 def _rows_of(stored: NDArray, first: int, last: int) -> NDArray:
@@ -81,7 +123,7 @@ def _rows_of(stored: NDArray, first: int, last: int) -> NDArray:
 def _mapped(path: Path) -> NDArray:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except DAMAGE as error:
         raise SceneError(f"{path}: {error}", "a complete array of numbers") from error
 
 

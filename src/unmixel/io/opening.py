@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from unmixel.errors import SceneError
+from unmixel.claims import check_claim, check_memory
+from unmixel.errors import SceneError, damage_told
 from unmixel.io._raw import RawScene
 from unmixel.io.calibration import Calibrated, Calibration
 from unmixel.io.describing import Described, describe
@@ -19,7 +21,7 @@ from unmixel.io.matlab import read_matlab
 from unmixel.io.netcdf import read_netcdf
 from unmixel.io.numpy_arrays import read_npy, read_npz
 from unmixel.io.plausibility import looks_like_reflectance
-from unmixel.io.recognise import recognise
+from unmixel.io.recognise import Recognised, recognise
 from unmixel.io.remarks import count, filling_notes, kept_notes
 from unmixel.io.tiff import read_tiff
 from unmixel.io.windows import Window
@@ -27,6 +29,7 @@ from unmixel.io.zarr_store import read_zarr
 from unmixel.scene import good_bands, make_scene
 
 _VALUES_AT_ONCE = 16_000_000
+_COORDINATE = 8
 
 
 def open_scene(
@@ -101,6 +104,8 @@ def errors_of(file: Path) -> Iterator[None]:
     try:
         yield
     except SceneError as error:
+        if str(file) in error.given:
+            raise
         raise SceneError(f"{file}: {error.given}", error.expected, error.remedy) from error
 
 
@@ -114,7 +119,9 @@ def split_variable(path: str | Path) -> tuple[Path, str | None]:
     ('flight::2/scenes.mat', 'field')
     """
     text = str(path)
-    if "::" in text and not Path(text).exists():
+    with damage_told(path, "the name of a file", "check the path"):
+        is_choice = "::" in text and not Path(text).exists()
+    if is_choice:
         file, _, variable = text.rpartition("::")
         return Path(file), variable
     return Path(path), None
@@ -128,9 +135,24 @@ def read_raw(path: Path, variable: str | None = None) -> RawScene:
     SceneError
         If the file cannot be read.
     """
-    found = recognise(path)
+    with damage_told(path, "a scene file", "check the path"):
+        found = recognise(path)
     if variable is not None and found.format not in ("matlab", "npz"):
         raise SceneError(f"{found.path}::{variable}", "a MATLAB or .npz file to choose an array from")
+    with damage_told(found.path, "a complete scene file", "is it truncated, or damaged?"):
+        raw = _read(found, variable)
+    size = " x ".join(map(str, raw.shape))
+    check_claim(found.path, f"{size} values", _claimed(raw), beside=found.product is not None)
+    return raw
+
+
+def _claimed(raw: RawScene) -> int:
+    """Return the bytes that a scene takes in its file: its values, or a block of them, and its coordinates."""
+    n_pixels = max(math.prod(raw.shape[:2]), math.prod(raw.block or (1, 1)))
+    return n_pixels * raw.shape[2] * raw.dtype.itemsize + _COORDINATE * sum(raw.shape)
+
+
+def _read(found: Recognised, variable: str | None) -> RawScene:
     if found.product is not None:
         return found.product.read(found.path)
     match found.format:
@@ -155,6 +177,7 @@ def _scene_of(
 ) -> xr.DataArray:
     notes: list[str] = []
     described = describe(raw, leave_out, scale, keep_atmosphere, notes)
+    check_memory(raw.shape)
     calibrated = _calibrated(raw.shape, described.calibration)
     scene = make_scene(
         calibrated.values,

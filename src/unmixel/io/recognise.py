@@ -8,6 +8,7 @@ from types import ModuleType
 
 from unmixel.errors import SceneError
 from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_envi_header
+from unmixel.io.hdf5_contents import check_hdf5, is_hdf5
 from unmixel.io.products import product_of
 
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -46,6 +47,10 @@ def recognise(path: Path) -> Recognised:
     """
     if not path.exists():
         raise SceneError(f"{path}, which does not exist", "a scene file", "check the path")
+    if not path.is_file() and not path.is_dir():
+        raise SceneError(f"{path}, a device or a pipe", "a scene file", "copy what it gives into a file")
+    if path.is_file() and is_hdf5(path):
+        check_hdf5(path)
     if (product := product_of(path)) is not None:
         return Recognised("product", path, product=product)
     if path.is_dir():

@@ -32,6 +32,7 @@ from jaxtyping import Float
 from unmixel import __version__
 from unmixel.errors import SceneError
 from unmixel.io.cog import stream_cog, write_cog
+from unmixel.io.csv_text import as_cell
 from unmixel.io.whole_folder import whole_folder, write_provenance
 from unmixel.io.windows import Window, natural_windows
 from unmixel.result import check_result, provenance_of, save_result
@@ -230,7 +231,7 @@ def _write_spectra_csv(result: xr.Dataset, path: Path) -> None:
     statistics = _statistics(result)
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(["wavelength_nm", "fwhm_nm", "good_band", *statistics])
+        table.writerow(["wavelength_nm", "fwhm_nm", "good_band", *map(as_cell, statistics)])
         fwhm = result["fwhm"].values if "fwhm" in result.coords else np.full(result.sizes["band"], np.nan)
         for band in range(result.sizes["band"]):
             table.writerow(

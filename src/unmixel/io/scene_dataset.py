@@ -58,6 +58,9 @@ def described_in(dataset: xr.Dataset, path: Path) -> dict[str, Any]:
         )
     attrs = dataset["spatial_ref"].attrs if "spatial_ref" in dataset.coords else {}
     geotransform = attrs.get("GeoTransform")
+    for name in ("wavelength", "fwhm", "good_band"):
+        if name in found.coords and found[name].dtype.kind not in "biuf":
+            raise SceneError(f"{path} whose {name} is {found[name].dtype}", "real numbers")
     wavelength = np.asarray(found["wavelength"].values, dtype=np.float64)
     said: dict[str, Any] = {
         "shape": found.shape,

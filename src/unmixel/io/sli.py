@@ -28,10 +28,11 @@ def read_sli(data: Path, header_path: Path) -> xr.DataArray:
     header.check_size(data)
     n_spectra, n_bands, _ = header.shape()
     values = np.fromfile(data, dtype=header.dtype(), offset=header.whole("header offset", 0))
-    spectra = values.reshape(n_spectra, n_bands).astype(np.float64)
     divisor = header.numbers("reflectance scale factor")
-    if divisor is not None and divisor[0] > 0:
-        spectra /= divisor[0]
+    with np.errstate(over="ignore", invalid="ignore"):  # spectra that are not finite are refused below
+        spectra = values.reshape(n_spectra, n_bands).astype(np.float64)
+        if divisor is not None and divisor[0] > 0:
+            spectra /= divisor[0]
     names = header.fields.get("spectra names", [])
     if isinstance(names, str) or len(names) != n_spectra:
         raise BundleError(

@@ -30,7 +30,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 from unmixel import __version__
-from unmixel.errors import OutputError
+from unmixel.errors import DAMAGE, OutputError
 from unmixel.io.footprint import footprint_of
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ def _read_item(path: Path) -> pystac.Item:
         if not isinstance(content, dict):
             raise ValueError("no JSON object")
         return pystac.Item.from_dict(content)
-    except (OSError, ValueError, TypeError, KeyError, pystac.STACError, pystac.STACTypeError) as error:
+    except (*DAMAGE, pystac.STACError, pystac.STACTypeError) as error:
         raise OutputError(
             f"{path}: {error}", "the STAC item of a result folder", "unmix its scene again with --overwrite"
         ) from error

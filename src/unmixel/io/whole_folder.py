@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from unmixel import __version__
-from unmixel.errors import OutputError
+from unmixel.errors import DAMAGE, OutputError
 from unmixel.io.whole_file import written_whole
 
 
@@ -170,7 +170,7 @@ def provenance_in(folder: str | Path) -> dict[str, Any]:
     """Return the provenance of a folder that unmixel wrote; nothing if it is no such folder."""
     try:
         content = json.loads((Path(folder) / "provenance.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except DAMAGE:
         return {}
     if not isinstance(content, dict) or not str(content.get("written_by", "")).startswith("unmixel "):
         return {}

@@ -11,11 +11,12 @@ import xarray as xr
 from numpy.typing import NDArray
 from zarr.storage import MemoryStore
 
-from unmixel.errors import SceneError
+from unmixel.errors import damage_told
 from unmixel.io._raw import RawScene
 from unmixel.io.scene_dataset import dataset_of, described_in
 from unmixel.io.whole_file import written_whole
 from unmixel.io.windows import Window
+from unmixel.zarr_contents import check_store
 
 if TYPE_CHECKING:
     from zarr.core.buffer import Buffer
@@ -29,6 +30,7 @@ def read_zarr(path: Path) -> RawScene:
     SceneError
         If the store is damaged or holds something else.
     """
+    check_store(path)
     dataset = _opened(path)
     described = described_in(dataset, path)
     encoding = dataset["reflectance"].encoding
@@ -58,10 +60,8 @@ def write_zarr(scene: xr.DataArray, path: Path) -> None:
 
 
 def _opened(path: Path) -> xr.Dataset:
-    try:
-        return xr.open_zarr(path, consolidated=False, chunks=None, decode_coords="all")
-    except (OSError, ValueError, KeyError) as error:
-        raise SceneError(f"{path}: {error}", "a complete Zarr store") from error
+    with damage_told(path, "a complete Zarr store", "is it truncated?"):
+        return xr.open_zarr(path, consolidated=False, chunks=None, decode_coords="all", zarr_format=3)
 
 
 def _read_rows(path: Path, first: int, last: int) -> NDArray:
@@ -73,7 +73,5 @@ def _read_part(path: Path, window: Window) -> NDArray:
 
 
 def _read(path: Path, rows: slice, columns: slice) -> NDArray:
-    try:
+    with damage_told(path, "a complete Zarr store", "is it truncated?"):
         return np.asarray(_opened(path)["reflectance"].isel(y=rows, x=columns).values)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise SceneError(f"{path}: {error}", "a complete Zarr store") from error

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from unmixel.errors import DAMAGE
+
 
 class Journal:
     """A file of one JSON object in each line. A line is on the disk before `add` returns.
@@ -43,8 +45,8 @@ class Journal:
             if not line.endswith(b"\n"):
                 break
             try:
-                self.lines.append(json.loads(line))
-            except ValueError:
+                self.lines.append(dict(json.loads(line)))
+            except DAMAGE:
                 break
             whole += len(line)
         with path.open("ab") as file:

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from unmixel.errors import ModelError
+from unmixel.errors import DAMAGE, ModelError
 
 
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
@@ -35,7 +35,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})["facts"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (OSError, KeyError, ValueError, SafetensorError) as error:
+    except (*DAMAGE, SafetensorError) as error:
         raise ModelError(f"{path} is not a checkpoint ({error})", "a file that training wrote", "remove it") from error
     return tensors, facts
 

@@ -24,7 +24,7 @@ from unmixel.methods.idnet.pairs import label_abundances, mixed_pairs
 from unmixel.methods.idnet.regression import MOST_STEPS
 from unmixel.nn.two_stream import TwoStream
 from unmixel.result import make_result
-from unmixel.scene import make_scene, pixels_of, to_map, valid_pixels
+from unmixel.scene import good_bands, make_scene, pixels_of, to_map, valid_pixels
 from unmixel.train.seeding import seeded, threads
 
 if TYPE_CHECKING:
@@ -340,7 +340,7 @@ class FittedIDNet(Fitted):
         numbers = dict(zip([field.name for field in fields(Shape)], state.pop("shape"), strict=True))
         kinds = {"float": float, "int": int, "bool": bool}
         shape = Shape(**{f.name: kinds[str(f.type)](numbers[f.name]) for f in fields(Shape)})
-        if min(shape.n_endmembers, shape.n_latents, shape.n_bands) < 1 or shape.n_endmembers != len(endmember):
+        if not _possible(shape, len(endmember), int(good_bands(scene).sum()), sum(a.size for a in state.values())):
             raise ValueError(f"a model of shape {shape}")
         with seeded(0, torch.device("cpu")):
             model = IDNetModel(shape)
@@ -355,6 +355,14 @@ class FittedIDNet(Fitted):
         except ParameterError:  # fitted on a machine with another GPU
             device = torch.device("cpu")
         return cls(idnet, scene, endmember, model.to(device))
+
+
+def _possible(shape: Shape, n_endmembers: int, n_bands: int, n_stored: int) -> bool:
+    """Return whether a model can be of a shape that so many stored numbers claim, before it is made."""
+    if min(shape.n_latents, shape.n_bands) < 1 or min(shape.n_features, shape.n_ista) < 0:
+        return False
+    n_needed = max(shape.n_latents * n_endmembers * n_bands, shape.n_features * n_bands, shape.n_ista)
+    return (shape.n_endmembers, shape.n_bands) == (n_endmembers, n_bands) and n_needed <= n_stored
 
 
 def weighted_statistics(

@@ -1,0 +1,109 @@
+"""What a file says of its size, beside its real one: a header of a hundred bytes may claim a petabyte."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from unmixel.errors import SceneError
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+SMALL = 100_000_000
+"""Bytes that any file may claim."""
+RATIO = 1000
+"""Bytes that a file may claim for each byte it has: about what deflate makes of zeros, and far beyond any scene."""
+_REFLECTANCE = 4
+
+
+def check_claim(path: Path, what: str, claimed: int, *, beside: bool = False) -> None:
+    """Check that so many bytes can lie in a file or folder, before anything of that size is made.
+
+    They may be at most `RATIO` times its size, or `SMALL`.
+
+    Parameters
+    ----------
+    path : path
+        The file, or the folder, whose files count together.
+    what : str
+        What is said to be of that size.
+    claimed : int
+        Bytes.
+    beside : bool
+        Count all files in the folder of the file with it.
+
+    Raises
+    ------
+    SceneError
+        If it claims more.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "scene.h5"
+    >>> _ = file.write_bytes(bytes(1000))
+    >>> check_claim(file, "its reflectance", 10**15)
+    Traceback (most recent call last):
+    ...
+    unmixel.errors.SceneError: .../scene.h5 of 1 kB, which claims 1 PB for its reflectance; expected at most ...
+    """
+    if claimed <= SMALL:
+        return
+    stored = 0
+    for size in _sizes(path, beside):
+        stored += size
+        if claimed <= RATIO * stored:
+            return
+    raise SceneError(
+        f"{path} of {_bytes(stored)}, which claims {_bytes(claimed)} for {what}",
+        f"at most {RATIO} times its own size",
+        "it is damaged, or empty",
+    )
+
+
+def _sizes(path: Path, beside: bool) -> Iterator[int]:
+    """Yield the size of the file, and then of those that belong to it."""
+    if path.is_file():
+        yield path.stat().st_size
+    if beside or path.is_dir():
+        folder = path if path.is_dir() else path.parent
+        yield from (other.stat().st_size for other in folder.rglob("*") if other.is_file() and other != path)
+
+
+def check_memory(shape: Sequence[int]) -> None:
+    """Check that a scene can be held in memory, before it is.
+
+    Raises
+    ------
+    SceneError
+        If it takes more than half of the memory of this machine, or of what this process may take.
+    """
+    needed, memory = math.prod(shape) * _REFLECTANCE, _memory()
+    if memory is not None and needed > memory // 2:
+        raise SceneError(
+            f"a scene of {' x '.join(map(str, shape))} values ({_bytes(needed)}) for {_bytes(memory)} of memory",
+            "at most half of it",
+            "unmix it from the file (`unmixel unmix`), or open it with open_lazily",
+        )
+
+
+def _memory() -> int | None:
+    """Return the bytes of memory of this machine or, if that is less, of this process; None if they are not told."""
+    if resource is None:
+        return None
+    told = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), resource.getrlimit(resource.RLIMIT_AS)[0]]
+    known = [size for size in told if size > 0]
+    return min(known) if known else None
+
+
+def _bytes(size: float | int) -> str:
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} PB" if size < 1000 else "more than 1000 PB"

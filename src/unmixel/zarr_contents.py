@@ -1,0 +1,42 @@
+"""Zarr stores that can be opened without harm: they stay in their folder, and claim no more than can be in it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import zarr
+
+from unmixel.claims import check_claim
+from unmixel.errors import SceneError, damage_told
+
+
+def check_store(path: Path) -> None:
+    """Check that nothing in a Zarr store leads out of its folder, and that no array or chunk claims too much.
+
+    Raises
+    ------
+    SceneError
+        If something does, or the store is damaged.
+    """
+    with damage_told(path, "a folder that can be read", "check who may read it"):
+        outside = next(_links_out(path, path.resolve()), None)
+    if outside is not None:
+        raise SceneError(f"{outside}, a link to {outside.resolve()}", "a store with all of its data", "copy it in")
+    with damage_told(path, "a complete Zarr v3 store", "is it truncated?"):
+        group = zarr.open_group(path, mode="r", zarr_format=3, use_consolidated=False)
+        for name, array in group.arrays():
+            values = max(math.prod(array.shape), math.prod(array.shards or array.chunks))
+            check_claim(path, f"its {name!r}", values * array.dtype.itemsize)
+
+
+def _links_out(folder: Path, inside: Path) -> Iterator[Path]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                if not Path(entry.path).resolve().is_relative_to(inside):
+                    yield Path(entry.path)
+            elif entry.is_dir():
+                yield from _links_out(Path(entry.path), inside)

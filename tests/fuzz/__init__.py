@@ -1,0 +1,1 @@
+"""Hostile files: what is mutated, how, and what may come of it."""

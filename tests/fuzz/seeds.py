@@ -1,0 +1,249 @@
+"""Tiny whole files of every format, to be mutated: for each, the content of its files by relative name."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import rasterio
+import scipy.io
+from affine import Affine
+from rasterio.enums import Interleaving
+
+from unmixel.io import save_scene, write_bundle_csv, write_bundle_netcdf, write_envi, write_sli
+from unmixel.io.result_folder import write_result_folder
+from unmixel.methods.fcls import FCLS
+from unmixel.methods.idnet.fitted import FittedIDNet
+from unmixel.methods.idnet.method import IDNet
+from unmixel.methods.idnet.model import IDNetModel, Shape
+from unmixel.scene import make_scene
+from unmixel.spectra import make_bundle
+
+Case = dict[str, bytes]
+"""The content of files by their name in the folder."""
+
+WAVELENGTH = np.array([450.0, 550.0, 650.0, 850.0, 1600.0])
+VALUES = np.random.default_rng(7).uniform(0.05, 0.6, (4, 6, 5)).astype(np.float32)
+COUNTS = (VALUES * 10_000).astype(np.int16)
+SCENE = make_scene(
+    VALUES,
+    wavelength=WAVELENGTH,
+    fwhm=np.full(5, 10.0),
+    good_band=[1, 1, 1, 1, 0],
+    crs_wkt=rasterio.crs.CRS.from_epsg(32633).to_wkt(),
+    transform=Affine(30.0, 0.0, 500_000.0, 0.0, -30.0, 5_400_000.0),
+)
+BUNDLE = make_bundle(VALUES[0, :3], ["soil", "water", "soil"], wavelength=WAVELENGTH, fwhm=np.full(5, 10.0))
+
+
+def made(write: Callable[[Path], object]) -> Case:
+    """Return the files that a function writes to a folder."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def envi() -> list[Case]:
+    """As unmixel writes it, and a header by hand with what instruments write."""
+    header = """ENVI
+description = {
+  a line, of the north field }
+samples = 6
+lines   = 4
+bands   = 5
+header offset = 0
+file type = ENVI Standard
+data type = 2
+interleave = bip
+byte order = 0
+map info = {UTM, 1, 1, 500000, 5400000, 30, 30, 33, North, WGS-84, units=Meters, rotation=12.5}
+coordinate system string = {GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563]]]}
+wavelength units = Micrometers
+wavelength = {0.45, 0.55, 0.65, 0.85, 1.6}
+fwhm = {0.01, 0.01, 0.01, 0.01, 0.01}
+bbl = {1, 1, 1, 1, 0}
+band names = {a, b, c, d, e}
+data ignore value = -9999
+data gain values = {0.0001, 0.0001, 0.0001, 0.0001, 0.0001}
+data offset values = {0, 0, 0, 0, 0}
+reflectance scale factor = 10000
+"""
+    return [
+        made(lambda folder: write_envi(SCENE, folder / "s.img")),
+        {"s.hdr": header.encode(), "s.img": COUNTS.astype("<i2").tobytes()},
+    ]
+
+
+def tiff() -> list[Case]:
+    """Strips, compressed tiles with tags on the bands, and one described by an ENVI header."""
+    profile = {"width": 6, "height": 4, "count": 5, "crs": "EPSG:32633", "transform": Affine(30, 0, 5e5, 0, -30, 5.4e6)}
+
+    def strips(folder: Path) -> None:
+        with rasterio.open(folder / "s.tif", "w", "GTiff", dtype="float32", **profile) as file:
+            file.write(np.moveaxis(VALUES, 2, 0))
+
+    def tiles(folder: Path) -> None:
+        more = {"dtype": "int16", "nodata": -9999, "compress": "deflate", "tiled": True, "blockxsize": 16}
+        more |= {"blockysize": 16, "interleave": Interleaving.pixel.value.lower()}
+        with rasterio.open(folder / "s.tif", "w", "GTiff", **profile, **more) as file:
+            file.write(np.moveaxis(COUNTS, 2, 0))
+            file.scales, file.offsets = (1e-4,) * 5, (0.0,) * 5
+            for band, wavelength in enumerate(WAVELENGTH, start=1):
+                file.update_tags(band, wavelength=str(wavelength), wavelength_units="Nanometers", fwhm="10")
+
+    header = (
+        b"ENVI\nsamples = 6\nlines = 4\nbands = 5\nwavelength = {450, 550, 650, 850, 1600}\nbbl = {1, 1, 1, 1, 0}\n"
+    )
+    return [made(strips), made(tiles), {**made(strips), "s.hdr": header}]
+
+
+def matlab_5() -> list[Case]:
+    """A plain and a compressed file."""
+    whole = {"cube": VALUES, "wavelength": WAVELENGTH, "fwhm": np.full(5, 10.0), "maxValue": 1.0}
+    table = {"Y": VALUES.reshape(24, 5, order="F").T, "nRow": 4, "nCol": 6, "SlectBands": np.arange(5), "note": "x"}
+    return [
+        made(lambda folder: scipy.io.savemat(folder / "s.mat", whole)),
+        made(lambda folder: scipy.io.savemat(folder / "s.mat", table, do_compression=True)),
+    ]
+
+
+def matlab_73() -> list[Case]:
+    """An array of three axes in chunks, and a table of pixels."""
+
+    def cube(folder: Path) -> None:
+        with h5py.File(folder / "s.mat", "w", userblock_size=512) as file:
+            file.create_dataset("cube", data=VALUES.T, chunks=(2, 3, 4), compression="gzip")
+            file["cube"].attrs["MATLAB_class"] = np.bytes_("single")
+            file["wavelength"], file["fwhm"] = WAVELENGTH[:, None], np.full((5, 1), 10.0)
+
+    def table(folder: Path) -> None:
+        with h5py.File(folder / "s.mat", "w", userblock_size=512) as file:
+            file["Y"] = VALUES.reshape(24, 5, order="F")
+            file["nRow"], file["nCol"], file["maxValue"] = [[4]], [[6]], [[1.0]]
+
+    return [made(cube), made(table)]
+
+
+def netcdf() -> list[Case]:
+    """As unmixel writes it."""
+    return [made(lambda folder: save_scene(SCENE, folder / "s.nc"))]
+
+
+def zarr() -> list[Case]:
+    """As unmixel writes it."""
+    return [made(lambda folder: save_scene(SCENE, folder / "s.zarr"))]
+
+
+def npy() -> list[Case]:
+    """Of three axes, and of two in Fortran's order."""
+    return [
+        made(lambda folder: np.save(folder / "s.npy", VALUES)),
+        made(lambda folder: np.save(folder / "s.npy", np.asfortranarray(COUNTS.reshape(24, 5)))),
+    ]
+
+
+def npz() -> list[Case]:
+    """A plain and a compressed file."""
+    whole = {"reflectance": VALUES, "wavelength": WAVELENGTH, "fwhm": np.full(5, 10.0), "good_band": np.ones(5)}
+    return [
+        made(lambda folder: np.savez(folder / "s.npz", **whole)),
+        made(lambda folder: np.savez_compressed(folder / "s.npz", **whole)),
+    ]
+
+
+def bundle_sli() -> list[Case]:
+    """As unmixel writes it."""
+    return [made(lambda folder: write_sli(BUNDLE, folder / "s.sli"))]
+
+
+def bundle_csv() -> list[Case]:
+    """A spectrum in each column, one in each row, and the statistics of a result."""
+    by_row = b"name;440;550;650;850;1610\nsoil;0.1;0.2;0.3;0.3;0.4\nwater;0.05;0.04;0.03;;0.0\n"
+    statistics = b"wavelength_nm,fwhm_nm,good_band,soil mean,soil sd\n400,10,1,0.1,0.01\n1700,10,1,0.2,0.01\n"
+    return [made(lambda folder: write_bundle_csv(BUNDLE, folder / "s.csv")), {"s.csv": by_row}, {"s.csv": statistics}]
+
+
+def bundle_netcdf() -> list[Case]:
+    """As unmixel writes it."""
+    return [made(lambda folder: write_bundle_netcdf(BUNDLE, folder / "s.nc"))]
+
+
+def run_config() -> list[Case]:
+    """Settings of both kinds of methods."""
+    least_squares = b"""method = "fcls"
+n_endmembers = 4
+endmembers = "../canary/secret.csv"
+bands = "1350-1450, 1800-1950"
+scale = 10000
+seed = 3
+threads = 1
+[parameters]
+extraction = "clusters"
+"""
+    idnet = b"""method = "idnet"
+n_endmembers = "auto"
+epochs = 2
+device = "cpu"
+[parameters]
+n_latents = 4
+learning_rate = 1e-3
+published = false
+"""
+    return [{"s.toml": least_squares}, {"s.toml": idnet}]
+
+
+def manifest() -> list[Case]:
+    """TOML and CSV, each beside two scenes."""
+    scenes = {"a/line.npy": npy()[0]["s.npy"], "b/line.npy": npy()[1]["s.npy"], **envi()[1]}
+    toml = b"""[[scene]]
+path = "a/line.npy"
+name = "north"
+bands = "1350-1450,1800-1950"
+scale = 10000
+
+[[scene]]
+path = "b/*.npy"
+
+[[scene]]
+path = "s.hdr"
+"""
+    table = b'path,name,bands,scale\na/line.npy,north,"1350-1450,1800-1950",10000\nb/*.npy,,,\ns.img,s,,2\n'
+    return [{"list.toml": toml, **scenes}, {"list.csv": table, **scenes}]
+
+
+def model_fcls() -> list[Case]:
+    """A fitted FCLS."""
+    return [made(lambda folder: FCLS().fit(SCENE, BUNDLE).save(folder / "model"))]
+
+
+def model_idnet() -> list[Case]:
+    """An ID-Net that was never trained."""
+    sizes = {"n_endmembers": 2, "n_latents": 2, "n_bands": 4, "n_features": 3, "n_ista": 2}
+    law = {"mixing_gain": 0.1, "abundance_gain": 0.1, "albedo": False, "share_mean": 0.0, "share_sd": 0.1}
+    network = IDNetModel(Shape(**sizes, **law, concentration=1.0, published=False))
+    fitted = FittedIDNet(IDNet(), SCENE, ("soil", "water"), network)
+    return [made(lambda folder: fitted.save(folder / "model"))]
+
+
+def result() -> list[Case]:
+    """The folder that `unmixel unmix` writes, without figures."""
+    fitted = FCLS().fit(SCENE, BUNDLE)
+    unmixed = fitted.unmix(SCENE)
+    whole = made(lambda folder: write_result_folder(unmixed, folder / "out", scene=SCENE, fitted=fitted))
+    return [{name: content for name, content in whole.items() if not name.endswith((".tif", ".sli"))}]
+
+
+def zipped(members: Case) -> bytes:
+    """Return files as a ZIP archive."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return target.getvalue()
