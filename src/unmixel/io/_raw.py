@@ -10,6 +10,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from unmixel.io.windows import Window
+from unmixel.lookup import Lookup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,8 @@ class RawScene:
         Stored values that mean "nothing was measured here".
     crs_wkt, transform : optional
         Where the scene is, as in :func:`unmixel.scene.make_scene`.
+    lookup : Lookup, optional
+        Where its pixels lie on a map, if they come in the geometry of the sensor. Such a scene has no transform.
     product : str
         What the file is, where it is a known product: ``EMIT L2A reflectance``.
     acquired : str
@@ -71,6 +74,7 @@ class RawScene:
     fill: tuple[float, ...] = ()
     crs_wkt: str | None = None
     transform: Affine | None = None
+    lookup: Lookup | None = None
     product: str = ""
     acquired: str = ""
     invalid: Callable[[Window], NDArray[np.bool_]] | None = None

@@ -15,8 +15,9 @@ from unmixel.errors import NoValidPixelError, SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.calibration import Calibrated
 from unmixel.io.describing import describe
-from unmixel.io.opening import errors_of, read_raw, split_variable
+from unmixel.io.opening import errors_of, read_noise, read_raw, split_variable
 from unmixel.io.remarks import Counts, count, filling_notes, kept_notes
+from unmixel.io.uncertainty import Noise
 from unmixel.io.windows import Window, natural_windows
 from unmixel.scene import (
     SortedBands,
@@ -50,7 +51,7 @@ class LazyScene:
         Rows, columns and bands.
     memory : int
         Bytes that reading a window takes unless told otherwise.
-    leave_out, scale
+    leave_out, scale, uncertainty
         How it is read.
     """
 
@@ -62,9 +63,11 @@ class LazyScene:
         leave_out: Sequence[Any],
         scale: float | int | None,
         memory: int,
+        uncertainty: str | Path | None = None,
+        noise: Noise | None = None,
     ) -> None:
         self.path, self.variable, self.shape, self.memory = path, variable, raw.shape, memory
-        self.leave_out, self.scale = leave_out, scale
+        self.leave_out, self.scale, self.uncertainty = leave_out, scale, uncertainty
         self._raw = raw
         self._notes: list[str] = []
         described = describe(raw, leave_out, scale, self._notes)
@@ -76,6 +79,11 @@ class LazyScene:
         if self._bands.moved:
             self._notes.append("bands sorted by wavelength")
         self._place = place_of(raw.shape[0], raw.shape[1], raw.crs_wkt, raw.transform)
+        if raw.lookup is not None:
+            self._place["lookup"] = raw.lookup.as_coordinate()
+        if noise is not None:
+            self._place["noise_sd"] = noise.coordinate(described)
+            self._notes.append(noise.note)
 
     @cached_property
     def usable(self) -> tuple[Bool[np.ndarray, "band"], list[str]]:
@@ -190,6 +198,7 @@ def open_lazily(
     *,
     leave_out: Sequence[Any] = (),
     scale: float | int | None = None,
+    uncertainty: str | Path | None = None,
     memory: int = WINDOW_MEMORY,
 ) -> LazyScene:
     """Open a scene file without reading its pixels: ENVI, TIFF, Zarr, NetCDF, MATLAB 7.3 or ``.npy``.
@@ -198,7 +207,7 @@ def open_lazily(
 
     Parameters
     ----------
-    path, leave_out, scale
+    path, leave_out, scale, uncertainty
         As in `unmixel.open_scene`.
     memory : int
         Bytes that reading a window takes, unless it is asked for another size.
@@ -221,5 +230,6 @@ def open_lazily(
     """
     file, variable = split_variable(path)
     raw = read_raw(file, variable)
+    noise = None if uncertainty is None else read_noise(uncertainty, raw)
     with errors_of(file):
-        return LazyScene(file, variable, raw, leave_out, scale, memory)
+        return LazyScene(file, variable, raw, leave_out, scale, memory, uncertainty, noise)

@@ -19,9 +19,11 @@ from unmixel.io.matlab import read_matlab
 from unmixel.io.netcdf import read_netcdf
 from unmixel.io.numpy_arrays import read_npy, read_npz
 from unmixel.io.plausibility import looks_like_reflectance
+from unmixel.io.products import product_of
 from unmixel.io.recognise import recognise
 from unmixel.io.remarks import count, filling_notes, kept_notes
 from unmixel.io.tiff import read_tiff
+from unmixel.io.uncertainty import Noise, noise_in
 from unmixel.io.windows import Window
 from unmixel.io.zarr_store import read_zarr
 from unmixel.scene import good_bands, make_scene
@@ -34,6 +36,7 @@ def open_scene(
     *,
     leave_out: Sequence[Any] = (),
     scale: float | int | None = None,
+    uncertainty: str | Path | None = None,
 ) -> xr.DataArray:
     """Open a scene file: ENVI, TIFF, MATLAB, NumPy, or NetCDF and Zarr written by unmixel.
 
@@ -53,6 +56,10 @@ def open_scene(
         (from 1) if the scene has no wavelengths.
     scale : float, optional
         The stored value that stands for a reflectance of 1 (10000, say), instead of what the file says.
+    uncertainty : path, optional
+        A file of the same shape with the standard deviation of every value [reflectance], such as EMIT's
+        ``..._RFLUNCERT_...``. The scene gets the coordinate ``noise_sd`` (band) from it (see
+        :mod:`unmixel.io.uncertainty`), which methods go by instead of estimating the noise.
 
     Returns
     -------
@@ -85,8 +92,9 @@ def open_scene(
     """
     file, variable = split_variable(path)
     raw = read_raw(file, variable)
+    noise = None if uncertainty is None else read_noise(uncertainty, raw)
     with errors_of(file):
-        return _scene_of(raw, leave_out, scale)
+        return _scene_of(raw, leave_out, scale, noise)
 
 
 @contextmanager
@@ -144,7 +152,22 @@ def read_raw(path: Path, variable: str | None = None) -> RawScene:
             return read_netcdf(found.path)
 
 
-def _scene_of(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None) -> xr.DataArray:
+def read_noise(path: str | Path, scene: RawScene) -> Noise:
+    """Return the noise of a scene by its uncertainty file.
+
+    Raises
+    ------
+    SceneError
+        If the file cannot be read, or belongs to another scene.
+    """
+    file, variable = split_variable(path)
+    read = getattr(product_of(file), "read_uncertainty", None)
+    raw = read(file) if read is not None and variable is None else read_raw(file, variable)
+    with errors_of(file):
+        return noise_in(raw, file.name, scene)
+
+
+def _scene_of(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None, noise: Noise | None) -> xr.DataArray:
     notes: list[str] = []
     described = describe(raw, leave_out, scale, notes)
     calibrated = _calibrated(raw.shape, described.calibration)
@@ -156,6 +179,11 @@ def _scene_of(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None
         crs_wkt=raw.crs_wkt,
         transform=raw.transform,
     )
+    if raw.lookup is not None:
+        scene = scene.assign_coords(lookup=raw.lookup.as_coordinate())
+    if noise is not None:
+        scene = scene.assign_coords(noise_sd=noise.coordinate(described))
+        notes.append(noise.note)
     counts = count(scene, calibrated)
     notes.extend([*filling_notes(counts, described.calibration), *described.left_out, *scene.attrs["reading"]])
     notes.extend(kept_notes(counts, int(good_bands(scene).sum())))
