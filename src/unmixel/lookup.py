@@ -92,10 +92,10 @@ def lookup_of(grid: xr.DataArray | xr.Dataset) -> Lookup | None:
     """Return the table of a scene or a result; None if it has none."""
     if "lookup" in grid.coords:
         return grid.coords["lookup"].attrs.get("table")
-    if "lookup_row" not in grid.coords:
+    if not isinstance(grid, xr.Dataset) or "lookup_row" not in grid:
         return None
-    attrs = grid.coords["lookup_ref"].attrs
-    rows, columns = (grid.coords[name].variable for name in ("lookup_row", "lookup_column"))
+    attrs = grid["lookup_ref"].attrs
+    rows, columns = (grid[name].variable for name in ("lookup_row", "lookup_column"))
     to_map = Affine.from_gdal(*map(float, str(attrs["GeoTransform"]).split()))
     return Lookup((rows.shape[0], rows.shape[1]), partial(_part_of, rows, columns), attrs.get("crs_wkt"), to_map)
 

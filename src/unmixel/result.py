@@ -114,7 +114,8 @@ def make_result(
         full = np.full((*values.shape[:-1], len(good)), np.nan, dtype=np.float32)
         full[..., good] = values
         variables[name] = (_DIMS[name], full, {"units": UNITS[name]})
-    coords: dict[str, Any] = {str(name): scene.coords[name] for name in scene.coords if name != "lookup"}
+    own = scene.drop_vars("lookup", errors="ignore").coords
+    coords: dict[str, Any] = {str(name): own[name] for name in own}
     if (lookup := lookup_of(scene)) is not None:
         coords |= lookup_coordinates(lookup)
     coords["endmember"] = np.asarray(list(endmember), dtype=str)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from unmixel.cli.options import Bands, Scale, SceneFile, Threads, limit_threads, parse_bands
+from unmixel.cli.options import Bands, Scale, SceneFile, Threads, Uncertainty, limit_threads, parse_bands
 
 
-def info(scene: SceneFile, bands: Bands = None, scale: Scale = None, threads: Threads = None) -> None:
+def info(
+    scene: SceneFile,
+    bands: Bands = None,
+    scale: Scale = None,
+    uncertainty: Uncertainty = None,
+    threads: Threads = None,
+) -> None:
     """Say what is in a scene file.
 
     Its place, bands, values and noise, what was done to it on reading, how many endmembers it may hold, and
@@ -16,4 +22,5 @@ def info(scene: SceneFile, bands: Bands = None, scale: Scale = None, threads: Th
     from unmixel.cli.screen import screen
     from unmixel.io import open_scene
 
-    print_scene(open_scene(scene, leave_out=parse_bands(bands), scale=scale), str(scene), screen())
+    opened = open_scene(scene, leave_out=parse_bands(bands), scale=scale, uncertainty=uncertainty)
+    print_scene(opened, str(scene), screen())

@@ -10,6 +10,7 @@ from typing import Any
 
 from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_envi_header
 from unmixel.io.opening import split_variable
+from unmixel.io.products import companions_of
 
 LARGEST_HASHED = 2_000_000_000
 """Bytes of an input from which on its digest would take as long as its reading: it is known by its time of change."""
@@ -50,9 +51,9 @@ def input_record(path: Path) -> dict[str, Any]:
 
 
 def _with_companion(path: Path) -> list[Path]:
-    """Return the file, and the data that go with an ENVI header or the header that goes with data."""
+    """Return the file, the data that go with an ENVI header or the header that goes with data, and a product's mask."""
     companion = find_data(read_envi_header(path)) if is_envi_header(path) else find_header(path)
-    return [path] if companion is None else [path, companion]
+    return [path, *([] if companion is None else [companion]), *companions_of(path)]
 
 
 def _digest(file: Path) -> str:

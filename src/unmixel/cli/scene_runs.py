@@ -48,6 +48,8 @@ class Settings:
         The folder to make: the result of the scene, or a folder of results of many.
     bands, scale
         How scenes are read, unless the manifest says it.
+    uncertainty : path, optional
+        The uncertainty file of the only scene.
     workers, scheduler
         See `unmixel.scale.open_engine`.
     each : bool
@@ -60,6 +62,7 @@ class Settings:
     output: Path
     bands: str | None
     scale: float | None
+    uncertainty: Path | None = None
     workers: int | None
     scheduler: str | None
     each: bool = False
@@ -89,7 +92,9 @@ def run_scenes(settings: Settings, model_of: ModelOf) -> None:
         n_pixels += rows * columns
         if not settings.resume:
             check_output(settings.output if alone else settings.output / job.name, overwrite=settings.overwrite)
-    model, *_ = model_of(_open(jobs[0]))
+    if settings.uncertainty is not None and not alone:
+        raise ParameterError(f"--uncertainty {settings.uncertainty} and many scenes", "one scene", "unmix it alone")
+    model, *_ = model_of(_open(jobs[0], settings.uncertainty))
     if "cuda" in str(getattr(model, "device", "cpu")):
         n_pixels = 0  # processes would share the GPU
     with ProgressReport() as report, open_engine(settings.workers, settings.scheduler, n_pixels) as engine:
@@ -113,15 +118,15 @@ def _as_set(job: SceneJob, settings: Settings) -> SceneJob:
     )
 
 
-def _open(job: SceneJob) -> LazyScene:
-    return open_lazily(job.path, leave_out=parse_bands(job.bands), scale=job.scale)
+def _open(job: SceneJob, uncertainty: Path | None = None) -> LazyScene:
+    return open_lazily(job.path, leave_out=parse_bands(job.bands), scale=job.scale, uncertainty=uncertainty)
 
 
 def _unmix(
     job: SceneJob, output: Path, settings: Settings, model_of: ModelOf, engine: Engine, report: ProgressReport
 ) -> None:
     """Unmix a scene, and print its summary."""
-    scene = _open(job)
+    scene = _open(job, settings.uncertainty)
     model, bundle, known = model_of(scene)
     done = unmix_file(
         model,
@@ -131,6 +136,7 @@ def _unmix(
         bundle=bundle,
         leave_out=scene.leave_out,
         scale=scene.scale,
+        uncertainty=scene.uncertainty,
         engine=engine,
         progress=report,
         on_scene=lambda sample: report.say_scene(job.path, scene.shape, sample),
@@ -138,12 +144,18 @@ def _unmix(
         drawings=_drawings,
         resume=settings.resume,
         overwrite=settings.overwrite,
-        provenance=lambda: {**known, "input": input_record(job.path)},
+        provenance=lambda: {**known, **_inputs(job, settings)},
         command=command_line(),
     )
     if done.n_done_before:
         report.say(f"went on with {done.n_done_before} of {done.n_tiles} tiles that were done before")
     print_summary(open_result(output), output, screen())
+
+
+def _inputs(job: SceneJob, settings: Settings) -> dict[str, Any]:
+    """Return what the provenance says of the files that a scene was read from."""
+    told = {"input": input_record(job.path)}
+    return told if settings.uncertainty is None else {**told, "uncertainty": input_record(settings.uncertainty)}
 
 
 def _unmix_all(

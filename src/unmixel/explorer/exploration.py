@@ -17,6 +17,7 @@ from unmixel.explorer.map_layers import MapLayer, layers_of
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.explorer.pixel_story import PixelStory, tell
 from unmixel.explorer.scene_colours import SceneColours, scene_colours
+from unmixel.lookup import lookup_of
 
 ALONE = "only its abundances are compared"
 
@@ -86,7 +87,8 @@ class Exploration:
         size = f"{result.sizes['y']} x {result.sizes['x']} pixels, {len(self.opened.wavelength)} bands"
         method = provenance.get("method")
         source = (provenance.get("input") or {}).get("path")
-        return ", ".join([size, *([f"by {method}"] if method else []), *([f"from {source}"] if source else [])])
+        seen = [] if lookup_of(result) is None else ["as the sensor saw it"]
+        return ", ".join([size, *seen, *([f"by {method}"] if method else []), *([f"from {source}"] if source else [])])
 
     def first_pixel(self) -> tuple[int, int]:
         """Return row and column of the valid pixel nearest to the middle of the result."""

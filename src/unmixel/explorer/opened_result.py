@@ -13,6 +13,8 @@ from unmixel.errors import SceneError, UnmixingError
 from unmixel.io.lazy import LazyScene, open_lazily
 from unmixel.io.whole_folder import provenance_in
 from unmixel.io.windows import Window
+from unmixel.lookup import Lookup, Table, lookup_of, places_in
+from unmixel.map_crs import axis_labels, crs_in
 from unmixel.methods._protocol import Fitted
 from unmixel.registry import load
 from unmixel.result import open_result
@@ -102,6 +104,24 @@ class OpenedResult:
     def pixel(self, row: int, column: int) -> xr.Dataset:
         """Return what the result says of one pixel, in memory."""
         return self.result.isel(y=row, x=column).load()
+
+    def place_of(self, row: int, column: int) -> str:
+        """Return where a pixel lies on the map, if only its lookup table says it: the mean of its places there."""
+        if self._table is None:
+            return ""
+        lookup, (rows, columns) = self._table
+        there = np.argwhere((rows == row) & (columns == column))
+        if not len(there):
+            return ", on no pixel of the map"
+        place = lookup.transform @ tuple(there.mean(axis=0)[::-1] + 0.5)
+        labels = axis_labels(crs_in(lookup.crs_wkt))
+        return "".join(f", {label} {value:.9g}" for label, value in zip(labels, place, strict=True))
+
+    @cached_property
+    def _table(self) -> tuple[Lookup, Table] | None:
+        """The lookup table in memory, with the places of the pixels in the result."""
+        lookup = lookup_of(self.result)
+        return None if lookup is None else (lookup, places_in(self.result, lookup.whole()))
 
     @property
     def wavelength(self) -> np.ndarray:

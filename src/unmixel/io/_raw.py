@@ -40,6 +40,8 @@ class RawScene:
         As written in the file, in `wavelength_unit` (empty if the file does not say).
     good_band : array of bool, shape (band,), optional
         False for bands that the file declares bad.
+    noise_sd : array, shape (band,), optional
+        Standard deviation of the noise [reflectance], where it is known and not to be estimated.
     gain, offset : float or array, shape (band,)
         From stored values to reflectance.
     fill : tuple of float
@@ -69,6 +71,7 @@ class RawScene:
     wavelength_unit: str = ""
     fwhm: NDArray[np.float64] | None = None
     good_band: NDArray[np.bool_] | None = None
+    noise_sd: NDArray[np.float64] | None = None
     gain: float | NDArray[np.float64] = 1.0
     offset: float | NDArray[np.float64] = 0.0
     fill: tuple[float, ...] = ()

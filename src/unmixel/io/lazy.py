@@ -15,9 +15,9 @@ from unmixel.errors import NoValidPixelError, SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.calibration import Calibrated
 from unmixel.io.describing import describe
-from unmixel.io.opening import errors_of, read_noise, read_raw, split_variable
+from unmixel.io.opening import errors_of, read_raw, read_with_noise, split_variable
 from unmixel.io.remarks import Counts, count, filling_notes, kept_notes
-from unmixel.io.uncertainty import Noise
+from unmixel.io.uncertainty import noise_coordinate
 from unmixel.io.windows import Window, natural_windows
 from unmixel.scene import (
     SortedBands,
@@ -64,7 +64,6 @@ class LazyScene:
         scale: float | int | None,
         memory: int,
         uncertainty: str | Path | None = None,
-        noise: Noise | None = None,
     ) -> None:
         self.path, self.variable, self.shape, self.memory = path, variable, raw.shape, memory
         self.leave_out, self.scale, self.uncertainty = leave_out, scale, uncertainty
@@ -81,9 +80,7 @@ class LazyScene:
         self._place = place_of(raw.shape[0], raw.shape[1], raw.crs_wkt, raw.transform)
         if raw.lookup is not None:
             self._place["lookup"] = raw.lookup.as_coordinate()
-        if noise is not None:
-            self._place["noise_sd"] = noise.coordinate(described)
-            self._notes.append(noise.note)
+        self._place |= noise_coordinate(raw, described)
 
     @cached_property
     def usable(self) -> tuple[Bool[np.ndarray, "band"], list[str]]:
@@ -230,6 +227,7 @@ def open_lazily(
     """
     file, variable = split_variable(path)
     raw = read_raw(file, variable)
-    noise = None if uncertainty is None else read_noise(uncertainty, raw)
+    if uncertainty is not None:
+        raw = read_with_noise(raw, uncertainty)
     with errors_of(file):
-        return LazyScene(file, variable, raw, leave_out, scale, memory, uncertainty, noise)
+        return LazyScene(file, variable, raw, leave_out, scale, memory, uncertainty)

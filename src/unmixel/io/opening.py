@@ -23,7 +23,7 @@ from unmixel.io.products import product_of
 from unmixel.io.recognise import recognise
 from unmixel.io.remarks import count, filling_notes, kept_notes
 from unmixel.io.tiff import read_tiff
-from unmixel.io.uncertainty import Noise, noise_in
+from unmixel.io.uncertainty import noise_coordinate, with_noise
 from unmixel.io.windows import Window
 from unmixel.io.zarr_store import read_zarr
 from unmixel.scene import good_bands, make_scene
@@ -92,9 +92,10 @@ def open_scene(
     """
     file, variable = split_variable(path)
     raw = read_raw(file, variable)
-    noise = None if uncertainty is None else read_noise(uncertainty, raw)
+    if uncertainty is not None:
+        raw = read_with_noise(raw, uncertainty)
     with errors_of(file):
-        return _scene_of(raw, leave_out, scale, noise)
+        return _scene_of(raw, leave_out, scale)
 
 
 @contextmanager
@@ -152,8 +153,8 @@ def read_raw(path: Path, variable: str | None = None) -> RawScene:
             return read_netcdf(found.path)
 
 
-def read_noise(path: str | Path, scene: RawScene) -> Noise:
-    """Return the noise of a scene by its uncertainty file.
+def read_with_noise(scene: RawScene, path: str | Path) -> RawScene:
+    """Return a scene with its noise, told by its uncertainty file.
 
     Raises
     ------
@@ -164,10 +165,10 @@ def read_noise(path: str | Path, scene: RawScene) -> Noise:
     read = getattr(product_of(file), "read_uncertainty", None)
     raw = read(file) if read is not None and variable is None else read_raw(file, variable)
     with errors_of(file):
-        return noise_in(raw, file.name, scene)
+        return with_noise(scene, raw, file.name)
 
 
-def _scene_of(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None, noise: Noise | None) -> xr.DataArray:
+def _scene_of(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None) -> xr.DataArray:
     notes: list[str] = []
     described = describe(raw, leave_out, scale, notes)
     calibrated = _calibrated(raw.shape, described.calibration)
@@ -181,9 +182,7 @@ def _scene_of(raw: RawScene, leave_out: Sequence[Any], scale: float | int | None
     )
     if raw.lookup is not None:
         scene = scene.assign_coords(lookup=raw.lookup.as_coordinate())
-    if noise is not None:
-        scene = scene.assign_coords(noise_sd=noise.coordinate(described))
-        notes.append(noise.note)
+    scene = scene.assign_coords(noise_coordinate(raw, described))
     counts = count(scene, calibrated)
     notes.extend([*filling_notes(counts, described.calibration), *described.left_out, *scene.attrs["reading"]])
     notes.extend(kept_notes(counts, int(good_bands(scene).sum())))

@@ -75,6 +75,8 @@ def described_in(dataset: xr.Dataset, path: Path) -> dict[str, Any]:
         said |= {"wavelength": wavelength, "wavelength_unit": "nm"}
     if "fwhm" in found.coords:
         said["fwhm"] = np.asarray(found["fwhm"].values, dtype=np.float64)
+    if "noise_sd" in found.coords:
+        said["noise_sd"] = np.asarray(found["noise_sd"].values, dtype=np.float64)
     if "good_band" in found.coords:
         said["good_band"] = np.asarray(found["good_band"].values, dtype=bool)
     return said

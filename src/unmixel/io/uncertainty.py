@@ -12,11 +12,10 @@ alike in pixels that lie together. It is therefore larger than the scatter from 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
@@ -31,48 +30,16 @@ SAME = 0.5
 """Wavelengths that differ by less are the same [nm]."""
 
 
-class Noise(NamedTuple):
-    """What an uncertainty file tells of the noise of its scene.
-
-    Attributes
-    ----------
-    sd : array, shape (band,)
-        Standard deviation of each band, in the order of the scene's file [reflectance]; NaN where the file has none.
-    note : str
-        Where it is from, for the notes on the reading of the scene.
-    """
-
-    sd: Float[np.ndarray, "band"]
-    note: str
-
-    def coordinate(self, described: Described) -> xr.DataArray:
-        """Return the coordinate ``noise_sd`` of the scene, whose bands are sorted by wavelength.
-
-        Raises
-        ------
-        SceneError
-            If a band that is used has none.
-        """
-        missing = int((~np.isfinite(self.sd) & described.declared_good).sum())
-        if missing:
-            raise SceneError(
-                f"an uncertainty without values in {missing} of the bands", "all of them", "leave them out (--bands)"
-            )
-        bands = sort_bands(len(self.sd), wavelength=described.wavelength, fwhm=None, good_band=None)
-        return xr.DataArray(self.sd[bands.order], dims="band", attrs={"units": "1"})
-
-
-def noise_in(uncertainty: RawScene, name: str, scene: RawScene) -> Noise:
-    """Return the noise of a scene by its uncertainty file.
+def with_noise(scene: RawScene, uncertainty: RawScene, name: str) -> RawScene:
+    """Return a scene with its noise, told by its uncertainty file.
 
     Parameters
     ----------
+    scene : RawScene
     uncertainty : RawScene
         The uncertainty file, read as if it were a scene.
     name : str
-        Of the file.
-    scene : RawScene
-        The scene that it comes with.
+        Of the file, for the notes.
 
     Raises
     ------
@@ -83,9 +50,9 @@ def noise_in(uncertainty: RawScene, name: str, scene: RawScene) -> Noise:
     --------
     >>> given = np.array([[[0.03, 0.01], [0.04, -9999.0]]])
     >>> raw = RawScene(shape=given.shape, dtype=given.dtype, read=lambda first, last: given, fill=(-9999.0,))
-    >>> noise = noise_in(raw, "sd.nc", raw)
-    >>> noise.sd.round(4), noise.note
-    (array([0.0354, 0.01  ]), 'noise of each band by sd.nc: root mean square over 2 pixels')
+    >>> told = with_noise(raw, raw, "sd.nc")
+    >>> told.noise_sd.round(4), told.notes
+    (array([0.0354, 0.01  ]), ('noise of each band by sd.nc: root mean square over 2 pixels',))
     """
     _check_alike(uncertainty, scene)
     rows, columns, n_bands = uncertainty.shape
@@ -100,7 +67,27 @@ def noise_in(uncertainty: RawScene, name: str, scene: RawScene) -> Noise:
     if not n_pixels:
         raise SceneError("an uncertainty without one positive value", "standard deviations of the reflectance")
     sd = np.sqrt(np.divide(squares, counts, out=np.full(n_bands, np.nan), where=counts > 0))
-    return Noise(sd, f"noise of each band by {name}: root mean square over {n_pixels} pixels")
+    note = f"noise of each band by {name}: root mean square over {n_pixels} pixels"
+    return replace(scene, noise_sd=sd, notes=(*scene.notes, note))
+
+
+def noise_coordinate(scene: RawScene, described: Described) -> dict[str, xr.DataArray]:
+    """Return the coordinate ``noise_sd`` of a scene, whose bands are sorted by wavelength, if its noise is known.
+
+    Raises
+    ------
+    SceneError
+        If it is not known in a band that is used.
+    """
+    if scene.noise_sd is None:
+        return {}
+    missing = int((~np.isfinite(scene.noise_sd) & described.declared_good).sum())
+    if missing:
+        raise SceneError(
+            f"an uncertainty without values in {missing} of the bands", "all of them", "leave them out (--bands)"
+        )
+    bands = sort_bands(scene.shape[2], wavelength=described.wavelength, fwhm=None, good_band=None)
+    return {"noise_sd": xr.DataArray(scene.noise_sd[bands.order], dims="band", attrs={"units": "1"})}
 
 
 def _check_alike(uncertainty: RawScene, scene: RawScene) -> None:

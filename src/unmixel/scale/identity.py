@@ -10,12 +10,14 @@ from typing import Any
 
 from unmixel import __version__
 from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_envi_header
+from unmixel.io.opening import split_variable
+from unmixel.io.products import companions_of
 
 
 def scene_identity(path: Path, variable: str | None) -> dict[str, Any]:
     """Return what tells a scene file from another, or from itself after a change, without reading its pixels.
 
-    Size and time of change of each of its files, and the content of its header.
+    Size and time of change of each of its files, of those that are read with it, and the content of its header.
 
     Examples
     --------
@@ -34,7 +36,7 @@ def scene_identity(path: Path, variable: str | None) -> dict[str, Any]:
         header = path if is_envi_header(path) else find_header(path)
         headers = [] if header is None else [header]
         data = find_data(read_envi_header(path)) if header == path else path
-        files = sorted({data, *headers})
+        files = sorted({data, *headers, *companions_of(path)})
     stats = [(str(file.relative_to(path.parent)), file.stat()) for file in files]
     listed = json.dumps([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
     return {
@@ -47,8 +49,22 @@ def scene_identity(path: Path, variable: str | None) -> dict[str, Any]:
     }
 
 
+def named(scene: Mapping[str, Any]) -> str:
+    """Return the file of an identity, with its variable, as `unmixel.open_scene` takes it."""
+    return scene["path"] if scene["variable"] is None else f"{scene['path']}::{scene['variable']}"
+
+
+def uncertainty_identity(path: str | Path | None) -> dict[str, Any] | None:
+    """Return the `scene_identity` of the uncertainty file of a scene, if it has one."""
+    return None if path is None else scene_identity(*split_variable(path))
+
+
 def run_identity(
-    model: Mapping[str, Any] | str, scene: Mapping[str, Any], leave_out: Any, scale: float | None
+    model: Mapping[str, Any] | str,
+    scene: Mapping[str, Any],
+    leave_out: Any,
+    scale: float | None,
+    uncertainty: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return all that decides what a run writes, as plain values."""
     identity = {
@@ -57,6 +73,7 @@ def run_identity(
         "scene": scene,
         "leave_out": [[float(low), float(high)] for low, high in leave_out],
         "scale": scale,
+        "uncertainty": uncertainty,
     }
     return json.loads(json.dumps(identity))
 

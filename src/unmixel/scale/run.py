@@ -18,7 +18,7 @@ from unmixel.scale.beginning import begin, kept_if_worth_it
 from unmixel.scale.engines import Engine, Serial
 from unmixel.scale.finishing import Drawings
 from unmixel.scale.fitting import what_decides
-from unmixel.scale.identity import digest_of, run_identity, scene_identity
+from unmixel.scale.identity import digest_of, run_identity, scene_identity, uncertainty_identity
 from unmixel.scale.run_folder import discard, finish, run_folder
 from unmixel.scale.stages import Stages, TileRun
 from unmixel.scale.tile_work import peak_memory
@@ -33,6 +33,7 @@ def unmix_file(
     bundle: xr.DataArray | None = None,
     leave_out: Sequence[Any] = (),
     scale: float | int | None = None,
+    uncertainty: str | Path | None = None,
     engine: Engine | None = None,
     tile_memory: int = WINDOW_MEMORY,
     progress: Progress | None = None,
@@ -64,7 +65,7 @@ def unmix_file(
         Name of the scene in its STAC item; that of its file when None.
     bundle : DataArray, optional
         Endmember spectra for a method.
-    leave_out, scale
+    leave_out, scale, uncertainty
         How the scene is read, as in `unmixel.open_scene`.
     engine : Engine, optional
         Where tiles are unmixed, see `unmixel.scale.open_engine`; in this process when None.
@@ -103,9 +104,9 @@ def unmix_file(
     output = Path(output)
     if isinstance(model, (str, Path)):
         model = load(model)
-    opened = open_lazily(scene, leave_out=leave_out, scale=scale, memory=tile_memory)
+    opened = open_lazily(scene, leave_out=leave_out, scale=scale, uncertainty=uncertainty, memory=tile_memory)
     of_scene = scene_identity(opened.path, opened.variable)
-    identity = run_identity(what_decides(model, bundle), of_scene, leave_out, scale)
+    identity = run_identity(what_decides(model, bundle), of_scene, leave_out, scale, uncertainty_identity(uncertainty))
     if resume and provenance_in(output).get("run") == digest_of(identity):
         with run_folder(output) as folder:
             discard(folder)

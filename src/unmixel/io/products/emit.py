@@ -11,9 +11,9 @@ attributes ``geotransform``, ``spatial_ref``    of that map: the order of GDAL, 
 attribute ``time_coverage_start``               2022-09-03T16:31:29+0000
 =============================================== ======================================================================
 
-The uncertainty file of a granule (``..._RFLUNCERT_...``) has ``reflectance_uncertainty`` in place of ``reflectance``: the
-posterior standard deviation of the retrieval. Its mask file (``..._MASK_...``), if it lies beside the scene under the
-same name, is applied: pixels with a cloud, cirrus, dilated cloud, spacecraft or (version 2) SpecTf cloud flag are
+The uncertainty file of a granule (``..._RFLUNCERT_...``) has ``reflectance_uncertainty`` in place of ``reflectance``:
+the posterior standard deviation of the retrieval. Its mask file (``..._MASK_...``), if it lies beside the scene under
+the same name, is applied: pixels with a cloud, cirrus, dilated cloud, spacecraft or (version 2) SpecTf cloud flag are
 invalid. The water flag is not, since water is a material, and neither is the aggregate flag, which includes water.
 
 References
@@ -57,6 +57,7 @@ _MAP_AT_MOST = 100
 _WITHOUT_RETRIEVAL = ((1325.0, 1435.0), (1770.0, 1962.0))
 _KEPT_FLAGS = ("water", "aggregate")
 _OTHERS = {
+    "reflectance": ("EMIT reflectance", "give it as the scene"),
     "reflectance_uncertainty": ("the uncertainty of EMIT reflectance", "give it as the uncertainty of its scene"),
     "mask": ("an EMIT mask", "put it beside the reflectance file, where it is found"),
     "radiance": ("EMIT radiance (L1B)", "get the reflectance of the granule (EMIT_L2A_RFL)"),
