@@ -13,7 +13,8 @@ A scene carries its table as the scalar coordinate ``lookup``; a result as coord
 ================= ================== ==========================================================================
 
 Such a scene has no transform of its own, so its ``y`` and ``x`` count pixels from 0.5 and keep counting so in a crop:
-by them it is known which of its pixels a row and column of the table is.
+by them it is known which of its pixels a row and column of the table is. xarray's own writers can't write the
+coordinate ``lookup``: save a scene with :func:`unmixel.io.save_scene`.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ def test_an_emit_scene_is_what_the_product_says(tmp_path: Path) -> None:
     np.testing.assert_array_equal(valid_pixels(scene), expected)
     good = granule.GOOD == 1
     np.testing.assert_array_equal(scene.values[expected][:, good], stored[expected][:, good])
+    assert np.isnan(scene.values[:, :, ~good]).all()
     np.testing.assert_array_equal(scene["wavelength"].values, granule.WAVELENGTH.astype(float))
     np.testing.assert_array_equal(scene["fwhm"].values, granule.FWHM.astype(float))
     np.testing.assert_array_equal(scene["good_band"].values, good)
@@ -37,7 +38,7 @@ def test_an_emit_scene_is_what_the_product_says(tmp_path: Path) -> None:
     assert crs_wkt_of(scene) is None
     reading = scene.attrs["reading"]
     assert reading[:2] == ["EMIT L2A reflectance", "acquired 2022-09-03T16:31:29Z"]
-    assert "3 bands hold no retrieval (good_wavelengths of the file)" in reading
+    assert "3 bands hold no retrieval and become invalid (good_wavelengths of the file)" in reading
     assert f"{3 * granule.BANDS} values equal to the fill value -9999 made invalid" in reading
 
 

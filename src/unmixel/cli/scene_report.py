@@ -14,6 +14,7 @@ from unmixel.cli.number import print_number
 from unmixel.errors import UnmixingError
 from unmixel.extraction import estimate_n_endmembers
 from unmixel.io import looks_like_reflectance
+from unmixel.lookup import lookup_of
 from unmixel.preprocess import noise_told, noise_variance_of
 from unmixel.scene import crs_wkt_of, good_bands, pixels_of, transform_of, valid_pixels
 
@@ -45,6 +46,12 @@ def _geometry(scene: xr.DataArray) -> dict[str, str]:
     if transform is not None:
         lines["upper left corner"] = f"x {transform.c:.10g}, y {transform.f:.10g}"
         lines["pixel size"] = f"{transform.a:.6g} x {abs(transform.e):.6g} map units"
+    if (lookup := lookup_of(scene)) is not None:
+        lines["coordinate system"] = "none: as the sensor saw it"
+        lines["map, by its lookup table"] = (
+            f"{lookup.shape[0]} rows x {lookup.shape[1]} columns, {_crs_name(lookup.crs_wkt)}, upper left corner "
+            f"x {lookup.transform.c:.10g}, y {lookup.transform.f:.10g}"
+        )
     masked = int((~valid).sum())
     lines["invalid pixels"] = f"{masked} of {valid.size} ({100 * masked / valid.size:.3g} %)"
     return lines

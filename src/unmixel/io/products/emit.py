@@ -25,7 +25,7 @@ nasa/EMIT-Data-Resources (``emit_tools``: the table counts from 1, and its map b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -131,15 +131,17 @@ def _described(path: Path, variable: str) -> RawScene:
         notes.append("no lookup table in the file: maps stay in the geometry of the sensor")
     else:
         notes.append("in the geometry of the sensor: maps are put on the map by the file's lookup table, nearest pixel")
+    flagged = None
     for mask in companions(path):
         flags, names = _flags_of(mask, values_shape=described["shape"][:2])
-        described["invalid"] = partial(_flagged, mask, flags)
+        flagged = partial(_flagged, mask, flags)
         notes.append(f"{mask.name} beside it: pixels with {', '.join(names)} masked (water is kept)")
     return RawScene(
         product=NAME,
         read=partial(_read_rows, path, variable),
         read_part=partial(_read_part, path, variable),
         good_band=good,
+        invalid=partial(_unusable, good, flagged),
         lookup=lookup,
         notes=tuple(notes),
         **described,
@@ -200,7 +202,7 @@ def _good_bands(file: h5py.File, n_bands: int, path: Path) -> tuple[NDArray[np.b
         wavelength = _numbers(file, "sensor_band_parameters/wavelengths", n_bands, path)
         good = ~np.any([(wavelength > low) & (wavelength < high) for low, high in _WITHOUT_RETRIEVAL], axis=0)
         said = "no good_wavelengths in the file, so 1325-1435 and 1770-1962 nm"
-    return good, [f"{int((~good).sum())} bands hold no retrieval ({said})"]
+    return good, [f"{int((~good).sum())} bands hold no retrieval and become invalid ({said})"]
 
 
 def _lookup_of(file: h5py.File, shape: tuple[int, ...], path: Path) -> Lookup | None:
@@ -287,6 +289,14 @@ def _flags_of(path: Path, values_shape: tuple[int, int]) -> tuple[tuple[int, ...
 def _flagged(path: Path, flags: tuple[int, ...], window: Window) -> NDArray[np.bool_]:
     with _opened(path) as file:
         return (file["mask"][window.slices][:, :, list(flags)] > 0.5).any(axis=2, keepdims=True)
+
+
+def _unusable(
+    good: NDArray[np.bool_], flagged: Callable[[Window], NDArray[np.bool_]] | None, window: Window
+) -> NDArray[np.bool_]:
+    """Return which values are no retrieval, or lie in a pixel that is flagged."""
+    without = np.broadcast_to(~good, (*window.shape, len(good)))
+    return without if flagged is None else without | flagged(window)
 
 
 def _time(text: str) -> str:
