@@ -135,6 +135,13 @@ def never_written(file: h5py.File) -> None:
     file.create_dataset("reflectance", shape=(10**6, 10**6, 285), dtype="f4", chunks=(10, 10, 285))
 
 
+def one_large_chunk(file: h5py.File) -> None:
+    del file["reflectance"]
+    shape = (20_000, 20_000, granule.BANDS)
+    values = file.create_dataset("reflectance", shape, "f4", chunks=(5_000, 5_000, granule.BANDS), compression="gzip")
+    values.id.write_direct_chunk((0, 0, 0), bytes(40_000_000))
+
+
 def elsewhere(file: h5py.File) -> None:
     del file["reflectance"]
     file["reflectance"] = h5py.ExternalLink("other.nc", "/reflectance")
@@ -162,6 +169,7 @@ def no_place(file: h5py.File) -> None:
         instead("sensor_band_parameters/good_wavelengths", np.ones(3)),
         instead("location/glt_x", np.ones((3, 4), dtype=np.int32)),
         never_written,
+        one_large_chunk,
         elsewhere,
         far_table,
         no_place,

@@ -206,7 +206,7 @@ def test_the_explorer_shows_what_the_sensor_saw_and_says_where_it_lies(folder: P
 
 def test_figures_say_that_they_are_not_on_the_map(folder: Path) -> None:
     figure = plot.abundances(open_result(folder / "out"))
-    assert figure.get_suptitle() == "as the sensor saw it: the GeoTIFFs are on the map"
+    assert figure.get_suptitle() == "as the sensor saw it, not on the map"
     assert figure.axes[0].get_ylabel() == "row [pixel]"
 
 

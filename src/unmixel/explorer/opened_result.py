@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Integer
 
 from unmixel.errors import SceneError, UnmixingError
 from unmixel.io.lazy import LazyScene, open_lazily
 from unmixel.io.whole_folder import provenance_in
 from unmixel.io.windows import Window
-from unmixel.lookup import Lookup, Table, lookup_of, places_in
+from unmixel.lookup import lookup_of, places_in
 from unmixel.map_crs import axis_labels, crs_in
 from unmixel.methods._protocol import Fitted
 from unmixel.registry import load
@@ -107,21 +108,24 @@ class OpenedResult:
 
     def place_of(self, row: int, column: int) -> str:
         """Return where a pixel lies on the map, if only its lookup table says it: the mean of its places there."""
-        if self._table is None:
+        lookup = lookup_of(self.result)
+        if lookup is None:
             return ""
-        lookup, (rows, columns) = self._table
-        there = np.argwhere((rows == row) & (columns == column))
+        there = np.flatnonzero(self._pixel_on_map == row * self.result.sizes["x"] + column)
         if not len(there):
             return ", on no pixel of the map"
-        place = lookup.transform @ tuple(there.mean(axis=0)[::-1] + 0.5)
+        map_rows, map_columns = np.divmod(there, lookup.shape[1])
+        place = lookup.transform @ (map_columns.mean() + 0.5, map_rows.mean() + 0.5)
         labels = axis_labels(crs_in(lookup.crs_wkt))
         return "".join(f", {label} {value:.9g}" for label, value in zip(labels, place, strict=True))
 
     @cached_property
-    def _table(self) -> tuple[Lookup, Table] | None:
-        """The lookup table in memory, with the places of the pixels in the result."""
+    def _pixel_on_map(self) -> Integer[np.ndarray, "place"]:
+        """Of each pixel of the map, along its rows, which pixel of the result lies there; below 0 where none does."""
         lookup = lookup_of(self.result)
-        return None if lookup is None else (lookup, places_in(self.result, lookup.whole()))
+        assert lookup is not None
+        rows, columns = places_in(self.result, lookup.whole())
+        return (rows.astype(np.int64) * self.result.sizes["x"] + columns).ravel()
 
     @property
     def wavelength(self) -> np.ndarray:

@@ -20,7 +20,7 @@ from unmixel.scene import transform_of
 
 MASKED = "0.75"
 """Grey of pixels without a value."""
-AS_SEEN = "as the sensor saw it: the GeoTIFFs are on the map"
+AS_SEEN = "as the sensor saw it, not on the map"
 PANEL_WIDTH = 3.0
 MOST_COLUMNS = 4
 

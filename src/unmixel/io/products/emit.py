@@ -54,6 +54,9 @@ _SQUEEZED = 1100
 """More than deflate can make of a byte: a dataset that claims more than that was never written."""
 _MAP_AT_MOST = 100
 """Pixels of the map for each of the sensor: there are two or three."""
+_LARGEST_CHUNK = 256_000_000
+"""Bytes; a chunk is always read whole."""
+_CHECKED_AT_ONCE = 500_000
 _WITHOUT_RETRIEVAL = ((1325.0, 1435.0), (1770.0, 1962.0))
 _KEPT_FLAGS = ("water", "aggregate")
 _OTHERS = {
@@ -184,6 +187,8 @@ def _dataset(file: h5py.File, name: str, n_axes: int, path: Path) -> h5py.Datase
             "a whole EMIT file",
             "is it truncated? Download it again",
         )
+    if found.chunks and prod(found.chunks) * found.dtype.itemsize > _LARGEST_CHUNK:
+        raise SceneError(f"{path}, whose {name!r} has chunks of shape {found.chunks}", "chunks that fit in memory")
     return found
 
 
@@ -202,7 +207,8 @@ def _good_bands(file: h5py.File, n_bands: int, path: Path) -> tuple[NDArray[np.b
         wavelength = _numbers(file, "sensor_band_parameters/wavelengths", n_bands, path)
         good = ~np.any([(wavelength > low) & (wavelength < high) for low, high in _WITHOUT_RETRIEVAL], axis=0)
         said = "no good_wavelengths in the file, so 1325-1435 and 1770-1962 nm"
-    return good, [f"{int((~good).sum())} bands hold no retrieval and become invalid ({said})"]
+    n_bad = int((~good).sum())
+    return good, [f"{n_bad} bands hold no retrieval and become invalid ({said})"] if n_bad else []
 
 
 def _lookup_of(file: h5py.File, shape: tuple[int, ...], path: Path) -> Lookup | None:
@@ -216,7 +222,7 @@ def _lookup_of(file: h5py.File, shape: tuple[int, ...], path: Path) -> Lookup | 
             "download it again",
         )
     lookup = Lookup(x.shape, partial(_read_table, path), _wkt(file), _geotransform(file, path))
-    step = max(1, 4_000_000 // x.shape[1])
+    step = max(1, _CHECKED_AT_ONCE // x.shape[1])
     for first in range(0, x.shape[0], step):
         rows, columns = _table_in(file, slice(first, first + step), slice(None))
         if rows.max() >= shape[0] or columns.max() >= shape[1]:
@@ -274,13 +280,14 @@ def _flags_of(path: Path, values_shape: tuple[int, int]) -> tuple[tuple[int, ...
     """Return which layers of a mask make a pixel unusable, and their names."""
     with _opened(path) as file:
         mask = _dataset(file, "mask", 3, path)
-        names = [_text(name) for name in file["sensor_band_parameters/mask_bands"][:]]
-        if mask.shape != (*values_shape, len(names)):
+        named = file["sensor_band_parameters/mask_bands"]
+        if mask.shape != (*values_shape, *named.shape):
             raise SceneError(
-                f"{path} of shape {mask.shape} with {len(names)} names",
+                f"{path} of shape {mask.shape} with names of shape {named.shape}",
                 f"the mask of the scene beside it, {values_shape[0]} x {values_shape[1]} pixels",
                 "get the mask of this granule, or move it away",
             )
+        names = [_text(name) for name in named[:]]
     flags = [k for k, name in enumerate(names) if name.lower().endswith("flag")]
     used = [k for k in flags if not names[k].lower().startswith(_KEPT_FLAGS)]
     return tuple(used), [names[k] for k in used]
