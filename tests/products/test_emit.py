@@ -137,9 +137,9 @@ def never_written(file: h5py.File) -> None:
 
 def one_large_chunk(file: h5py.File) -> None:
     del file["reflectance"]
-    shape = (20_000, 20_000, granule.BANDS)
-    values = file.create_dataset("reflectance", shape, "f4", chunks=(5_000, 5_000, granule.BANDS), compression="gzip")
-    values.id.write_direct_chunk((0, 0, 0), bytes(40_000_000))
+    shape = (6000, 6000, granule.BANDS)
+    values = file.create_dataset("reflectance", shape, "f4", chunks=(3000, 3000, granule.BANDS), compression="gzip")
+    values.id.write_direct_chunk((0, 0, 0), bytes(2_000_000))
 
 
 def elsewhere(file: h5py.File) -> None:
