@@ -111,11 +111,12 @@ def test_maps_of_a_scene_in_memory_are_the_same(folder: Path, tmp_path: Path) ->
     check_maps(tmp_path / "out", open_result(tmp_path / "out"))
 
 
-def test_a_saved_scene_keeps_its_table_also_a_crop(folder: Path, tmp_path: Path) -> None:
-    scene = open_scene(next(folder.glob("*.nc")))
+def test_a_saved_scene_keeps_its_table_and_its_noise_also_a_crop(folder: Path, tmp_path: Path) -> None:
+    scene = open_scene(next(folder.glob("*.nc")), uncertainty=granule.write_uncertainty(tmp_path))
     for suffix in ("nc", "zarr"):
         save_scene(scene[2:12, 1:], tmp_path / f"crop.{suffix}")
         again = open_scene(tmp_path / f"crop.{suffix}")
+        np.testing.assert_array_equal(again["noise_sd"], scene["noise_sd"])
         lookup = lookup_of(again)
         assert lookup is not None
         assert (lookup.crs_wkt, lookup.transform) == (granule.WKT, granule.TO_MAP)
