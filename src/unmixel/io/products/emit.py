@@ -61,8 +61,11 @@ _WITHOUT_RETRIEVAL = ((1325.0, 1435.0), (1770.0, 1962.0))
 _KEPT_FLAGS = ("water", "aggregate")
 _OTHERS = {
     "reflectance": ("EMIT reflectance", "give it as the scene"),
-    "reflectance_uncertainty": ("the uncertainty of EMIT reflectance", "give it as the uncertainty of its scene"),
-    "mask": ("an EMIT mask", "put it beside the reflectance file, where it is found"),
+    "reflectance_uncertainty": (
+        "the uncertainty of EMIT reflectance",
+        "give it as --uncertainty of its scene; many scenes are *_RFL_*.nc",
+    ),
+    "mask": ("an EMIT mask", "put it beside the reflectance file, where it is found; many scenes are *_RFL_*.nc"),
     "radiance": ("EMIT radiance (L1B)", "get the reflectance of the granule (EMIT_L2A_RFL)"),
 }
 
