@@ -48,7 +48,7 @@ class Plan:
         SceneError
             If it is not there or has changed.
         """
-        of_scene, of_noise = (self._begun["identity"][name] for name in ("scene", "uncertainty"))
+        of_scene, of_noise = (self._begun["identity"].get(name) for name in ("scene", "uncertainty"))
         name = named(of_scene)
         scene = open_lazily(
             name,
