@@ -13,7 +13,11 @@ _UNITS = {"metre": "m", "meter": "m", "kilometre": "km", "foot": "ft", "US surve
 
 def crs_of(grid: xr.DataArray | xr.Dataset) -> CRS | None:
     """Return the coordinate reference system of a scene or a result; None if it has none that can be read."""
-    wkt = crs_wkt_of(grid)
+    return crs_in(crs_wkt_of(grid))
+
+
+def crs_in(wkt: str | None) -> CRS | None:
+    """Return a coordinate reference system from its text; None if there is none that can be read."""
     try:
         return CRS.from_wkt(wkt) if wkt else None
     except CRSError:

@@ -20,6 +20,8 @@ variable                     dims                                  unit and mean
 
 In the statistics of the endmember spectra a pixel counts as the endmember's abundance there.
 Per-pixel spectra are not stored: they follow from the latents and the model (``Fitted.endmembers_at``).
+A scene in the geometry of its sensor has a result in that geometry, with the table that puts its maps on the map
+(:mod:`unmixel.lookup`).
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ import numpy as np
 import xarray as xr
 
 from unmixel.errors import OutputError, SceneError, damage_told
+from unmixel.lookup import lookup_coordinates, lookup_of
 from unmixel.scene import good_bands
 from unmixel.zarr_contents import check_store
 
@@ -112,7 +115,10 @@ def make_result(
         full = np.full((*values.shape[:-1], len(good)), np.nan, dtype=np.float32)
         full[..., good] = values
         variables[name] = (_DIMS[name], full, {"units": UNITS[name]})
-    coords: dict[str, Any] = {str(name): scene.coords[name] for name in scene.coords}
+    own = scene.drop_vars("lookup", errors="ignore").coords
+    coords: dict[str, Any] = {str(name): own[name] for name in own}
+    if (lookup := lookup_of(scene)) is not None:
+        coords |= lookup_coordinates(lookup)
     coords["endmember"] = np.asarray(list(endmember), dtype=str)
     if "nonlinearity_degree" in variables:
         coords["stream"] = np.asarray(STREAMS)

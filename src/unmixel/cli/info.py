@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from unmixel.cli.options import Bands, KeepAtmosphere, Scale, SceneFile, Threads, limit_threads, parse_bands
+from unmixel.cli.options import (
+    Bands,
+    KeepAtmosphere,
+    Scale,
+    SceneFile,
+    Threads,
+    Uncertainty,
+    limit_threads,
+    parse_bands,
+)
 
 
 def info(
@@ -10,6 +19,7 @@ def info(
     bands: Bands = None,
     scale: Scale = None,
     keep_atmosphere: KeepAtmosphere = False,
+    uncertainty: Uncertainty = None,
     threads: Threads = None,
 ) -> None:
     """Say what is in a scene file.
@@ -22,5 +32,11 @@ def info(
     from unmixel.cli.screen import screen
     from unmixel.io import open_scene
 
-    opened = open_scene(scene, leave_out=parse_bands(bands), scale=scale, keep_atmosphere=keep_atmosphere)
+    opened = open_scene(
+        scene,
+        leave_out=parse_bands(bands),
+        scale=scale,
+        keep_atmosphere=keep_atmosphere,
+        uncertainty=uncertainty,
+    )
     print_scene(opened, str(scene), screen())

@@ -56,6 +56,13 @@ Scale = Annotated[
     float | None,
     typer.Option(metavar="VALUE", help="Stored value that means a reflectance of 1, if the file is silent or wrong."),
 ]
+Uncertainty = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Standard deviation of every value of the scene (EMIT's RFLUNCERT): taken as its noise, not estimated.",
+    ),
+]
 OutputFolder = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to make.", show_default=False)
 ]

@@ -52,9 +52,9 @@ def input_record(path: Path, companions: Sequence[Path] = ()) -> dict[str, Any]:
 
 
 def _with_companion(path: Path) -> list[Path]:
-    """Return the file, and the data that go with an ENVI header or the header that goes with data."""
+    """Return the file, the data that go with an ENVI header or the header that goes with data."""
     companion = find_data(read_envi_header(path)) if is_envi_header(path) else find_header(path)
-    return [path] if companion is None else [path, companion]
+    return [path, *([] if companion is None else [companion])]
 
 
 def _digest(file: Path) -> str:

@@ -29,6 +29,7 @@ class RunConfig(BaseModel):
     bands: str | None = None
     scale: float | None = None
     keep_atmosphere: bool = False
+    uncertainty: Path | None = None
     seed: int = Field(default=0, ge=0)
     epochs: StrictInt | None = None
     device: str | None = None
@@ -75,7 +76,7 @@ def read_run_config(path: Path | None, **flags: Any) -> RunConfig:
             settings = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise ParameterError(f"the run file {path} ({error})", "a readable TOML file") from error
-        for name in ("endmembers", "bundle"):
+        for name in ("endmembers", "bundle", "uncertainty"):
             if isinstance(settings.get(name), str):
                 settings[name] = path.parent / settings[name]
     settings.update({name: value for name, value in flags.items() if value is not None})

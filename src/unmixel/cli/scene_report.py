@@ -17,7 +17,8 @@ from unmixel.cli.number import print_number
 from unmixel.errors import UnmixingError
 from unmixel.extraction import estimate_n_endmembers
 from unmixel.io import looks_like_reflectance
-from unmixel.preprocess import estimate_noise
+from unmixel.lookup import lookup_of
+from unmixel.preprocess import noise_told, noise_variance_of
 from unmixel.scene import crs_wkt_of, good_bands, pixels_of, transform_of, valid_pixels
 
 QUANTILE_PIXELS = 50_000
@@ -27,7 +28,7 @@ def print_scene(scene: xr.DataArray, title: str, console: Console) -> None:
     """Print what a scene is, and what speaks for each number of endmembers."""
     pixels = pixels_of(scene)
     table = Table(show_header=False)
-    for name, text in (_geometry(scene) | _spectrum(scene) | _values(scene, pixels) | _signal(pixels)).items():
+    for name, text in (_geometry(scene) | _spectrum(scene) | _values(scene, pixels) | _signal(scene, pixels)).items():
         table.add_row(name, text)
     warning = looks_like_reflectance(scene)
     for line in scene.attrs.get("reading", []):
@@ -48,6 +49,12 @@ def _geometry(scene: xr.DataArray) -> dict[str, str]:
     if transform is not None:
         lines["upper left corner"] = f"x {transform.c:.10g}, y {transform.f:.10g}"
         lines["pixel size"] = _pixel_size(transform)
+    if (lookup := lookup_of(scene)) is not None:
+        lines["coordinate system"] = "none: as the sensor saw it"
+        lines["map, by its lookup table"] = (
+            f"{lookup.shape[0]} rows x {lookup.shape[1]} columns, {_crs_name(lookup.crs_wkt)}, upper left corner "
+            f"x {lookup.transform.c:.10g}, y {lookup.transform.f:.10g}"
+        )
     masked = int((~valid).sum())
     lines["invalid pixels"] = f"{masked} of {valid.size} ({100 * masked / valid.size:.3g} %)"
     return lines
@@ -107,16 +114,17 @@ def _values(scene: xr.DataArray, pixels: Float[np.ndarray, "pixel band"]) -> dic
     return {"values": f"{low:.4g} to {high:.4g}, median {middle:.4g}, 1 % to 99 %: {one:.4g} to {ninety_nine:.4g}"}
 
 
-def _signal(pixels: Float[np.ndarray, "pixel band"]) -> dict[str, str]:
+def _signal(scene: xr.DataArray, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, str]:
     try:
-        noise_variance = estimate_noise(pixels)[1]
+        noise_variance = noise_variance_of(scene, pixels)
     except UnmixingError as error:
         return {"noise": f"not estimated: {error}"}
     sd = np.sqrt(noise_variance)
     power = np.mean(pixels.astype(np.float64) ** 2, axis=0)
     signal = np.maximum(power - noise_variance, 1e-12 * power)
     snr_db = 10 * np.log10(signal / np.maximum(noise_variance, np.finfo(float).tiny))
+    source = "estimated" if noise_told(scene) is None else "by the uncertainty file"
     return {
-        "noise per band (sd)": f"median {np.median(sd):.3g}, {sd.min():.3g} to {sd.max():.3g}",
+        "noise per band (sd)": f"{source}: median {np.median(sd):.3g}, {sd.min():.3g} to {sd.max():.3g}",
         "signal to noise": f"median {np.median(snr_db):.1f}, {snr_db.min():.1f} to {snr_db.max():.1f} dB",
     }

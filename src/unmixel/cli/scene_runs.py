@@ -50,6 +50,8 @@ class Settings:
         How scenes are read, unless the manifest says it.
     keep_atmosphere : bool
         How all scenes are read: they share their bands.
+    uncertainty : path, optional
+        The uncertainty file of the only scene.
     workers, scheduler
         See `unmixel.scale.open_engine`.
     each : bool
@@ -63,6 +65,7 @@ class Settings:
     bands: str | None
     scale: float | None
     keep_atmosphere: bool
+    uncertainty: Path | None = None
     workers: int | None
     scheduler: str | None
     each: bool = False
@@ -92,6 +95,8 @@ def run_scenes(settings: Settings, model_of: ModelOf) -> None:
         n_pixels += rows * columns
         if not settings.resume:
             check_output(settings.output if alone else settings.output / job.name, overwrite=settings.overwrite)
+    if settings.uncertainty is not None and not alone:
+        raise ParameterError(f"--uncertainty {settings.uncertainty} and many scenes", "one scene", "unmix it alone")
     model, *_ = model_of(_open(jobs[0], settings))
     if "cuda" in str(getattr(model, "device", "cpu")):
         n_pixels = 0  # processes would share the GPU
@@ -118,7 +123,11 @@ def _as_set(job: SceneJob, settings: Settings) -> SceneJob:
 
 def _open(job: SceneJob, settings: Settings) -> LazyScene:
     return open_lazily(
-        job.path, leave_out=parse_bands(job.bands), scale=job.scale, keep_atmosphere=settings.keep_atmosphere
+        job.path,
+        leave_out=parse_bands(job.bands),
+        scale=job.scale,
+        keep_atmosphere=settings.keep_atmosphere,
+        uncertainty=settings.uncertainty,
     )
 
 
@@ -137,6 +146,7 @@ def _unmix(
         leave_out=scene.leave_out,
         scale=scene.scale,
         keep_atmosphere=scene.keep_atmosphere,
+        uncertainty=scene.uncertainty,
         engine=engine,
         progress=report,
         on_scene=lambda sample: report.say_scene(job.path, scene.shape, sample),
@@ -144,12 +154,18 @@ def _unmix(
         drawings=_drawings,
         resume=settings.resume,
         overwrite=settings.overwrite,
-        provenance=lambda: {**known, "input": input_record(job.path, scene.companions)},
+        provenance=lambda: {**known, **_inputs(scene, job, settings)},
         command=command_line(),
     )
     if done.n_done_before:
         report.say(f"went on with {done.n_done_before} of {done.n_tiles} tiles that were done before")
     print_summary(open_result(output), output, screen())
+
+
+def _inputs(scene: LazyScene, job: SceneJob, settings: Settings) -> dict[str, Any]:
+    """Return what the provenance says of the files that a scene was read from."""
+    told = {"input": input_record(job.path, scene.companions)}
+    return told if settings.uncertainty is None else {**told, "uncertainty": input_record(settings.uncertainty)}
 
 
 def _unmix_all(

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from unmixel.diagnostics.diagnosis import AlikePair, Diagnosis
 from unmixel.errors import SceneError
 from unmixel.metrics import MoransI, likeness, morans_i, negativity, noise_limit, usual_reach
-from unmixel.preprocess import estimate_noise
+from unmixel.preprocess import noise_variance_of
 from unmixel.representative import representative
 from unmixel.result import UNITS, add_provenance
 from unmixel.scene import CHUNK, ValidPixels
@@ -88,7 +88,8 @@ def diagnose(scene: xr.DataArray, result: xr.Dataset, *, fitted: KnowsSpectra | 
         return np.divmod(pixels.numbers[representative(pixels.numbers, scene.sizes["x"], most)], scene.sizes["x"])
 
     endmembers = np.asarray(result["endmember_spectrum"].values[:, good], dtype=np.float64)
-    judge = PixelJudge(endmembers, pixels[representative(pixels.numbers, scene.sizes["x"], LEARNT_FROM)])
+    learnt_from = pixels[representative(pixels.numbers, scene.sizes["x"], LEARNT_FROM)]
+    judge = PixelJudge(endmembers, learnt_from, noise_variance_of(scene, learnt_from))
     flags = judge.flags_of(pixels)
     rmse = np.asarray(result["reconstruction_rmse"].values, dtype=np.float64)
     spectra = abundance = None
@@ -125,6 +126,8 @@ class PixelJudge:
         Reflectance over the good bands.
     learnt_from : array, shape (learnt, band)
         Pixels from all over the scene.
+    noise_variance : array, shape (band,)
+        Of the scene [1], see `unmixel.preprocess.noise_variance_of`.
 
     Attributes
     ----------
@@ -133,10 +136,13 @@ class PixelJudge:
     """
 
     def __init__(
-        self, endmembers: Float[np.ndarray, "endmember band"], learnt_from: Float[np.ndarray, "learnt band"]
+        self,
+        endmembers: Float[np.ndarray, "endmember band"],
+        learnt_from: Float[np.ndarray, "learnt band"],
+        noise_variance: Float[np.ndarray, "band"],
     ) -> None:
         self._endmembers = endmembers.astype(np.float64)
-        self._noise_variance = estimate_noise(learnt_from)[1]
+        self._noise_variance = noise_variance
         self.noise_limit = noise_limit(self._noise_variance)
         self._negativity = [negativity(endmembers, self._noise_variance, sum_to_one=one) for one in (False, True)]
         basis, columns = np.linalg.qr(self._endmembers.T)

@@ -17,6 +17,7 @@ from unmixel.explorer.map_layers import MapLayer, layers_of
 from unmixel.explorer.opened_result import OpenedResult, part_of
 from unmixel.explorer.pixel_story import PixelStory, tell
 from unmixel.explorer.scene_colours import SceneColours, scene_colours
+from unmixel.lookup import lookup_of
 from unmixel.scene import good_bands
 
 ALONE = "only its abundances are compared"
@@ -94,7 +95,8 @@ class Exploration:
         size = f"{result.sizes['y']} x {result.sizes['x']} pixels, {int(good_bands(result).sum())} bands"
         method = provenance.get("method")
         source = part_of(provenance, "input").get("path")
-        said = [size, f"by {method}" if method else "", f"from {source}" if source else ""]
+        seen = "" if lookup_of(result) is None else "as the sensor saw it"
+        said = [size, seen, f"by {method}" if method else "", f"from {source}" if source else ""]
         return as_utf_8(", ".join(part for part in said if part))
 
     def first_pixel(self) -> tuple[int, int]:

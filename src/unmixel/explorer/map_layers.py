@@ -19,6 +19,7 @@ from unmixel.explorer.colours import MASKED
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.io.result_folder import MAPS
 from unmixel.io.windows import Window
+from unmixel.lookup import lookup_of
 
 MOST_PIXELS = 250_000
 """Of a map that are read and shown at a time."""
@@ -77,7 +78,8 @@ class MapLayer:
         self._given_limits = limits
         self._map: xr.DataArray = opened.result[variable]
         self._abundance: xr.DataArray = opened.result["abundance"]
-        self._file = opened.folder / MAPS[variable][0]
+        on_same_grid = lookup_of(opened.result) is None
+        self._file = opened.folder / MAPS[variable][0] if on_same_grid else None
         by = self._map.dims[2:]
         self.of_endmember = by == ("endmember",)
         self._at = None if label is None else [str(name) for name in self._map[by[0]].values].index(label)
@@ -124,7 +126,7 @@ class MapLayer:
         return Piece(paint(values, self.palette, self.limits), covered)
 
     def _from_overviews(self, window: Window, step: int) -> Float[np.ndarray, "y x"] | None:
-        if not self._file.is_file():
+        if self._file is None or not self._file.is_file():
             return None
         place = rasterio.windows.Window(window.left, window.top, window.shape[1], window.shape[0])
         shape = -(-window.shape[0] // step), -(-window.shape[1] // step)

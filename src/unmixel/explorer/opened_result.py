@@ -7,13 +7,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
+from jaxtyping import Integer
 
 from unmixel.errors import SceneError, UnmixingError, damage_told
 from unmixel.explorer.band_axis import BandAxis, band_axis
 from unmixel.io.lazy import LazyScene, open_lazily
 from unmixel.io.whole_folder import provenance_in
 from unmixel.io.windows import Window
+from unmixel.lookup import lookup_of, places_in
+from unmixel.map_crs import axis_labels, crs_in
 from unmixel.methods._protocol import Fitted
 from unmixel.registry import load
 from unmixel.result import open_result
@@ -114,6 +118,27 @@ class OpenedResult:
     def axis(self) -> BandAxis:
         """Where the good bands are drawn."""
         return band_axis(self.result)
+
+    def place_of(self, row: int, column: int) -> str:
+        """Return where a pixel lies on the map, if only its lookup table says it: the mean of its places there."""
+        lookup = lookup_of(self.result)
+        if lookup is None:
+            return ""
+        there = np.flatnonzero(self._pixel_on_map == row * self.result.sizes["x"] + column)
+        if not len(there):
+            return ", on no pixel of the map"
+        map_rows, map_columns = np.divmod(there, lookup.shape[1])
+        place = lookup.transform @ (map_columns.mean() + 0.5, map_rows.mean() + 0.5)
+        labels = axis_labels(crs_in(lookup.crs_wkt))
+        return "".join(f", {label} {value:.9g}" for label, value in zip(labels, place, strict=True))
+
+    @cached_property
+    def _pixel_on_map(self) -> Integer[np.ndarray, "place"]:
+        """Of each pixel of the map, along its rows, which pixel of the result lies there; below 0 where none does."""
+        lookup = lookup_of(self.result)
+        assert lookup is not None
+        rows, columns = places_in(self.result, lookup.whole())
+        return (rows.astype(np.int64) * self.result.sizes["x"] + columns).ravel()
 
 
 def _with_variable(path: str | None, variable: str | None) -> str | None:

@@ -57,6 +57,8 @@ class PixelStory:
         Where scene and model are there, the scene is as it was, and the pixel is valid.
     without_spectra : str
         Why there are none, if so.
+    place : str
+        Where it lies on the map, if that is not told by the axes.
     """
 
     row: int
@@ -66,6 +68,7 @@ class PixelStory:
     upper: np.ndarray
     spectra: PixelSpectra | None
     without_spectra: str = ""
+    place: str = ""
 
     @property
     def valid(self) -> bool:
@@ -84,7 +87,7 @@ class PixelStory:
 
     def sentences(self) -> list[str]:
         """Say in words what is to be seen, for those who can't see it and those who want it short."""
-        where = f"Pixel in row {self.row + 1}, column {self.column + 1}"
+        where = f"Pixel in row {self.row + 1}, column {self.column + 1}{self.place}"
         if not self.valid:
             return [f"{where} is masked: it has no valid value in some band that is used."]
         order = np.argsort(-self.abundance, kind="stable").tolist()
@@ -132,15 +135,15 @@ def tell(opened: OpenedResult, row: int, column: int, *, without_spectra: str = 
         raise ParameterError(
             f"pixel ({row}, {column})", f"a row below {rows} and a column below {columns}, counted from 0"
         )
-    said = opened.pixel(row, column)
+    said, place = opened.pixel(row, column), opened.place_of(row, column)
     lower = upper = np.full(said.sizes["endmember"], np.nan)
     if not np.isfinite(said["abundance"].values).all():
-        return PixelStory(row, column, said, lower, upper, None, "the pixel is masked")
+        return PixelStory(row, column, said, lower, upper, None, "the pixel is masked", place)
     if "abundance_sd" in said:
         interval = abundance_interval(said, LEVEL)
         lower, upper = interval["lower"].values, interval["upper"].values
     spectra, why_not = (None, without_spectra) if without_spectra else _spectra_of(opened, row, column, said)
-    return PixelStory(row, column, said, lower, upper, spectra, why_not)
+    return PixelStory(row, column, said, lower, upper, spectra, why_not, place)
 
 
 def _spectra_of(opened: OpenedResult, row: int, column: int, said: xr.Dataset) -> tuple[PixelSpectra | None, str]:

@@ -19,6 +19,7 @@ from unmixel.explorer.opened_result import OpenedResult
 from unmixel.io.lazy import LazyScene
 from unmixel.io.result_folder import SCENE_PICTURE as FILE
 from unmixel.io.windows import Window
+from unmixel.lookup import lookup_of
 from unmixel.scene import colours_of
 
 SMALL = 2_000_000
@@ -91,7 +92,8 @@ class SceneColours:
 def scene_colours(opened: OpenedResult) -> tuple[SceneColours | None, str]:
     """Return the scene in three colours, or None and why it cannot be had cheaply."""
     whole = Window(0, opened.result.sizes["y"], 0, opened.result.sizes["x"])
-    if (opened.folder / FILE).is_file() and (found := _ColoursInFile(opened.folder / FILE)).shape == whole.shape:
+    on_same_grid = lookup_of(opened.result) is None and (opened.folder / FILE).is_file()
+    if on_same_grid and (found := _ColoursInFile(opened.folder / FILE)).shape == whole.shape:
         return SceneColours(found, whole), ""
     if opened.scene is None:
         return None, f"The scene is not shown: {opened.without_scene}."

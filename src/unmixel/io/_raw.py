@@ -11,6 +11,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from unmixel.io.windows import Window
+from unmixel.lookup import Lookup
 
 WATER_VAPOUR = ((1350.0, 1450.0), (1800.0, 1950.0))
 """Where water vapour takes nearly all light on its way through the air [nm], ends included."""
@@ -43,6 +44,8 @@ class RawScene:
         As written in the file, in `wavelength_unit` (empty if the file does not say).
     good_band : array of bool, shape (band,), optional
         False for bands that the file declares bad.
+    noise_sd : array, shape (band,), optional
+        Standard deviation of the noise [reflectance], where it is known and not to be estimated.
     gain, offset : float or array, shape (band,)
         From stored values to reflectance.
     atmosphere : tuple of (float, float)
@@ -52,6 +55,8 @@ class RawScene:
         Stored values that mean "nothing was measured here".
     crs_wkt, transform : optional
         Where the scene is, as in :func:`unmixel.scene.make_scene`.
+    lookup : Lookup, optional
+        Where its pixels lie on a map, if they come in the geometry of the sensor. Such a scene has no transform.
     product : str
         What the file is, where it is a known product: ``EMIT L2A reflectance``.
     acquired : str
@@ -76,12 +81,14 @@ class RawScene:
     wavelength_unit: str = ""
     fwhm: NDArray[np.float64] | None = None
     good_band: NDArray[np.bool_] | None = None
+    noise_sd: NDArray[np.float64] | None = None
     gain: float | NDArray[np.float64] = 1.0
     offset: float | NDArray[np.float64] = 0.0
     atmosphere: tuple[tuple[float, float], ...] = WATER_VAPOUR
     fill: tuple[float, ...] = ()
     crs_wkt: str | None = None
     transform: Affine | None = None
+    lookup: Lookup | None = None
     product: str = ""
     acquired: str = ""
     companions: tuple[Path, ...] = ()

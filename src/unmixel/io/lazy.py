@@ -15,8 +15,9 @@ from unmixel.errors import NoValidPixelError, SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.calibration import Calibrated
 from unmixel.io.describing import describe
-from unmixel.io.opening import errors_of, origin_of, read_raw, split_variable
+from unmixel.io.opening import errors_of, origin_of, read_raw, read_with_noise, split_variable
 from unmixel.io.remarks import Counts, count, filling_notes, kept_notes
+from unmixel.io.uncertainty import noise_coordinate
 from unmixel.io.windows import Window, natural_windows
 from unmixel.scene import (
     SortedBands,
@@ -50,7 +51,7 @@ class LazyScene:
         Rows, columns and bands.
     memory : int
         Bytes that reading a window takes unless told otherwise.
-    leave_out, scale, keep_atmosphere
+    leave_out, scale, keep_atmosphere, uncertainty
         How it is read.
     atmosphere : array of bool, shape (band,)
         Bands that are left out only since the air absorbs the light there.
@@ -69,9 +70,11 @@ class LazyScene:
         scale: float | int | None,
         keep_atmosphere: bool,
         memory: int,
+        uncertainty: str | Path | None = None,
     ) -> None:
         self.path, self.variable, self.shape, self.memory = path, variable, raw.shape, memory
-        self.leave_out, self.scale, self.keep_atmosphere = leave_out, scale, keep_atmosphere
+        self.leave_out, self.scale = leave_out, scale
+        self.keep_atmosphere, self.uncertainty = keep_atmosphere, uncertainty
         self._raw = raw
         self._notes: list[str] = []
         described = describe(raw, leave_out, scale, keep_atmosphere, self._notes)
@@ -86,6 +89,9 @@ class LazyScene:
         if self._bands.moved:
             self._notes.append("bands sorted by wavelength")
         self._place = place_of(raw.shape[0], raw.shape[1], raw.crs_wkt, raw.transform)
+        if raw.lookup is not None:
+            self._place["lookup"] = raw.lookup.as_coordinate()
+        self._place |= noise_coordinate(raw, described)
 
     @cached_property
     def usable(self) -> tuple[Bool[np.ndarray, "band"], list[str]]:
@@ -201,6 +207,7 @@ def open_lazily(
     leave_out: Sequence[Any] = (),
     scale: float | int | None = None,
     keep_atmosphere: bool = False,
+    uncertainty: str | Path | None = None,
     memory: int = WINDOW_MEMORY,
 ) -> LazyScene:
     """Open a scene file without reading its pixels: ENVI, TIFF, Zarr, NetCDF, MATLAB 7.3 or ``.npy``.
@@ -209,7 +216,7 @@ def open_lazily(
 
     Parameters
     ----------
-    path, leave_out, scale, keep_atmosphere
+    path, leave_out, scale, keep_atmosphere, uncertainty
         As in `unmixel.open_scene`.
     memory : int
         Bytes that reading a window takes, unless it is asked for another size.
@@ -232,5 +239,7 @@ def open_lazily(
     """
     file, variable = split_variable(path)
     raw = read_raw(file, variable)
+    if uncertainty is not None:
+        raw = read_with_noise(raw, uncertainty)
     with errors_of(file):
-        return LazyScene(file, variable, raw, leave_out, scale, keep_atmosphere, memory)
+        return LazyScene(file, variable, raw, leave_out, scale, keep_atmosphere, memory, uncertainty)

@@ -21,9 +21,11 @@ from unmixel.io.matlab import read_matlab
 from unmixel.io.netcdf import read_netcdf
 from unmixel.io.numpy_arrays import read_npy, read_npz
 from unmixel.io.plausibility import looks_like_reflectance
+from unmixel.io.products import product_of
 from unmixel.io.recognise import Recognised, recognise
 from unmixel.io.remarks import count, filling_notes, kept_notes
 from unmixel.io.tiff import read_tiff
+from unmixel.io.uncertainty import noise_coordinate, with_noise
 from unmixel.io.windows import Window
 from unmixel.io.zarr_store import read_zarr
 from unmixel.scene import good_bands, make_scene
@@ -38,6 +40,7 @@ def open_scene(
     leave_out: Sequence[Any] = (),
     scale: float | int | None = None,
     keep_atmosphere: bool = False,
+    uncertainty: str | Path | None = None,
 ) -> xr.DataArray:
     """Open a scene file: ENVI, TIFF, MATLAB, NumPy, or NetCDF and Zarr written by unmixel.
 
@@ -62,6 +65,10 @@ def open_scene(
         Keep the bands in which the air absorbs the light: 1350 to 1450 and 1800 to 1950 nm (water vapour), and what a
         product says besides. They are left out otherwise, but for scenes written by unmixel, whose good bands were
         decided before.
+    uncertainty : path, optional
+        A file of the same shape with the standard deviation of every value [reflectance], such as EMIT's
+        ``..._RFLUNCERT_...``. The scene gets the coordinate ``noise_sd`` (band) from it (see
+        :mod:`unmixel.io.uncertainty`), which methods go by instead of estimating the noise.
 
     Returns
     -------
@@ -94,6 +101,8 @@ def open_scene(
     """
     file, variable = split_variable(path)
     raw = read_raw(file, variable)
+    if uncertainty is not None:
+        raw = read_with_noise(raw, uncertainty)
     with errors_of(file):
         return _scene_of(raw, leave_out, scale, keep_atmosphere)
 
@@ -172,6 +181,21 @@ def _read(found: Recognised, variable: str | None) -> RawScene:
             return read_netcdf(found.path)
 
 
+def read_with_noise(scene: RawScene, path: str | Path) -> RawScene:
+    """Return a scene with its noise, told by its uncertainty file.
+
+    Raises
+    ------
+    SceneError
+        If the file cannot be read, or belongs to another scene.
+    """
+    file, variable = split_variable(path)
+    read = getattr(product_of(file), "read_uncertainty", None)
+    raw = read(file) if read is not None and variable is None else read_raw(file, variable)
+    with errors_of(file):
+        return with_noise(scene, raw, file.name)
+
+
 def _scene_of(
     raw: RawScene, leave_out: Sequence[Any], scale: float | int | None, keep_atmosphere: bool
 ) -> xr.DataArray:
@@ -187,6 +211,9 @@ def _scene_of(
         crs_wkt=raw.crs_wkt,
         transform=raw.transform,
     )
+    if raw.lookup is not None:
+        scene = scene.assign_coords(lookup=raw.lookup.as_coordinate())
+    scene = scene.assign_coords(noise_coordinate(raw, described))
     counts = count(scene, calibrated)
     notes.extend([*filling_notes(counts, described.calibration), *described.left_out, *scene.attrs["reading"]])
     notes.extend(kept_notes(counts, int(good_bands(scene).sum())))

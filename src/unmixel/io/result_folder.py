@@ -14,7 +14,8 @@
 ``*.png``                   figures
 ==========================  ============================================================================
 
-The folder appears whole or not at all.
+The folder appears whole or not at all. Of a scene in the geometry of its sensor, the GeoTIFFs are on the map (by its
+lookup table, the nearest pixel), and ``result.zarr`` and the figures are in the geometry of the sensor.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ from unmixel import __version__
 from unmixel.errors import SceneError
 from unmixel.io.cog import stream_cog, write_cog
 from unmixel.io.csv_text import as_cell
+from unmixel.io.orthorectify import orthorectified, square_windows
 from unmixel.io.whole_folder import whole_folder, write_provenance
 from unmixel.io.windows import Window, natural_windows
+from unmixel.lookup import lookup_of
 from unmixel.result import check_result, provenance_of, save_result
 from unmixel.scene import colours_of, crs_wkt_of, transform_of
 from unmixel.spectra import make_bundle
@@ -175,8 +178,8 @@ def _write_raster(
     tags: Mapping[str, str],
     windows: Sequence[Window] | None,
 ) -> None:
-    """Write values on the grid of a result, whole or by windows."""
-    rows, columns = result.sizes["y"], result.sizes["x"]
+    """Write values on the grid of a result, or on the map of its lookup table, whole or by windows."""
+    shape = result.sizes["y"], result.sizes["x"]
     described: dict[str, Any] = {
         "bands": bands,
         "unit": unit,
@@ -184,12 +187,18 @@ def _write_raster(
         "transform": transform_of(result),
         "tags": {**tags, "TIFFTAG_SOFTWARE": f"unmixel {__version__}"},
     }
-    if windows is None:
-        write_cog(read(Window(0, rows, 0, columns)), path, **described)
-        return
     most = VALUES // (len(bands) + result.sizes["endmember"])
-    larger = natural_windows((rows, columns), windows[0].shape, max(most, windows[0].n_pixels))
-    stream_cog(read, larger, (rows, columns), path, **described)
+    lookup = lookup_of(result)
+    if lookup is not None:
+        read, shape = orthorectified(read, result, lookup, len(bands), most), lookup.shape
+        described |= {"crs_wkt": lookup.crs_wkt, "transform": lookup.transform}
+    if windows is None:
+        write_cog(read(Window(0, shape[0], 0, shape[1])), path, **described)
+    elif lookup is not None:
+        stream_cog(read, square_windows(shape, most), shape, path, **described)
+    else:
+        larger = natural_windows(shape, windows[0].shape, max(most, windows[0].n_pixels))
+        stream_cog(read, larger, shape, path, **described)
 
 
 def _map_in(result: xr.Dataset, name: str, window: Window) -> Float[np.ndarray, "y x band"]:

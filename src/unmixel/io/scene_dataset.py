@@ -10,6 +10,7 @@ import xarray as xr
 from affine import Affine
 
 from unmixel.errors import SceneError
+from unmixel.lookup import lookup_coordinates, lookup_of, places_in, table_from
 from unmixel.scene import DIMS, check_scene, crs_wkt_of, transform_of
 
 
@@ -25,7 +26,7 @@ def dataset_of(scene: xr.DataArray) -> xr.Dataset:
         spatial_ref.attrs |= {"crs_wkt": wkt, "spatial_ref": wkt}
     if transform is not None:
         spatial_ref.attrs["GeoTransform"] = " ".join(repr(float(v)) for v in transform.to_gdal())
-    written = scene.drop_encoding().assign_coords(spatial_ref=spatial_ref)
+    written = scene.drop_encoding().assign_coords(spatial_ref=spatial_ref).drop_vars("lookup", errors="ignore")
     written.attrs = {
         "units": "1",
         "long_name": "reflectance",
@@ -34,6 +35,9 @@ def dataset_of(scene: xr.DataArray) -> xr.Dataset:
     }
     dataset = written.to_dataset(name="reflectance")
     dataset["reflectance"].encoding["grid_mapping"] = "spatial_ref"
+    if (lookup := lookup_of(scene)) is not None:
+        table = places_in(scene, lookup.whole())
+        dataset = dataset.assign_coords(lookup_coordinates(table_from(*table, lookup.crs_wkt, lookup.transform)))
     dataset.attrs = {"Conventions": "CF-1.8", "unmixel_content": "scene"}
     return dataset
 
@@ -72,10 +76,14 @@ def described_in(dataset: xr.Dataset, path: Path) -> dict[str, Any]:
         "acquired": str(found.attrs.get("acquired", "")),
         "notes": tuple(line for line in str(found.attrs.get("reading", "")).split("\n") if line),
     }
+    if (lookup := lookup_of(dataset)) is not None:
+        said["lookup"] = table_from(*lookup.whole(), lookup.crs_wkt, lookup.transform)
     if np.isfinite(wavelength).any():
         said |= {"wavelength": wavelength, "wavelength_unit": "nm"}
     if "fwhm" in found.coords:
         said["fwhm"] = np.asarray(found["fwhm"].values, dtype=np.float64)
+    if "noise_sd" in found.coords:
+        said["noise_sd"] = np.asarray(found["noise_sd"].values, dtype=np.float64)
     if "good_band" in found.coords:
         said["good_band"] = np.asarray(found["good_band"].values, dtype=bool)
     return said

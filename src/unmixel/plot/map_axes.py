@@ -13,12 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
+from unmixel.lookup import lookup_of
 from unmixel.map_crs import axis_labels, crs_of
 from unmixel.plot.saved_figure import SavedFigure
 from unmixel.scene import transform_of
 
 MASKED = "0.75"
 """Grey of pixels without a value."""
+AS_SEEN = "as the sensor saw it, not on the map"
 PANEL_WIDTH = 3.0
 MOST_COLUMNS = 4
 
@@ -35,6 +37,8 @@ class MapFrame:
         Names of the axes with their units.
     north_up : bool
         True if y grows upwards on the axes; False if rows are counted downwards.
+    title : str
+        Of every figure of these maps, where they are not on the map though the scene has one.
     """
 
     first_row: float
@@ -44,6 +48,7 @@ class MapFrame:
     x_label: str
     y_label: str
     north_up: bool
+    title: str = ""
 
     @property
     def aspect(self) -> float:
@@ -69,7 +74,8 @@ def frame_of(grid: xr.DataArray | xr.Dataset) -> MapFrame:
         x_label, y_label = axis_labels(crs_of(grid))
         return MapFrame(transform.f, bottom, transform.c, right, x_label, y_label, north_up=True)
     (top, bottom), (left, right) = _edges(grid["y"]), _edges(grid["x"])
-    return MapFrame(top, bottom, left, right, "column [pixel]", "row [pixel]", north_up=False)
+    title = "" if lookup_of(grid) is None else AS_SEEN
+    return MapFrame(top, bottom, left, right, "column [pixel]", "row [pixel]", north_up=False, title=title)
 
 
 def _edges(centres: xr.DataArray) -> tuple[float, float]:
@@ -82,6 +88,8 @@ def map_figure(frame: MapFrame, rows: int, columns: int) -> tuple[Figure, np.nda
     """Return a figure with a grid of map axes: (figure, axes of shape (rows, columns))."""
     height = PANEL_WIDTH * min(max(frame.aspect, 0.4), 2.0)
     figure = SavedFigure(figsize=(columns * PANEL_WIDTH + 2.0, rows * (height + 0.35) + 0.6), layout="compressed")
+    if frame.title:
+        figure.suptitle(frame.title, fontsize="medium")
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
 
 

@@ -3,10 +3,46 @@
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 from jaxtyping import Float
+
+from unmixel.scene import good_bands
 
 RIDGE = 1e-10
 MAX_PIXELS = 20_000
+
+
+def noise_variance_of(
+    scene: xr.DataArray, pixels: Float[np.ndarray, "pixel band"], *, seed: int | np.random.Generator = 0
+) -> Float[np.ndarray, "band"]:
+    """Return the variance of the noise over the good bands [1]: what the scene says of it, else what its pixels say.
+
+    Parameters
+    ----------
+    scene : DataArray
+        The scene; the coordinate ``noise_sd`` is there if it was opened with an uncertainty file.
+    pixels : array, shape (pixel, good band)
+        Pixels of it to estimate the noise from by `estimate_noise`, if need be.
+    seed : int or Generator
+        Of the estimate.
+
+    Examples
+    --------
+    >>> from unmixel.scene import make_scene
+    >>> scene = make_scene(np.random.default_rng(0).random((4, 5, 2)))
+    >>> told = scene.assign_coords(noise_sd=("band", [0.1, 0.2]))
+    >>> noise_variance_of(told, told.values.reshape(20, 2)).round(4)
+    array([0.01, 0.04])
+    """
+    told = noise_told(scene)
+    return estimate_noise(pixels, seed=seed)[1] if told is None else told
+
+
+def noise_told(scene: xr.DataArray) -> Float[np.ndarray, "band"] | None:
+    """Return the variance of the noise over the good bands that a scene tells [1]; None if it tells none."""
+    if "noise_sd" not in scene.coords:
+        return None
+    return np.asarray(scene["noise_sd"].values, dtype=np.float64)[good_bands(scene)] ** 2
 
 
 def estimate_noise(

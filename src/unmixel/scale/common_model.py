@@ -140,4 +140,5 @@ def _sample_of_all(scenes: Sequence[LazyScene], progress: Progress | None) -> xr
     if not len(spectra):
         raise NoValidPixelError(f"{len(scenes)} scenes without one valid pixel", "pixels with finite values")
     good = np.all([scene.good_band for scene in scenes], axis=0)
-    return one_column(scenes[0], spectra, counts).assign_coords(good_band=("band", good))
+    together = one_column(scenes[0], spectra, counts).assign_coords(good_band=("band", good))
+    return together.drop_vars("noise_sd", errors="ignore")  # that of one scene only

@@ -11,6 +11,7 @@ from typing import Any
 from unmixel import __version__
 from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_envi_header
 from unmixel.io.lazy import LazyScene
+from unmixel.io.opening import split_variable
 
 
 def scene_identity(path: Path, variable: str | None, companions: Sequence[Path] = ()) -> dict[str, Any]:
@@ -49,8 +50,14 @@ def scene_identity(path: Path, variable: str | None, companions: Sequence[Path] 
     }
 
 
+def named(scene: Mapping[str, Any]) -> str:
+    """Return the file of an identity, with its variable, as `unmixel.open_scene` takes it."""
+    return scene["path"] if scene["variable"] is None else f"{scene['path']}::{scene['variable']}"
+
+
 def run_identity(model: Mapping[str, Any] | str, scene: LazyScene) -> dict[str, Any]:
     """Return all that decides what a run writes, as plain values: the model, the scene and how it is read."""
+    noise = scene.uncertainty
     identity = {
         "unmixel": __version__,
         "model": model,
@@ -58,6 +65,7 @@ def run_identity(model: Mapping[str, Any] | str, scene: LazyScene) -> dict[str, 
         "leave_out": [[float(low), float(high)] for low, high in scene.leave_out],
         "scale": scene.scale,
         "keep_atmosphere": scene.keep_atmosphere,
+        "uncertainty": None if noise is None else scene_identity(*split_variable(noise)),
     }
     return json.loads(json.dumps(identity))
 

@@ -14,8 +14,9 @@ from unmixel.errors import ModelError, SceneError
 from unmixel.io.lazy import LazyScene, open_lazily
 from unmixel.io.windows import Window
 from unmixel.methods._protocol import STATISTICS_SAMPLE, Fitted
+from unmixel.preprocess import noise_variance_of
 from unmixel.registry import load
-from unmixel.scale.identity import scene_identity
+from unmixel.scale.identity import named, scene_identity
 from unmixel.scale.sampling import Sample, load_sample
 from unmixel.scale.tile_store import TileStore
 from unmixel.scene import Colours, ValidPixels, colours_of
@@ -47,13 +48,14 @@ class Plan:
         SceneError
             If it is not there or has changed.
         """
-        of_scene = self._begun["identity"]["scene"]
-        name = of_scene["path"] if of_scene["variable"] is None else f"{of_scene['path']}::{of_scene['variable']}"
+        of_scene, of_noise = (self._begun["identity"].get(name) for name in ("scene", "uncertainty"))
+        name = named(of_scene)
         scene = open_lazily(
             name,
             leave_out=self._begun["identity"]["leave_out"],
             scale=self._begun["identity"]["scale"],
             keep_atmosphere=self._begun["identity"]["keep_atmosphere"],
+            uncertainty=None if of_noise is None else named(of_noise),
             memory=self._begun["tile_memory"],
         )
         if scene_identity(scene.path, scene.variable, scene.companions) != of_scene:
@@ -111,7 +113,9 @@ class Plan:
     def judge(self) -> PixelJudge:
         """What tells odd pixels from others."""
         endmembers = np.asarray(self.spectra["endmember_spectrum"], dtype=np.float64)
-        return PixelJudge(endmembers, self.sample_pixels(LEARNT_FROM))
+        learnt_from = self.sample_pixels(LEARNT_FROM)
+        scene = self.fitted.on_my_bands(self.sample.scene)
+        return PixelJudge(endmembers, learnt_from, noise_variance_of(scene, learnt_from))
 
     @cached_property
     def sample_maps(self) -> dict[str, np.ndarray]:

@@ -34,6 +34,7 @@ def unmix_file(
     leave_out: Sequence[Any] = (),
     scale: float | int | None = None,
     keep_atmosphere: bool = False,
+    uncertainty: str | Path | None = None,
     engine: Engine | None = None,
     tile_memory: int = WINDOW_MEMORY,
     progress: Progress | None = None,
@@ -65,7 +66,7 @@ def unmix_file(
         Name of the scene in its STAC item; that of its file when None.
     bundle : DataArray, optional
         Endmember spectra for a method.
-    leave_out, scale, keep_atmosphere
+    leave_out, scale, keep_atmosphere, uncertainty
         How the scene is read, as in `unmixel.open_scene`. A fitted model that uses bands in which the air absorbs has
         them kept.
     engine : Engine, optional
@@ -105,7 +106,7 @@ def unmix_file(
     output = Path(output)
     if isinstance(model, (str, Path)):
         model = load(model)
-    how: dict[str, Any] = {"leave_out": leave_out, "scale": scale, "memory": tile_memory}
+    how: dict[str, Any] = {"leave_out": leave_out, "scale": scale, "uncertainty": uncertainty, "memory": tile_memory}
     opened = open_lazily(scene, keep_atmosphere=keep_atmosphere, **how)
     if isinstance(model, Fitted) and _uses_atmosphere(model, opened):
         opened = open_lazily(scene, keep_atmosphere=True, **how)

@@ -198,7 +198,7 @@ def one_column(scene: LazyScene, spectra: Float[np.ndarray, "pixel band"], count
             "y": np.arange(len(spectra)) + 0.5,
             "x": np.array([0.5]),
             "spatial_ref": xr.DataArray(np.int32(0)),
-            **{name: outline[name] for name in ("wavelength", "fwhm", "good_band")},
+            **{name: outline[name] for name in outline.coords if outline[name].dims == ("band",)},
         },
         attrs={"units": "1"},
     )

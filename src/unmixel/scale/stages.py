@@ -174,6 +174,7 @@ class Stages:
             "scene": {
                 **{name: begun["identity"]["scene"][name] for name in ("path", "variable")},
                 **{name: begun["identity"][name] for name in ("leave_out", "scale", "keep_atmosphere")},
+                "uncertainty": (begun["identity"].get("uncertainty") or {}).get("path"),
             },
         }
         write_provenance(self.made, {**provenance, **self.run.seconds, **how})

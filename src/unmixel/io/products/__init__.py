@@ -1,7 +1,8 @@
 """What agencies distribute, as they distribute it: one file per product, recognised by content.
 
 A module here has a `NAME`, ``is_mine(path)``, which says cheaply whether a file or folder is that product and is False
-for all others, damaged ones included, and ``read(path)``, which describes its scene as every reader does.
+for all others, damaged ones included, and ``read(path)``, which describes its scene as every reader does. It may have
+``read_uncertainty(path)``, which does so for the standard deviations that a product comes with.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
-from unmixel.io.products import aviris, desis, enmap, hyperion, prisma, sentinel2, sentinel2_stack, tanager
+from unmixel.io.products import aviris, desis, emit, enmap, hyperion, prisma, sentinel2, sentinel2_stack, tanager
 
 PRODUCTS: tuple[ModuleType, ...] = (
     aviris,
     desis,
+    emit,
     enmap,
     hyperion,
     prisma,

@@ -86,10 +86,17 @@ class Judge:
         Reflectance.
     spectra : tuple of P arrays, shape (spectrum_k, band)
         The bundles [reflectance].
+    noise_variance : array, shape (band,), optional
+        That of the sensor [1], if it is known.
     """
 
-    def __init__(self, pixels: Float[np.ndarray, "pixel band"], spectra: tuple[np.ndarray, ...]) -> None:
-        self.spectra, self.pixels = spectra, pixels
+    def __init__(
+        self,
+        pixels: Float[np.ndarray, "pixel band"],
+        spectra: tuple[np.ndarray, ...],
+        noise_variance: Float[np.ndarray, "band"] | None = None,
+    ) -> None:
+        self.spectra, self.pixels, self._noise_variance = spectra, pixels, noise_variance
         self.asked = pixels[:N_PIXELS]
         self.found: dict[Hypothesis, np.ndarray] = {}
         self.observed: dict[bool, Observed] = {}
@@ -98,9 +105,19 @@ class Judge:
         """See what scene and bundles say, in what mixes linearly."""
         if albedo not in self.observed:
             self.observed[albedo] = observe(
-                to_domain(self.pixels, albedo=albedo), tuple(to_domain(s, albedo=albedo) for s in self.spectra)
+                to_domain(self.pixels, albedo=albedo),
+                tuple(to_domain(s, albedo=albedo) for s in self.spectra),
+                self._noise(albedo=albedo),
             )
         return self.observed[albedo]
+
+    def _noise(self, *, albedo: bool) -> Float[np.ndarray, "band"] | None:
+        """Return the variance of the noise in what mixes linearly, at the mean pixel; None if it is not known."""
+        if self._noise_variance is None:
+            return None
+        mean, sd = self.pixels.mean(axis=0, dtype=np.float64), np.sqrt(self._noise_variance)
+        above, below = (to_domain((mean + step * sd)[None], albedo=albedo)[0] for step in (1, -1))
+        return ((above - below) / 2) ** 2
 
     def ask(self, hypothesis: Hypothesis) -> Float[np.ndarray, "pixel"]:
         """Return the log evidence of every asked pixel."""
@@ -156,6 +173,7 @@ def choose(
     n_latents: int | None,
     *,
     only_linear: bool,
+    noise_variance: Float[np.ndarray, "band"] | None = None,
 ) -> tuple[Hypothesis, Observed, list[Judged]]:
     """Choose a hypothesis, and say what was compared.
 
@@ -172,8 +190,10 @@ def choose(
         H; chosen when None.
     only_linear : bool
         Whether no other law is asked for.
+    noise_variance : array, shape (band,), optional
+        That of the sensor [1]; estimated from the pixels when None.
     """
-    judge = Judge(pixels, spectra)
+    judge = Judge(pixels, spectra, noise_variance)
     most = pixels.shape[1]
     variabilities = [way for way in VARIABILITIES if way != "bundle" or max(map(len, spectra)) > 1]
     ways = [

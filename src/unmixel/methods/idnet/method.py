@@ -28,6 +28,7 @@ from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.methods.idnet.objective import Weights
 from unmixel.methods.idnet.published_training import PublishedTraining
 from unmixel.methods.idnet.start import LARGEST_SAMPLE, observe, start_from
+from unmixel.preprocess import noise_told
 from unmixel.train.loop import History, Schedule, train
 from unmixel.train.seeding import seeded, threads
 
@@ -258,10 +259,14 @@ class IDNet(Method):
             hypothesis = Hypothesis(
                 "linear", variability="bundle", n_latents=self.n_latents or PUBLISHED_LATENTS, brightness_sd=0.0
             )
-            observed = observe(sample, endmembers.spectra)
+            observed = observe(sample, endmembers.spectra, noise_told(scene))
         else:
             hypothesis, observed, judged = choose(
-                sample, endmembers.spectra, self.n_latents, only_linear=self.mixing_gain == 0
+                sample,
+                endmembers.spectra,
+                self.n_latents,
+                only_linear=self.mixing_gain == 0,
+                noise_variance=noise_told(scene),
             )
             compared = [{**one._asdict(), "log_evidence": value} for one, value in judged]
             evidence = {"hypothesis": hypothesis._asdict(), "hypotheses": compared}

@@ -105,7 +105,11 @@ class Start(NamedTuple):
     features: np.ndarray
 
 
-def observe(pixels: Float[np.ndarray, "pixel band"], spectra: tuple[np.ndarray, ...]) -> Observed:
+def observe(
+    pixels: Float[np.ndarray, "pixel band"],
+    spectra: tuple[np.ndarray, ...],
+    noise_variance: Float[np.ndarray, "band"] | None = None,
+) -> Observed:
     """See what a sample of a scene and the spectra of each endmember say.
 
     Parameters
@@ -114,12 +118,15 @@ def observe(pixels: Float[np.ndarray, "pixel band"], spectra: tuple[np.ndarray, 
         Reflectance.
     spectra : tuple of P arrays, shape (spectrum_k, band)
         The bundles.
+    noise_variance : array, shape (band,), optional
+        That of the sensor [1]; estimated from the pixels when None.
     """
     means = np.stack([s.mean(axis=0, dtype=np.float64) for s in spectra])
     coefficients = np.asarray(nnls(pixels, means.astype(np.float32)), dtype=np.float64)
     brightness = np.maximum(coefficients.sum(axis=1, keepdims=True), 1e-6)
     residual = (pixels - coefficients @ means) / np.clip(brightness, 0.3, 3.0)
-    _, noise_variance = estimate_noise(pixels)
+    if noise_variance is None:
+        _, noise_variance = estimate_noise(pixels)
     noise_sd = max(float(np.sqrt(noise_variance.mean())), SMALLEST_SD)
     offset = pixels.mean(axis=0, dtype=np.float64)
     features = _whitened_axes(pixels - offset, noise_sd)
