@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import warnings
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
+import xarray as xr
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window
 
+from unmixel import __version__
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
+from unmixel.io.cog import stream_cog
 from unmixel.io.envi_header import bands_described, find_header, read_envi_header
+from unmixel.io.windowed_scene import WindowedScene
 from unmixel.io.windows import Window as Part
+from unmixel.scene import check_scene, crs_wkt_of, transform_of
+
+_MICROMETRES = 3
+"""Places by which the decimal point of a number in micrometres moves to make it nanometres."""
 
 
 def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
@@ -61,11 +70,20 @@ def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
 def _described_by_tags(file: rasterio.DatasetReader) -> dict[str, Any]:
     said: dict[str, Any] = {"notes": ()}
     tags = [file.tags(index) | file.tags(index, ns="IMAGERY") for index in file.indexes]
-    for wavelength, fwhm, unit in (("CENTRAL_WAVELENGTH_UM", "FWHM_UM", "um"), ("wavelength", "fwhm", "")):
-        said["wavelength"], said["fwhm"] = _numbers(tags, wavelength), _numbers(tags, fwhm)
-        if said["wavelength"] is not None:
-            said["wavelength_unit"] = unit or tags[0].get("wavelength_units", "")
-            break
+    said["wavelength"] = _numbers(tags, "CENTRAL_WAVELENGTH_UM", _MICROMETRES)
+    if said["wavelength"] is not None:
+        said |= {"fwhm": _numbers(tags, "FWHM_UM", _MICROMETRES), "wavelength_unit": "nm"}
+    else:
+        said |= {"wavelength": _numbers(tags, "wavelength"), "fwhm": _numbers(tags, "fwhm")}
+        said["wavelength_unit"] = tags[0].get("wavelength_units", "")
+    flags = _numbers(tags, "bbl")
+    if flags is not None:
+        said["good_band"] = flags > 0
+    if file.tags().get("unmixel_content") == "scene":
+        said |= {name: file.tags().get(name, "") for name in ("product", "acquired")}
+        origin = (said["product"], f"acquired {said['acquired']}")
+        notes = [line for line in file.tags().get("reading", "").split("\n") if line and line not in origin]
+        said["notes"] = tuple(notes)
     gain, offset = np.array(file.scales, dtype=float), np.array(file.offsets, dtype=float)
     if (gain != 1).any() or (offset != 0).any():
         said |= {"gain": gain, "offset": offset}
@@ -84,7 +102,8 @@ def _with_header(path: Path, header_path: Path, shape: tuple[int, int, int], sai
             f"{theirs} by its header {header_path.name}",
             "the file is damaged or the header is not its own: move the wrong one away",
         )
-    more = {name: value for name, value in bands_described(header).items() if value is not None}
+    found = bands_described(header).items()
+    more = {name: value for name, value in found if value is not None and not (isinstance(value, str) and not value)}
     if "gain" in said:
         more = {name: value for name, value in more.items() if name not in ("gain", "offset")}
     more["fill"] = tuple(sorted({*said["fill"], *more.get("fill", ())}))
@@ -94,11 +113,66 @@ def _with_header(path: Path, header_path: Path, shape: tuple[int, int, int], sai
     return said | more
 
 
-def _numbers(tags: list[dict[str, str]], name: str) -> NDArray[np.float64] | None:
+def _numbers(tags: list[dict[str, str]], name: str, shift: int = 0) -> NDArray[np.float64] | None:
+    """Return an item of every band as numbers, their decimal point moved without a loss of digits."""
     try:
-        return np.array([float(band[name]) for band in tags])
-    except (KeyError, ValueError):
+        return np.array([float(Decimal(band[name].strip()).scaleb(shift)) for band in tags])
+    except (KeyError, ValueError, ArithmeticError):
         return None
+
+
+def stream_tiff(scene: WindowedScene, path: Path) -> None:
+    """Write a scene as a new cloud-optimised GeoTIFF (float32), window by window and never whole in memory.
+
+    Each band says its wavelength and width in GDAL's own items (``CENTRAL_WAVELENGTH_UM`` and ``FWHM_UM`` of the domain
+    ``IMAGERY``), and in those that QGIS and the EnMAP-Box read (``wavelength``, ``wavelength_units``, ``fwhm``); ``bbl``
+    is 0 for a band that is left out. The values of a pixel lie together.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    outline = scene.outline
+    check_scene(outline)
+    origin = {name: str(outline.attrs[name]) for name in ("product", "acquired") if outline.attrs.get(name)}
+    stream_cog(
+        scene.read,
+        scene.windows,
+        scene.shape[:2],
+        path,
+        bands=_band_names(outline),
+        unit="1",
+        crs_wkt=crs_wkt_of(outline),
+        transform=transform_of(outline),
+        tags={
+            "unmixel_content": "scene",
+            "TIFFTAG_SOFTWARE": f"unmixel {__version__}",
+            "reading": "\n".join(outline.attrs.get("reading", ())),
+            **origin,
+        },
+        band_tags=_band_tags(outline),
+        spectra=True,
+    )
+
+
+def _band_names(scene: xr.DataArray) -> list[str]:
+    wavelength = np.asarray(scene["wavelength"].values, dtype=float)
+    return [f"{w:.7g} nm" if np.isfinite(w) else f"band {band}" for band, w in enumerate(wavelength, start=1)]
+
+
+def _band_tags(scene: xr.DataArray) -> list[dict[str, dict[str, str]]]:
+    """Return for each band the items of each domain of GDAL."""
+    plain: list[dict[str, str]] = [{"bbl": str(int(good))} for good in scene["good_band"].values]
+    imagery: list[dict[str, str]] = [{} for _ in plain]
+    for name, item in (("wavelength", "CENTRAL_WAVELENGTH_UM"), ("fwhm", "FWHM_UM")):
+        if name not in scene.coords:
+            continue
+        for band, number in enumerate(scene[name].values.tolist()):
+            if np.isfinite(number):
+                plain[band] |= {name: repr(number), "wavelength_units": "Nanometers"}
+                imagery[band][item] = f"{Decimal(repr(number)).scaleb(-_MICROMETRES):f}"
+    return [{"": ours, "IMAGERY": gdals} for ours, gdals in zip(plain, imagery, strict=True)]
 
 
 def _is_picture(file: rasterio.DatasetReader) -> bool:
