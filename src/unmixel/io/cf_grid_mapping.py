@@ -109,7 +109,9 @@ def _earth(base: dict[str, Any]) -> dict[str, Any]:
     ellipsoid = datum.get("ellipsoid", {})
     names = ("semi_major_axis", "inverse_flattening", "semi_minor_axis")
     meridian = datum.get("prime_meridian", {}).get("longitude", 0.0)
-    said: dict[str, Any] = {name: float(ellipsoid[name]) for name in names if isinstance(ellipsoid.get(name), int | float)}
+    said: dict[str, Any] = {
+        name: float(ellipsoid[name]) for name in names if isinstance(ellipsoid.get(name), int | float)
+    }
     if isinstance(meridian, int | float):
         said["longitude_of_prime_meridian"] = float(meridian)
     return said

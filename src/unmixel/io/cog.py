@@ -113,20 +113,20 @@ def stream_cog(
     band_tags : sequence of mapping, length (band,)
         Metadata of each band: of each domain of GDAL, its items.
     spectra : bool
-        The values of a pixel are read together: they lie together in the file, in smaller blocks.
+        The values of a pixel are read together: they lie together in the file, in smaller blocks, and there are no
+        overviews, which GDAL makes band by band.
 
     Raises
     ------
     OSError
         If the file cannot be written.
     """
-    block = _block_of_spectra(len(bands)) if spectra else _BLOCK
-    layout = {"interleave": "pixel" if spectra else "band", "blocksize": block}
     plain = path.with_name(f".{path.name}.plain")
     try:
         with _quiet_gdal():
             described = (bands, unit, crs_wkt, transform, tags, band_tags)
-            checksums = _write_plain(read, windows, shape, str(plain), *described, **layout)
+            checksums = _write_plain(read, windows, shape, str(plain), *described, spectra=spectra)
+            block = _block_of_spectra(len(bands)) if spectra else _BLOCK
             cog = {"bigtiff": "if_safer", "blocksize": block, "overviews": "force_use_existing"}
             rasterio.shutil.copy(plain, path, driver="COG", **cog, **_COG)
             with rasterio.open(path) as file:
@@ -168,16 +168,19 @@ def _write_plain(
     tags: Mapping[str, str] | None,
     band_tags: Sequence[Mapping[str, Mapping[str, str]]] = (),
     *,
-    interleave: str = "band",
-    blocksize: int = _BLOCK,
+    spectra: bool = False,
 ) -> list[int]:
-    """Write maps as a GeoTIFF that is not compressed, with overviews, and return the checksum of each window.
+    """Write maps as a GeoTIFF that is not compressed and return the checksum of each window.
+
+    Maps that lie band by band get overviews.
 
     GDAL would make the overviews itself when it copies the file, but compressed ones, which takes twice as long.
     """
+    blocksize = _block_of_spectra(len(bands)) if spectra else _BLOCK
     tiled = {"tiled": True, "blockxsize": blocksize, "blockysize": blocksize} if shape[1] > blocksize else {}
     profile = {"count": len(bands), "dtype": "float32", "nodata": np.nan, "crs": crs_wkt, "transform": transform}
-    layout: dict[str, Any] = {"height": shape[0], "width": shape[1], "interleave": interleave, "bigtiff": "if_safer"}
+    layout: dict[str, Any] = {"height": shape[0], "width": shape[1], "bigtiff": "if_safer"}
+    layout["interleave"] = "pixel" if spectra else "band"
     checksums = []
     with rasterio.open(path, "w", driver="GTiff", **profile, **layout, **tiled) as file:
         for window in windows:
@@ -190,6 +193,8 @@ def _write_plain(
         for band, domains in enumerate(band_tags, start=1):
             for domain, items in domains.items():
                 file.update_tags(band, ns=domain, **items)
+    if spectra:
+        return checksums
     factors = [2**k for k in range(1, max(shape).bit_length()) if max(shape) >> (k - 1) > _BLOCK]
     if factors:
         with rasterio.open(path, "r+") as file:

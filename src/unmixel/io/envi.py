@@ -159,7 +159,9 @@ def stream_envi(scene: WindowedScene, data: Path) -> None:
             with rasterio.open(data, driver="ENVI") as file:
                 if transform is not None and not _alike(transform, file.transform):
                     raise OutputError(
-                        f"a skewed map as the ENVI file {data.name}", "square corners", "write .tif, .nc or .zarr"
+                        f"a skewed or mirrored map as the ENVI file {data.name}",
+                        "one that is only shifted, scaled and turned",
+                        "write .tif, .nc or .zarr",
                     )
         header = data.with_suffix(".hdr")
         header.write_text(header.read_text().replace(str(data), "reflectance, written by unmixel", 1))

@@ -115,8 +115,8 @@ def bundle_on(scene: xr.DataArray, spectra: Sequence[LibrarySpectrum], path: Pat
         except BundleError as error:
             left_out.append((spectrum.file, error))
     if not found:
-        file, error = left_out[0]
-        raise BundleError(f"{file}: {error.given}", error.expected, error.remedy) from error
+        file, why = left_out[0]
+        raise BundleError(f"{file}: {why.given}", why.expected, why.remedy) from why
     if left_out:
         notes.append(f"{left_out_line([file for file, _ in left_out])}: not over all good bands of the scene")
     bundle = make_bundle(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from unmixel.errors import OutputError
 from unmixel.io.envi import stream_envi
@@ -102,8 +104,8 @@ def _telling(scene: WindowedScene, progress: Progress | None) -> WindowedScene:
     if progress is None:
         return scene
 
-    def read(window: Window) -> object:
-        values = scene.read(window)
+    def read(window: Window) -> NDArray[np.float32]:
+        values = np.asarray(scene.read(window), dtype=np.float32)
         progress("writing", {"rows": window.bottom, "of": scene.shape[0]})
         return values
 

@@ -13,7 +13,6 @@ from unmixel.errors import SceneError
 from unmixel.io.cf_grid_mapping import axes, grid_mapping
 from unmixel.scene import DIMS, check_scene, crs_wkt_of, transform_of
 
-
 _PER_BAND: dict[str, dict[str, Any]] = {
     "wavelength": {
         "units": "nm",
@@ -60,7 +59,7 @@ def dataset_of(scene: xr.DataArray) -> xr.Dataset:
 
 
 def without_pixels(dataset: xr.Dataset) -> tuple[xr.Dataset, dict[str, Any]]:
-    """Return a dataset without its scene, and the attributes that the scene must have in the file to find its own again."""
+    """Return a dataset without its scene, and the attributes of the scene in the file, by which it finds all again."""
     scene = dataset["reflectance"]
     others = [str(name) for name in scene.coords if name not in (*DIMS, "spatial_ref")]
     attributes = {**scene.attrs, "coordinates": " ".join(others), "grid_mapping": "spatial_ref"}

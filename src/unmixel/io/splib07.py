@@ -72,13 +72,17 @@ class Channels:
                 continue
             likeness = [_common(spectrometer, name) for name, _ in columns]
             best = [column for (_, column), alike in zip(columns, likeness, strict=True) if alike == max(likeness)]
-            return [one for i, one in enumerate(best) if not any(np.array_equal(one, other, True) for other in best[:i])]
+            return [
+                one for i, one in enumerate(best) if not any(np.array_equal(one, other, True) for other in best[:i])
+            ]
         return []
 
     def _in(self, folder: Path, what: str) -> list[tuple[str, NDArray[np.float64]]]:
         if (folder, what) not in self._columns:
             files = (path for path in sorted(folder.glob("*.txt")) if what in path.name.lower())
-            self._columns[folder, what] = [(file.name, column) for file in files if (column := _channels(file)) is not None]
+            self._columns[folder, what] = [
+                (file.name, column) for file in files if (column := _channels(file)) is not None
+            ]
         return self._columns[folder, what]
 
 

@@ -124,9 +124,9 @@ def _numbers(tags: list[dict[str, str]], name: str, shift: int = 0) -> NDArray[n
 def stream_tiff(scene: WindowedScene, path: Path) -> None:
     """Write a scene as a new cloud-optimised GeoTIFF (float32), window by window and never whole in memory.
 
-    Each band says its wavelength and width in GDAL's own items (``CENTRAL_WAVELENGTH_UM`` and ``FWHM_UM`` of the domain
-    ``IMAGERY``), and in those that QGIS and the EnMAP-Box read (``wavelength``, ``wavelength_units``, ``fwhm``); ``bbl``
-    is 0 for a band that is left out. The values of a pixel lie together.
+    Each band says its wavelength and width in GDAL's own items (``CENTRAL_WAVELENGTH_UM`` and ``FWHM_UM`` of the
+    domain ``IMAGERY``), and in those that the EnMAP-Box reads (``wavelength``, ``wavelength_units``, ``fwhm``);
+    ``bbl`` is 0 for a band that is left out. The values of a pixel lie together.
 
     Raises
     ------
