@@ -19,6 +19,7 @@ from unmixel.errors import OutputError
 from unmixel.io import Window, open_lazily, open_scene, save_scene
 from unmixel.io.envi_header import read_envi_header
 from unmixel.io.opening import read_raw
+from unmixel.io.steady_file import steady_file
 from unmixel.io.windowed_scene import WindowedScene
 from unmixel.io.zarr_store import stream_zarr
 from unmixel.scene import crs_wkt_of, make_scene, transform_of
@@ -191,6 +192,7 @@ def test_cf_conventions(tmp_path: Path) -> None:
         assert np.isnan(scene.attrs["_FillValue"])
         assert y.attrs["standard_name"] == "projection_y_coordinate"
         assert (y.attrs["axis"], y.attrs["units"]) == ("Y", "m")
+        assert "_FillValue" not in y.attrs
         np.testing.assert_allclose(y[...], NORTH_UP.f - 0.7 * (np.arange(5) + 0.5), rtol=0, atol=1e-9)
         assert wavelength.attrs["standard_name"] == "sensor_band_central_radiation_wavelength"
         assert wavelength.attrs["units"] == "nm"
@@ -270,6 +272,16 @@ def test_a_failure_leaves_nothing(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         save_scene(open_lazily(tmp_path / "from.nc"), tmp_path / f"to{suffix}", progress=interrupt)
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only where there is a device that is always full")
+def test_a_full_disk_is_raised_when_the_writer_is_done() -> None:
+    done = False
+    with pytest.raises(OSError, match="No space"), steady_file(Path("/dev/full")) as file:
+        assert file.write(b"abc") == 3
+        assert file.write(memoryview(b"defg")) == 4
+        done = True
+    assert done
 
 
 def test_the_scene_itself_is_not_replaced(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from unmixel.errors import BundleError
-from unmixel.io.library import LibrarySpectrum, read_text
+from unmixel.io.library import LibrarySpectrum, plain_name, read_text
 
 HEADER_LINES = 80
 _FACTORS = {"micrometer": 1000.0, "micrometre": 1000.0, "micron": 1000.0, "nanometer": 1.0, "nanometre": 1.0}
@@ -63,7 +63,7 @@ def read_ecostress(file: Path) -> LibrarySpectrum:
     announced = fields.get("number of x values", "")
     short = announced.isdecimal() and int(announced) != len(pairs)
     return LibrarySpectrum(
-        " ".join(fields["name"].split()) or file.stem,
+        plain_name(fields["name"]) or file.stem,
         file,
         wavelength[order] * factor,
         np.full(len(pairs), np.nan),
@@ -91,4 +91,4 @@ def _pair(line: str) -> tuple[float, float] | None:
         wavelength, value = float(parts[0]), float(parts[1])
     except ValueError:
         return None
-    return (wavelength, value) if np.isfinite([wavelength, value]).all() and wavelength > 0 else None
+    return (wavelength, value) if np.isfinite([wavelength, value]).all() and 0 < wavelength < 1e9 else None

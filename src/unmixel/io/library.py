@@ -17,6 +17,8 @@ from unmixel.spectra import make_bundle, resample
 LARGEST_FILE = 20_000_000
 """Bytes of a text file that can be one spectrum."""
 _NAMED = 3
+_LONGEST, _BRIGHTEST = 1e6, 1e6
+"""Wavelengths [nm] and reflectances from there on are none."""
 
 
 class LibrarySpectrum(NamedTuple):
@@ -41,6 +43,15 @@ class LibrarySpectrum(NamedTuple):
     fwhm: Float[np.ndarray, "sample"]
     reflectance: Float[np.ndarray, "sample"]
     notes: tuple[str, ...] = ()
+
+
+def plain_name(text: str) -> str:
+    """Return a name as one line of characters that can be shown.
+
+    >>> plain_name("Construction  Concrete\\x00\\n")
+    'Construction Concrete'
+    """
+    return "".join(character for character in " ".join(text.split()) if character.isprintable()).strip()
 
 
 def read_text(file: Path) -> list[str]:
@@ -76,7 +87,8 @@ def bundle_of(spectra: Sequence[LibrarySpectrum], path: Path) -> xr.DataArray:
                 "give it (scene=), or open spectra of one instrument alone",
             )
     values = np.array([spectrum.reflectance for spectrum in spectra])
-    present = np.isfinite(values).all(axis=0) & np.isfinite(first.wavelength)
+    real = (first.wavelength > 0) & (first.wavelength < _LONGEST)
+    present = (np.abs(values) < _BRIGHTEST).all(axis=0) & real
     if not present.any():
         raise BundleError(f"{path} without a wavelength that has a value in every spectrum", "complete spectra")
     order = np.argsort(first.wavelength, kind="stable")

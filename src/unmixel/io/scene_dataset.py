@@ -63,7 +63,10 @@ def without_pixels(dataset: xr.Dataset) -> tuple[xr.Dataset, dict[str, Any]]:
     scene = dataset["reflectance"]
     others = [str(name) for name in scene.coords if name not in (*DIMS, "spatial_ref")]
     attributes = {**scene.attrs, "coordinates": " ".join(others), "grid_mapping": "spatial_ref"}
-    return dataset.reset_coords().drop_vars("reflectance"), attributes
+    rest = dataset.reset_coords().drop_vars("reflectance")
+    for name in ("y", "x"):
+        rest[name].encoding["_FillValue"] = None  # the conventions allow no gap in an axis
+    return rest, attributes
 
 
 def described_in(dataset: xr.Dataset, path: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmixel.errors import BundleError
-from unmixel.io.library import LibrarySpectrum, read_text
+from unmixel.io.library import LibrarySpectrum, plain_name, read_text
 
 _FIRST_LINE = re.compile(r"\s{0,9}(\S{1,60})\s+Record=\s{0,9}\d{1,9}:\s{0,9}(.{1,200})")
 _REFLECTANCE = ("AREF", "RREF", "RTGC")
@@ -43,7 +43,7 @@ def title_of(first_line: str) -> str | None:
     'Alunite GDS84 Na03 BECKb AREF'
     """
     found = _FIRST_LINE.match(first_line[:300])
-    return " ".join(found[2].split()) if found else None
+    return (plain_name(found[2]) or None) if found else None
 
 
 def is_splib07(file: Path, first_lines: Sequence[str]) -> bool:
