@@ -63,6 +63,7 @@ def check_the_same(back: xr.DataArray, scene: xr.DataArray) -> None:
 KINDS: dict[str, dict[str, object]] = {
     "map": {},
     "rotated": {"transform": ROTATED},
+    "long pixels": {"transform": Affine(0.7, 0, 669639.6, 0, -1.4, 5328106.1)},
     "south up": {"transform": Affine(0.5, 0, 10, 0, 0.5, -20)},
     "degrees": {"crs_wkt": CRS.from_epsg(4326).to_wkt(), "transform": Affine(1e-5 / 3, 0, 11.1, 0, -1e-5 / 3, 48.1)},
     "equal area": {"crs_wkt": CRS.from_epsg(3035).to_wkt()},
@@ -233,7 +234,7 @@ def test_a_map_moved_by_another_program_is_believed(tmp_path: Path) -> None:
 
 
 def test_what_envi_cannot_hold_is_refused(tmp_path: Path) -> None:
-    for transform in (Affine(2, 1, 10, 0.3, -2, 20), Affine(-1, 0, 10, 0, 1, 20)):
+    for transform in (Affine(2, 1, 10, 0.3, -2, 20), Affine(-1, 0, 10, 0, 1, 20), ROTATED @ Affine.scale(1, 2)):
         with pytest.raises(OutputError, match="skewed or mirrored"):
             save_scene(a_scene(transform=transform), tmp_path / "scene.img")
     assert not list(tmp_path.iterdir())

@@ -157,10 +157,10 @@ def stream_envi(scene: WindowedScene, data: Path) -> None:
             with rasterio.open(data, "w", **profile) as file:
                 file.update_tags(ns="ENVI", **_header_fields(scene.outline))
             with rasterio.open(data, driver="ENVI") as file:
-                if transform is not None and not _alike(transform, file.transform):
+                if transform is not None and not (_square(transform) and _alike(transform, file.transform)):
                     raise OutputError(
                         f"a skewed or mirrored map as the ENVI file {data.name}",
-                        "one that is only shifted, scaled and turned",
+                        "one with north up, or turned with square pixels",
                         "write .tif, .nc or .zarr",
                     )
         header = data.with_suffix(".hdr")
@@ -184,6 +184,14 @@ def _write_lines(stream: BinaryIO, lines: NDArray[np.float32], window: Part, col
         for band, values in enumerate(line):
             stream.seek(4 * ((row * n_bands + band) * columns + window.left))
             stream.write(values.tobytes())
+
+
+def _square(transform: Affine) -> bool:
+    """Return whether pixels are squares where a map is turned: GDAL writes others as no other program reads them."""
+    if not (transform.b or transform.d):
+        return True
+    a, b, d, e = transform.a, transform.b, transform.d, transform.e
+    return bool(np.allclose([a, b], [-e, d], rtol=0, atol=1e-9 * abs(transform.determinant) ** 0.5))
 
 
 def _alike(one: Affine, other: Affine) -> bool:

@@ -63,7 +63,7 @@ def without_pixels(dataset: xr.Dataset) -> tuple[xr.Dataset, dict[str, Any]]:
     scene = dataset["reflectance"]
     others = [str(name) for name in scene.coords if name not in (*DIMS, "spatial_ref")]
     attributes = {**scene.attrs, "coordinates": " ".join(others), "grid_mapping": "spatial_ref"}
-    rest = dataset.reset_coords().drop_vars("reflectance")
+    rest = dataset.drop_vars("reflectance").reset_coords([*others, "spatial_ref"])
     for name in ("y", "x"):
         rest[name].encoding["_FillValue"] = None  # the conventions allow no gap in an axis
     return rest, attributes
