@@ -90,6 +90,14 @@ def chunk_within(window: tuple[int, int], columns: int, n_bands: int) -> tuple[i
     return rows, min(columns, most) if window[1] == columns else _even_part(window[1], most)
 
 
+def is_scene_store(path: Path) -> bool:
+    """Return whether a folder is a scene that unmixel wrote."""
+    try:
+        return bool(zarr.open_group(path, mode="r").attrs.get("unmixel_content") == "scene")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _even_part(length: int, most: int) -> int:
     """Return how long equal parts of a length can be, the whole length where they would be very short."""
     part = max(part for part in range(1, min(length, most) + 1) if length % part == 0)
@@ -123,11 +131,3 @@ def _read(path: Path, rows: slice, columns: slice) -> NDArray:
         return np.asarray(_opened(path)["reflectance"].isel(y=rows, x=columns).values)
     except (OSError, ValueError, RuntimeError) as error:
         raise SceneError(f"{path}: {error}", "a complete Zarr store") from error
-
-
-def is_scene_store(path: Path) -> bool:
-    """Return whether a folder is a scene that unmixel wrote."""
-    try:
-        return bool(zarr.open_group(path, mode="r").attrs.get("unmixel_content") == "scene")
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
