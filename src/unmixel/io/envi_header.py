@@ -192,9 +192,10 @@ def bands_described(header: EnviHeader) -> dict[str, Any]:
         "wavelength_unit": header.text("wavelength units"),
         "fwhm": header.numbers("fwhm"),
         "acquired": header.text("acquisition time"),
-        "product": header.text("product"),
         "notes": (),
     }
+    if product := header.text("product"):
+        said["product"] = product
     flags = header.numbers("bbl")
     if flags is not None:
         said["good_band"] = flags > 0
