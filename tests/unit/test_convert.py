@@ -47,7 +47,7 @@ def a_scene(rows: int = 5, columns: int = 7, **more: object) -> xr.DataArray:
         "reading": ("made for a test", "a, second; line = 2"),
     }
     scene = make_scene(values, **(kind | more))
-    scene.attrs |= {"product": "An Imager L2A reflectance", "acquired": "2023-08-01T19:25:31Z"}
+    scene.attrs |= {"product": "An Imäger L2A, reflectance", "acquired": "2023-08-01T19:25:31Z"}
     return scene
 
 
@@ -90,7 +90,7 @@ def test_round_trip(tmp_path: Path, suffix: str, kind: str) -> None:
     check_the_same(back, scene)
     np.testing.assert_array_equal(back.values[0, -1], np.float32([0.91, 0.92, 0.5, 0.94]))
     raw = read_raw(path)
-    assert (raw.product, raw.acquired) == ("An Imager L2A reflectance", "2023-08-01T19:25:31Z")
+    assert (raw.product, raw.acquired) == ("An Imäger L2A, reflectance", "2023-08-01T19:25:31Z")
     if suffix != ".img":
         assert raw.notes == tuple(scene.attrs["reading"])
     left = {path.name} | ({"scene.hdr"} if suffix == ".img" else set())
@@ -186,7 +186,7 @@ def test_cf_conventions(tmp_path: Path) -> None:
         scene, y, wavelength = (file.variables[name] for name in ("reflectance", "y", "wavelength"))
         assert file.attrs["Conventions"] == "CF-1.8"
         assert file.attrs["time_coverage_start"] == "2023-08-01T19:25:31Z"
-        assert file.attrs["source"] == "An Imager L2A reflectance"
+        assert file.attrs["source"] == "An Imäger L2A, reflectance"
         assert scene.dimensions == ("y", "x", "band")
         assert scene.attrs["units"] == "1"
         assert set(scene.attrs["coordinates"].split()) == {"wavelength", "fwhm", "good_band"}

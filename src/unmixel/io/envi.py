@@ -164,7 +164,8 @@ def stream_envi(scene: WindowedScene, data: Path) -> None:
                         "write .tif, .nc or .zarr",
                     )
         header = data.with_suffix(".hdr")
-        header.write_text(header.read_text().replace(str(data), "reflectance, written by unmixel", 1))
+        text = header.read_text(encoding="utf-8").replace(str(data), "reflectance, written by unmixel", 1)
+        header.write_text(text, encoding="utf-8")
     except (RasterioError, SystemError) as error:  # SystemError: GDAL's own, when the disk is full
         raise OutputError(f"{data.name}: {error}", "a writable folder with enough space") from error
     with data.open("wb") as stream:  # GDAL would pass over a full disk in silence
