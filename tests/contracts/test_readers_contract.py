@@ -68,6 +68,11 @@ def zarr(folder: Path) -> RawScene:
     return read_zarr(folder / "s.zarr")
 
 
+def cog(folder: Path) -> RawScene:
+    save_scene(make_scene(VALUES), folder / "s.tif")
+    return read_tiff(folder / "s.tif")
+
+
 def npy(folder: Path) -> RawScene:
     np.save(folder / "s.npy", VALUES)
     return read_npy(folder / "s.npy")
@@ -78,7 +83,7 @@ def npz(folder: Path) -> RawScene:
     return read_npz(folder / "s.npz")
 
 
-READERS = [envi, tiff, matlab_5, matlab_73, netcdf, zarr, npy, npz]
+READERS = [envi, tiff, cog, matlab_5, matlab_73, netcdf, zarr, npy, npz]
 
 
 @pytest.mark.parametrize("read", READERS)

@@ -35,6 +35,8 @@ def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]
         (write_envi, "a.img"),
         (save_scene, "a.nc"),
         (save_scene, "a.zarr"),
+        (save_scene, "a.img"),
+        (save_scene, "a.tif"),
         (write_sli, "a.sli"),
         (write_bundle_csv, "a.csv"),
         (write_bundle_netcdf, "a.nc"),

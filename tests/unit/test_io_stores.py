@@ -86,8 +86,8 @@ def test_nothing_is_overwritten_or_half_written(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="exists"):
             save_scene(a_scene(), tmp_path / name)
         assert (tmp_path / name).read_text() == "mine"
-    with pytest.raises(OutputError, match=r"ends in \.nc or \.zarr"):
-        save_scene(a_scene(), tmp_path / "scene.tif")
+    with pytest.raises(OutputError, match=r"ends in \.tif, \.img, \.nc or \.zarr"):
+        save_scene(a_scene(), tmp_path / "scene.jpg")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["scene.nc", "scene.zarr"]
 
 

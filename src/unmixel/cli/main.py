@@ -13,6 +13,7 @@ from unmixel import __version__
 from unmixel.cli.apply import apply
 from unmixel.cli.calibrate import calibrate
 from unmixel.cli.cite import cite
+from unmixel.cli.convert import convert
 from unmixel.cli.datasets import datasets
 from unmixel.cli.demo import demo
 from unmixel.cli.endmembers import endmembers
@@ -66,7 +67,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (info, endmembers, unmix, apply, explore, report, calibrate, demo, simulate, methods, datasets, cite):
+_COMMANDS = (
+    *(info, convert, endmembers, unmix, apply, explore, report, calibrate),
+    *(demo, simulate, methods, datasets, cite),
+)
+for _command in _COMMANDS:
     app.command()(_command)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +12,25 @@ import xarray as xr
 
 from unmixel.errors import BundleError, SceneError, damage_told
 from unmixel.io.bundle_csv import read_bundle_csv
+from unmixel.io.ecostress import is_ecostress, read_ecostress
 from unmixel.io.envi_header import is_envi_header
+from unmixel.io.library import LibrarySpectrum, bundle_of, bundle_on, left_out_line
 from unmixel.io.netcdf import read_bundle_netcdf
 from unmixel.io.plausibility import looks_like_reflectance
 from unmixel.io.recognise import recognise
 from unmixel.io.sli import read_sli
+from unmixel.io.splib07 import Channels, is_splib07, read_splib07
 from unmixel.scene import good_bands
 from unmixel.spectra import resample
 
+_HEADER_BYTES = 32_768
+_MOST_FILES = 20_000
+_KNOWN = "an ENVI library (.sli with .hdr), CSV, NetCDF, or text of the USGS or ECOSTRESS library"
+
 
 def open_bundle(path: str | Path, *, scene: xr.DataArray | None = None) -> xr.DataArray:
-    """Open endmember spectra: an ENVI library (``.sli``), a CSV table, or NetCDF written by unmixel.
+    """Open endmember spectra: an ENVI library (``.sli``), a CSV table, NetCDF written by unmixel, or text of the
+    USGS (splib07) and ECOSTRESS libraries, one file or a folder of them.
 
     Spectra under the same name are variants of one endmember. Of the statistics that `unmixel unmix` writes
     (``soil mean``, ``soil sd``, ...) only the means are taken.
@@ -27,10 +38,12 @@ def open_bundle(path: str | Path, *, scene: xr.DataArray | None = None) -> xr.Da
     Parameters
     ----------
     path : path
-        The file; for a library either the header or the data file.
+        The file; for an ENVI library either the header or the data file. In a folder, spectra are looked for in
+        its folders, too.
     scene : DataArray, optional
         The scene to unmix: the spectra are resampled to its bands. If it is in reflectance and they are in
-        percent or counts of 1/10000, they are divided, and ``bundle.attrs["reading"]`` says so.
+        percent or counts of 1/10000, they are divided, and ``bundle.attrs["reading"]`` says so. Spectra of a folder
+        that don't cover its good bands are left out, which is said there, too.
 
     Raises
     ------
@@ -48,6 +61,11 @@ def open_bundle(path: str | Path, *, scene: xr.DataArray | None = None) -> xr.Da
     (['soil', 'water'], array([550., 650.]))
     """
     file = Path(path)
+    spectra, notes = _text_spectra(file)
+    if spectra:
+        bundle = bundle_of(spectra, file) if scene is None else bundle_on(scene, spectra, file)
+        bundle.attrs["reading"] += notes
+        return bundle
     try:
         with damage_told(file, "a complete file of endmember spectra", "is it damaged?", error=BundleError):
             bundle = _means_of_statistics(_read(file))
@@ -60,6 +78,44 @@ def open_bundle(path: str | Path, *, scene: xr.DataArray | None = None) -> xr.Da
     return bundle if scene is None else _on_bands_of(scene, _in_units_of(scene, bundle, file), file)
 
 
+def _text_spectra(path: Path) -> tuple[list[LibrarySpectrum], list[str]]:
+    """Return the spectra of a text library, and a note on what was left out of a folder; nothing if it is none."""
+    channels = Channels()
+    if path.is_file():
+        read = _reader_of(path, channels)
+        return ([read(path)] if read else []), []
+    if not path.is_dir() or (path / "zarr.json").exists():
+        return [], []
+    spectra: list[LibrarySpectrum] = []
+    refused: list[tuple[Path, BundleError]] = []
+    files = list(islice(path.rglob("*.txt"), _MOST_FILES + 1))
+    if len(files) > _MOST_FILES:
+        raise BundleError(f"{path}, a folder of more than {_MOST_FILES} text files", "a library", "give a folder in it")
+    for file in sorted(files):
+        if file.is_file() and (read := _reader_of(file, channels)) is not None:
+            try:
+                spectra.append(read(file))
+            except BundleError as error:
+                refused.append((file, error))
+    if refused and not spectra:
+        raise refused[0][1]
+    if not spectra:
+        raise BundleError(f"{path}, a folder without a spectrum", "text files of the USGS or ECOSTRESS library in it")
+    return spectra, [f"{left_out_line([file for file, _ in refused])}: {refused[0][1]}"] if refused else []
+
+
+def _reader_of(file: Path, channels: Channels) -> Callable[[Path], LibrarySpectrum] | None:
+    """Return what reads a text file that is a spectrum of a library."""
+    try:
+        with file.open("rb") as opened:
+            first_lines = opened.read(_HEADER_BYTES).decode("latin-1").splitlines()
+    except OSError:
+        return None
+    if is_splib07(file, first_lines):
+        return partial(read_splib07, channels=channels)
+    return read_ecostress if is_ecostress(first_lines) else None
+
+
 def _read(file: Path) -> xr.DataArray:
     if file.is_file() and not is_envi_header(file) and _is_text(file):
         return read_bundle_csv(file)
@@ -68,7 +124,7 @@ def _read(file: Path) -> xr.DataArray:
         return read_sli(found.path, found.header)
     if found.format == "netcdf":
         return read_bundle_netcdf(found.path)
-    raise BundleError(f"{file}, a {found.format} file", "an ENVI library (.sli with .hdr), CSV, or NetCDF")
+    raise BundleError(f"{file}, a {found.format} file", _KNOWN)
 
 
 def _is_text(file: Path) -> bool:

@@ -25,6 +25,7 @@ from unmixel.io.windows import Window
 _COG = {"compress": "deflate", "level": 1, "predictor": "yes"}
 _BLOCK = 512
 _CACHE_MB = 64
+_SPECTRA_BYTES = 2**20
 
 
 def write_cog(
@@ -92,6 +93,8 @@ def stream_cog(
     crs_wkt: str | None = None,
     transform: Affine | None = None,
     tags: Mapping[str, str] | None = None,
+    band_tags: Sequence[Mapping[str, Mapping[str, str]]] = (),
+    spectra: bool = False,
 ) -> None:
     """Write maps as `write_cog` does, window by window and never whole in memory.
 
@@ -107,6 +110,11 @@ def stream_cog(
         Rows and columns of the maps.
     path, bands, unit, crs_wkt, transform, tags
         As in `write_cog`.
+    band_tags : sequence of mapping, length (band,)
+        Metadata of each band: of each domain of GDAL, its items.
+    spectra : bool
+        The values of a pixel are read together: they lie together in the file, in smaller blocks, and there are no
+        overviews, which GDAL makes band by band.
 
     Raises
     ------
@@ -116,8 +124,11 @@ def stream_cog(
     plain = path.with_name(f".{path.name}.plain")
     try:
         with _quiet_gdal():
-            checksums = _write_plain(read, windows, shape, str(plain), bands, unit, crs_wkt, transform, tags)
-            rasterio.shutil.copy(plain, path, driver="COG", bigtiff="if_safer", **_COG)
+            described = (bands, unit, crs_wkt, transform, tags, band_tags)
+            checksums = _write_plain(read, windows, shape, str(plain), *described, spectra=spectra)
+            block = _block_of_spectra(len(bands)) if spectra else _BLOCK
+            cog = {"bigtiff": "if_safer", "blocksize": block, "overviews": "force_use_existing"}
+            rasterio.shutil.copy(plain, path, driver="COG", **cog, **_COG)
             with rasterio.open(path) as file:
                 for window, checksum in zip(windows, checksums, strict=True):
                     if _checksum(file.read(window=_as_gdal(window))) != checksum:
@@ -126,6 +137,16 @@ def stream_cog(
         raise OSError(f"{path}: {error}") from error
     finally:
         plain.unlink(missing_ok=True)
+
+
+def _block_of_spectra(n_bands: int) -> int:
+    """Return the side of a block with all bands: a power of two from 16, about a megabyte.
+
+    >>> _block_of_spectra(3), _block_of_spectra(50), _block_of_spectra(285)
+    (256, 64, 16)
+    """
+    sides = (2**k for k in range(5, 10))
+    return max((side for side in sides if side**2 * n_bands * 4 <= _SPECTRA_BYTES), default=16)
 
 
 @contextmanager
@@ -145,14 +166,21 @@ def _write_plain(
     crs_wkt: str | None,
     transform: Affine | None,
     tags: Mapping[str, str] | None,
+    band_tags: Sequence[Mapping[str, Mapping[str, str]]] = (),
+    *,
+    spectra: bool = False,
 ) -> list[int]:
-    """Write maps as a GeoTIFF that is not compressed, with overviews, and return the checksum of each window.
+    """Write maps as a GeoTIFF that is not compressed and return the checksum of each window.
+
+    Maps that lie band by band get overviews.
 
     GDAL would make the overviews itself when it copies the file, but compressed ones, which takes twice as long.
     """
-    tiled = {"tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK} if shape[1] > _BLOCK else {}
+    blocksize = _block_of_spectra(len(bands)) if spectra else _BLOCK
+    tiled = {"tiled": True, "blockxsize": blocksize, "blockysize": blocksize} if shape[1] > blocksize else {}
     profile = {"count": len(bands), "dtype": "float32", "nodata": np.nan, "crs": crs_wkt, "transform": transform}
-    layout: dict[str, Any] = {"height": shape[0], "width": shape[1], "interleave": "band", "bigtiff": "if_safer"}
+    layout: dict[str, Any] = {"height": shape[0], "width": shape[1], "bigtiff": "if_safer"}
+    layout["interleave"] = "pixel" if spectra else "band"
     checksums = []
     with rasterio.open(path, "w", driver="GTiff", **profile, **layout, **tiled) as file:
         for window in windows:
@@ -162,6 +190,11 @@ def _write_plain(
         file.descriptions = tuple(bands)
         file.units = (unit,) * len(bands)
         file.update_tags(units=unit, **(tags or {}))
+        for band, domains in enumerate(band_tags, start=1):
+            for domain, items in domains.items():
+                file.update_tags(band, ns=domain, **items)
+    if spectra:
+        return checksums
     factors = [2**k for k in range(1, max(shape).bit_length()) if max(shape) >> (k - 1) > _BLOCK]
     if factors:
         with rasterio.open(path, "r+") as file:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import rasterio
 import xarray as xr
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
@@ -19,6 +21,7 @@ from unmixel.io._raw import RawScene
 from unmixel.io.envi_header import EnviHeader, bands_described, find_header, read_envi_header
 from unmixel.io.envi_map import is_written_exactly, rotated_transform
 from unmixel.io.whole_file import written_whole
+from unmixel.io.windowed_scene import WindowedScene, windowed
 from unmixel.io.windows import Window as Part
 from unmixel.scene import check_scene, crs_wkt_of, transform_of
 
@@ -51,14 +54,13 @@ def read_envi(data: Path, header_path: Path) -> RawScene:
         with rasterio.Env(**_NO_SIDECARS), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(data, driver="ENVI") as file:
-                transform = rotated_transform(header) or file.transform
                 return RawScene(
                     shape=(file.height, file.width, file.count),
                     dtype=np.dtype(file.dtypes[0]),
                     read=partial(_read_rows, data),
                     read_part=partial(_read_part, data, header),
-                    crs_wkt=file.crs.to_wkt() if file.crs else None,
-                    transform=None if transform.is_identity else transform,
+                    crs_wkt=_crs_wkt_in(file),
+                    transform=_transform_in(header, rotated_transform(header) or file.transform),
                     **bands_described(header),
                 )
     except RasterioIOError as error:
@@ -108,8 +110,8 @@ def write_envi(scene: xr.DataArray, path: str | Path) -> None:
     """Write a scene as an ENVI file (float32, band-interleaved by line) with its header.
 
     Wavelengths, widths, the bad-band list and the place on the map go into the header; invalid values are
-    written as -9999 and declared as ``data ignore value``. The map is written to 15 digits, as the format
-    has it.
+    written as -9999 and declared as ``data ignore value``. The format has the map to 15 digits; all of them
+    are in the header's own field ``geo transform``.
 
     Parameters
     ----------
@@ -130,37 +132,96 @@ def write_envi(scene: xr.DataArray, path: str | Path) -> None:
     header = target.with_suffix(".hdr")
     if header.exists():
         raise OutputError(f"{header} exists", "a name that is free", "remove it or choose another")
-    values = np.asarray(scene.values, dtype=np.float32)
-    rows, columns, n_bands = values.shape
-    crs_wkt, transform = crs_wkt_of(scene), transform_of(scene)
-    if transform is not None and not is_written_exactly(transform):
-        raise OutputError(f"{target}, whose pixels are turned and not square", "another format", "write .nc or .zarr")
+    with written_whole(target, companions=(header,)) as (data, _):
+        stream_envi(windowed(scene), data)
+
+
+def stream_envi(scene: WindowedScene, data: Path) -> None:
+    """Write a scene as a new ENVI file, as `write_envi` does, window by window and never whole in memory.
+
+    Raises
+    ------
+    OutputError, OSError
+        If the file cannot be written, or the format cannot hold the scene's map.
+    """
+    rows, columns, n_bands = scene.shape
     profile = {"driver": "ENVI", "interleave": "bil", "dtype": "float32", "nodata": _FILL}
     profile |= {"height": rows, "width": columns, "count": n_bands}
-    if crs_wkt:
+    if crs_wkt := crs_wkt_of(scene.outline):
         profile["crs"] = CRS.from_wkt(crs_wkt)
+    transform = transform_of(scene.outline)
     if transform is not None:
         profile["transform"] = transform
-    by_line = np.where(np.isfinite(values), values, np.float32(_FILL)).transpose(0, 2, 1)
-    with written_whole(target, companions=(header,)) as (data, _):
-        try:
-            with rasterio.Env(**_NO_SIDECARS), warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                with rasterio.open(data, "w", **profile) as file:
-                    file.update_tags(ns="ENVI", **_header_fields(scene))
-        except (RasterioError, SystemError) as error:  # SystemError: GDAL's own, when the disk is full
-            raise OutputError(f"{target}: {error}", "a writable folder with enough space") from error
-        data.write_bytes(by_line.tobytes())  # GDAL would pass over a full disk in silence
+    try:
+        with rasterio.Env(**_NO_SIDECARS), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(data, "w", **profile) as file:
+                file.update_tags(ns="ENVI", **_header_fields(scene.outline))
+            with rasterio.open(data, driver="ENVI") as file:
+                if transform is not None and not (is_written_exactly(transform) and _alike(transform, file.transform)):
+                    raise OutputError(
+                        f"a skewed or mirrored map as the ENVI file {data.name}",
+                        "one with north up, or turned with square pixels",
+                        "write .tif, .nc or .zarr",
+                    )
+        header = data.with_suffix(".hdr")
+        text = header.read_text(encoding="utf-8").replace(str(data), "reflectance, written by unmixel", 1)
+        header.write_text(text, encoding="utf-8")
+    except (RasterioError, SystemError) as error:  # SystemError: GDAL's own, when the disk is full
+        raise OutputError(f"{data.name}: {error}", "a writable folder with enough space") from error
+    with data.open("wb") as stream:  # GDAL would pass over a full disk in silence
+        for window, values in scene.parts():
+            by_line = np.where(np.isfinite(values), values, np.float32(_FILL)).transpose(0, 2, 1)
+            _write_lines(stream, by_line.astype("<f4"), window, columns)
+
+
+def _write_lines(stream: BinaryIO, lines: NDArray[np.float32], window: Part, columns: int) -> None:
+    """Write the lines (y, band, x) of a window to where they belong."""
+    n_bands = lines.shape[1]
+    if window.shape[1] == columns:
+        stream.seek(4 * window.top * n_bands * columns)
+        stream.write(lines.tobytes())
+        return
+    for row, line in enumerate(lines, start=window.top):
+        for band, values in enumerate(line):
+            stream.seek(4 * ((row * n_bands + band) * columns + window.left))
+            stream.write(values.tobytes())
+
+
+def _alike(one: Affine, other: Affine) -> bool:
+    """Return whether two maps are the same but for the digits that a header has."""
+    steps, corners = [0, 1, 3, 4], [2, 5]
+    close = np.isclose(np.array(one)[steps], np.array(other)[steps], rtol=1e-9, atol=1e-9 * abs(one.determinant) ** 0.5)
+    return bool(close.all() and np.allclose(np.array(one)[corners], np.array(other)[corners], rtol=1e-12, atol=1e-9))
+
+
+def _crs_wkt_in(file: rasterio.DatasetReader) -> str | None:
+    """Return the reference system of a file; GDAL makes one of a map that the header calls arbitrary."""
+    wkt = file.crs.to_wkt() if file.crs else ""
+    return wkt if wkt and not wkt.startswith('LOCAL_CS["Arbitrary"') else None
+
+
+def _transform_in(header: EnviHeader, by_gdal: Affine) -> Affine | None:
+    """Return the map with all its digits, where the header has them and they are those of its ``map info``."""
+    numbers = header.numbers("geo transform")
+    if numbers is not None and len(numbers) == 6 and np.isfinite(numbers).all():
+        exact = Affine.from_gdal(*numbers.tolist())
+        if _alike(exact, by_gdal):
+            return exact
+    return None if by_gdal.is_identity else by_gdal
 
 
 def _header_fields(scene: xr.DataArray) -> dict[str, str]:
-    fields = {"bbl": scene["good_band"].values.astype(int).tolist()}
+    fields: dict[str, list[float]] = {"bbl": scene["good_band"].values.astype(int).tolist()}
     for name in ("wavelength", "fwhm"):
         if name in scene.coords and np.isfinite(scene[name].values).all():
             fields[name] = scene[name].values.tolist()
+    if (transform := transform_of(scene)) is not None:
+        fields["geo_transform"] = [float(number) for number in transform.to_gdal()]
     texts = {name: "{" + ", ".join(map(repr, numbers)) + "}" for name, numbers in fields.items()}
     if "wavelength" in texts:
         texts["wavelength_units"] = "Nanometers"
-    if "acquired" in scene.attrs:
-        texts["acquisition_time"] = scene.attrs["acquired"]
+    for field, name in (("acquisition_time", "acquired"), ("product", "product")):
+        if said := " ".join(str(scene.attrs.get(name, "")).replace("{", "(").replace("}", ")").split()):
+            texts[field] = said
     return texts | {"unmixel_content": "scene"}

@@ -167,6 +167,16 @@ def find_header(data: Path) -> Path | None:
     return beside[0] if beside else None
 
 
+def data_files_of(header: Path) -> list[Path]:
+    """Return the files that lie beside a header, or beside where it would be, and that it could belong to."""
+    stem = header.name[: -len(".hdr")]
+    return sorted(
+        other
+        for other in header.parent.iterdir()
+        if other != header and other.stem == stem and other.suffix.lower() in _DATA_SUFFIXES and other.is_file()
+    )
+
+
 def find_data(header: EnviHeader) -> Path:
     """Return the data file of an ENVI header.
 
@@ -179,11 +189,7 @@ def find_data(header: EnviHeader) -> Path:
     exact = path.with_name(stem)
     if exact.is_file() and exact != path:
         return exact
-    found = sorted(
-        other
-        for other in path.parent.iterdir()
-        if other != path and other.stem == stem and other.suffix.lower() in _DATA_SUFFIXES and other.is_file()
-    )
+    found = data_files_of(path)
     if len(found) == 1:
         return found[0]
     if not found:
@@ -206,6 +212,8 @@ def bands_described(header: EnviHeader) -> dict[str, Any]:
     }
     if header.text("unmixel content") == "scene":
         said["atmosphere"] = ()
+    if product := header.text("product"):
+        said["product"] = product
     flags = header.numbers("bbl")
     if flags is not None:
         said["good_band"] = flags > 0

@@ -5,15 +5,19 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from unmixel.errors import BundleError, damage_told
 from unmixel.io._raw import RawScene
-from unmixel.io.scene_dataset import dataset_of, described_in
+from unmixel.io.scene_dataset import dataset_of, described_in, without_pixels
+from unmixel.io.steady_file import steady_file
 from unmixel.io.whole_file import written_whole
+from unmixel.io.windowed_scene import WindowedScene
 from unmixel.io.windows import Window
+from unmixel.scene import DIMS
 from unmixel.spectra import check_bundle, make_bundle
 
 
@@ -36,16 +40,23 @@ def read_netcdf(path: Path) -> RawScene:
         )
 
 
-def write_netcdf(scene: xr.DataArray, path: Path) -> None:
-    """Write a scene to a new NetCDF file.
+def stream_netcdf(scene: WindowedScene, path: Path) -> None:
+    """Write a scene to a new NetCDF file, window by window and never whole in memory.
 
     Raises
     ------
-    OutputError
-        If the file exists or cannot be written; nothing is left behind.
+    OSError
+        If the file cannot be written.
     """
-    with written_whole(path) as (partial_path,):
-        partial_path.write_bytes(_in_memory(dataset_of(scene)))
+    others, attributes = without_pixels(dataset_of(scene.outline))
+    path.write_bytes(_in_memory(others))
+    with steady_file(path) as steady, h5netcdf.File(steady, "a") as file:
+        if "band" not in file.dimensions:
+            file.dimensions["band"] = scene.shape[2]
+        variable = file.create_variable("reflectance", DIMS, "<f4")
+        variable.attrs.update(attributes | {"_FillValue": np.float32(np.nan)})
+        for window, values in scene.parts():
+            variable[window.slices] = values
 
 
 def read_bundle_netcdf(path: Path) -> xr.DataArray:

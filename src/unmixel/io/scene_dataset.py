@@ -10,28 +10,44 @@ import xarray as xr
 from affine import Affine
 
 from unmixel.errors import SceneError
+from unmixel.io.cf_grid_mapping import axes, grid_mapping
 from unmixel.lookup import lookup_coordinates, lookup_of, places_in, table_from
 from unmixel.scene import DIMS, check_scene, crs_wkt_of, transform_of
 
+_PER_BAND: dict[str, dict[str, Any]] = {
+    "wavelength": {
+        "units": "nm",
+        "standard_name": "sensor_band_central_radiation_wavelength",
+        "long_name": "centre of the band",
+    },
+    "fwhm": {"units": "nm", "long_name": "full width of the band at half maximum"},
+    "good_band": {"long_name": "whether unmixing uses the band"},
+}
+
 
 def dataset_of(scene: xr.DataArray) -> xr.Dataset:
-    """Return a scene as a dataset whose place on the map other programs understand.
+    """Return a scene as a dataset by the CF conventions, whose place on the map other programs understand.
 
     The grid mapping becomes the one of the scene as it is (a crop's own), and the notes on its reading one
     text.
     """
     check_scene(scene)
-    spatial_ref, transform = xr.DataArray(np.int32(0)), transform_of(scene)
-    if wkt := crs_wkt_of(scene):
-        spatial_ref.attrs |= {"crs_wkt": wkt, "spatial_ref": wkt}
+    wkt, transform = crs_wkt_of(scene), transform_of(scene)
+    spatial_ref = xr.DataArray(np.int32(0), attrs=grid_mapping(wkt))
     if transform is not None:
         spatial_ref.attrs["GeoTransform"] = " ".join(repr(float(v)) for v in transform.to_gdal())
     written = scene.drop_encoding().assign_coords(spatial_ref=spatial_ref).drop_vars("lookup", errors="ignore")
+    for name, attributes in zip(("y", "x"), axes(wkt, transform), strict=True):
+        written[name].attrs = attributes
+    for name, attributes in _PER_BAND.items():
+        if name in written.coords:
+            written[name].attrs = attributes
+    origin = {name: str(scene.attrs[name]) for name in ("product", "acquired") if scene.attrs.get(name)}
     written.attrs = {
         "units": "1",
         "long_name": "reflectance",
         "reading": "\n".join(scene.attrs.get("reading", ())),
-        **{name: scene.attrs[name] for name in ("product", "acquired") if name in scene.attrs},
+        **origin,
     }
     dataset = written.to_dataset(name="reflectance")
     dataset["reflectance"].encoding["grid_mapping"] = "spatial_ref"
@@ -39,7 +55,22 @@ def dataset_of(scene: xr.DataArray) -> xr.Dataset:
         table = places_in(scene, lookup.whole())
         dataset = dataset.assign_coords(lookup_coordinates(table_from(*table, lookup.crs_wkt, lookup.transform)))
     dataset.attrs = {"Conventions": "CF-1.8", "unmixel_content": "scene"}
+    if "product" in origin:
+        dataset.attrs["source"] = origin["product"]
+    if "acquired" in origin:
+        dataset.attrs["time_coverage_start"] = origin["acquired"]
     return dataset
+
+
+def without_pixels(dataset: xr.Dataset) -> tuple[xr.Dataset, dict[str, Any]]:
+    """Return a dataset without its scene, and the attributes of the scene in the file, by which it finds all again."""
+    scene = dataset["reflectance"]
+    others = [str(name) for name in scene.coords if name not in (*DIMS, "spatial_ref")]
+    attributes = {**scene.attrs, "coordinates": " ".join(others), "grid_mapping": "spatial_ref"}
+    rest = dataset.drop_vars("reflectance").reset_coords([*others, "spatial_ref"])
+    for name in ("y", "x"):
+        rest[name].encoding["_FillValue"] = None  # the conventions allow no gap in an axis
+    return rest, attributes
 
 
 def described_in(dataset: xr.Dataset, path: Path) -> dict[str, Any]:
@@ -72,9 +103,7 @@ def described_in(dataset: xr.Dataset, path: Path) -> dict[str, Any]:
         "crs_wkt": attrs.get("crs_wkt"),
         "transform": Affine.from_gdal(*map(float, geotransform.split())) if geotransform else None,
         "atmosphere": (),
-        "product": str(found.attrs.get("product", "")),
-        "acquired": str(found.attrs.get("acquired", "")),
-        "notes": tuple(line for line in str(found.attrs.get("reading", "")).split("\n") if line),
+        **_origin(found),
     }
     if (lookup := lookup_of(dataset)) is not None:
         said["lookup"] = table_from(*lookup.whole(), lookup.crs_wkt, lookup.transform)
@@ -87,3 +116,11 @@ def described_in(dataset: xr.Dataset, path: Path) -> dict[str, Any]:
     if "good_band" in found.coords:
         said["good_band"] = np.asarray(found["good_band"].values, dtype=bool)
     return said
+
+
+def _origin(found: xr.DataArray) -> dict[str, Any]:
+    """Return what the scene is, when it was taken, and the notes on its reading, which say neither again."""
+    product, acquired = (str(found.attrs.get(name, "")) for name in ("product", "acquired"))
+    notes = [line for line in str(found.attrs.get("reading", "")).split("\n") if line]
+    said = (product, f"acquired {acquired}")
+    return {"product": product, "acquired": acquired, "notes": tuple(line for line in notes if line not in said)}

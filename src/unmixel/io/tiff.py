@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import warnings
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
+import xarray as xr
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window
 
+from unmixel import __version__
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
+from unmixel.io.cog import stream_cog
 from unmixel.io.envi_header import EnviHeader, bands_described, find_header, header_of, read_envi_header
 from unmixel.io.wavelength_units import to_nanometres
+from unmixel.io.windowed_scene import WindowedScene
 from unmixel.io.windows import Window as Part
+from unmixel.scene import check_scene, crs_wkt_of, transform_of
+
+_MICROMETRES = 3
+"""Places by which the decimal point moves from nanometres to micrometres."""
 
 
 def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
@@ -73,10 +82,18 @@ def _described_by_tags(file: rasterio.DatasetReader) -> dict[str, Any]:
         said |= {"gain": gain, "offset": offset}
     fill = {float(value) for value in file.nodatavals if value is not None and np.isfinite(value)}
     said["fill"] = tuple(sorted(fill))
-    if file.tags().get("TIFFTAG_SOFTWARE", "").startswith("unmixel"):
-        said["atmosphere"] = ()
+    if file.tags().get("unmixel_content") == "scene":
+        said |= _of_unmixel(file.tags())
     fields = file.tags(ns="ENVI")
     return _with_fields(header_of(Path(file.name), fields, file.count), said) if fields else said
+
+
+def _of_unmixel(tags: dict[str, str]) -> dict[str, Any]:
+    """Return what unmixel writes of a scene besides its bands."""
+    said: dict[str, Any] = {name: tags.get(name, "") for name in ("product", "acquired")}
+    origin = (said["product"], f"acquired {said['acquired']}")
+    notes = tuple(line for line in tags.get("reading", "").split("\n") if line and line not in origin)
+    return said | {"notes": notes, "atmosphere": ()}
 
 
 def _named_alike(tags: dict[str, str]) -> dict[str, str]:
@@ -114,11 +131,11 @@ def _with_header(path: Path, header_path: Path, shape: tuple[int, int, int], sai
 def _with_fields(header: EnviHeader, said: dict[str, Any]) -> dict[str, Any]:
     """Return what the fields of an ENVI header say, and what only the file says."""
     more = {name: value for name, value in bands_described(header).items() if value is not None}
+    more["acquired"] = more["acquired"] or said["acquired"]
     if "gain" in said:
         more = {name: value for name, value in more.items() if name not in ("gain", "offset")}
     more["fill"] = tuple(sorted({*said["fill"], *more.get("fill", ())}))
     more["notes"] = (*said["notes"], *more["notes"])
-    more["acquired"] = more["acquired"] or said["acquired"]
     if "wavelength" in more:
         said = said | {"fwhm": None}
     else:
@@ -131,6 +148,60 @@ def _numbers(tags: list[dict[str, str]], name: str) -> NDArray[np.float64] | Non
         return np.array([float(band[name]) for band in tags])
     except (KeyError, ValueError):
         return None
+
+
+def stream_tiff(scene: WindowedScene, path: Path) -> None:
+    """Write a scene as a new cloud-optimised GeoTIFF (float32), window by window and never whole in memory.
+
+    Each band says its wavelength and width in GDAL's own items (``CENTRAL_WAVELENGTH_UM`` and ``FWHM_UM`` of the
+    domain ``IMAGERY``), and in those that the EnMAP-Box reads (``wavelength``, ``wavelength_units``, ``fwhm``);
+    ``bbl`` is 0 for a band that is left out. The values of a pixel lie together.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    outline = scene.outline
+    check_scene(outline)
+    origin = {name: str(outline.attrs[name]) for name in ("product", "acquired") if outline.attrs.get(name)}
+    stream_cog(
+        scene.read,
+        scene.windows,
+        scene.shape[:2],
+        path,
+        bands=_band_names(outline),
+        unit="1",
+        crs_wkt=crs_wkt_of(outline),
+        transform=transform_of(outline),
+        tags={
+            "unmixel_content": "scene",
+            "TIFFTAG_SOFTWARE": f"unmixel {__version__}",
+            "reading": "\n".join(outline.attrs.get("reading", ())),
+            **origin,
+        },
+        band_tags=_band_tags(outline),
+        spectra=True,
+    )
+
+
+def _band_names(scene: xr.DataArray) -> list[str]:
+    wavelength = np.asarray(scene["wavelength"].values, dtype=float)
+    return [f"{w:.7g} nm" if np.isfinite(w) else f"band {band}" for band, w in enumerate(wavelength, start=1)]
+
+
+def _band_tags(scene: xr.DataArray) -> list[dict[str, dict[str, str]]]:
+    """Return for each band the items of each domain of GDAL."""
+    plain: list[dict[str, str]] = [{"bbl": str(int(good))} for good in scene["good_band"].values]
+    imagery: list[dict[str, str]] = [{} for _ in plain]
+    for name, item in (("wavelength", "CENTRAL_WAVELENGTH_UM"), ("fwhm", "FWHM_UM")):
+        if name not in scene.coords:
+            continue
+        for band, number in enumerate(scene[name].values.tolist()):
+            if np.isfinite(number):
+                plain[band] |= {name: repr(number), "wavelength_units": "Nanometers"}
+                imagery[band][item] = f"{Decimal(repr(number)).scaleb(-_MICROMETRES):f}"
+    return [{"": ours, "IMAGERY": gdals} for ours, gdals in zip(plain, imagery, strict=True)]
 
 
 def _is_picture(file: rasterio.DatasetReader) -> bool:

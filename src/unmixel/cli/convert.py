@@ -1,0 +1,45 @@
+"""`unmixel convert`: a scene -> the same scene in another format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unmixel.cli.options import Bands, Scale, SceneFile, limit_threads, parse_bands
+
+
+def convert(
+    scene: SceneFile,
+    output: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="File to make: .tif (cloud-optimised GeoTIFF), .img (ENVI), .nc (CF-NetCDF) or .zarr.",
+            show_default=False,
+        ),
+    ],
+    bands: Bands = None,
+    scale: Scale = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace OUT; a folder only if it is a scene that unmixel wrote.")
+    ] = False,
+) -> None:
+    """Write a scene in another format, with all that is known of it.
+
+    Its values become reflectance as in every other command; wavelengths, widths, bands that are left out, place and
+    time stay with it. It is read and written by parts, so that its size does not matter.
+    """
+    limit_threads(None)
+    from unmixel.cli.progress import ProgressReport
+    from unmixel.cli.screen import screen
+    from unmixel.io import open_lazily, save_scene
+
+    opened = open_lazily(scene, leave_out=parse_bands(bands), scale=scale)
+    target = output.with_suffix(".img") if output.suffix.lower() == ".hdr" else output
+    with ProgressReport() as progress:
+        save_scene(opened, target, overwrite=overwrite, progress=progress)
+        progress.say_scene(scene, opened.shape, opened.outline)
+    rows, columns, n_bands = opened.shape
+    screen().print(f"{target}: {rows} x {columns} x {n_bands} (rows x columns x bands)", soft_wrap=True)
