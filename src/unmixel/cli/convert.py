@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from unmixel.cli.options import Bands, Scale, SceneFile, limit_threads, parse_bands
+from unmixel.cli.options import Bands, KeepAtmosphere, Scale, SceneFile, limit_threads, parse_bands
 
 
 def convert(
@@ -22,6 +22,7 @@ def convert(
     ],
     bands: Bands = None,
     scale: Scale = None,
+    keep_atmosphere: KeepAtmosphere = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace OUT; a folder only if it is a scene that unmixel wrote.")
     ] = False,
@@ -36,7 +37,7 @@ def convert(
     from unmixel.cli.screen import screen
     from unmixel.io import open_lazily, save_scene
 
-    opened = open_lazily(scene, leave_out=parse_bands(bands), scale=scale)
+    opened = open_lazily(scene, leave_out=parse_bands(bands), scale=scale, keep_atmosphere=keep_atmosphere)
     target = output.with_suffix(".img") if output.suffix.lower() == ".hdr" else output
     with ProgressReport() as progress:
         save_scene(opened, target, overwrite=overwrite, progress=progress)
