@@ -26,7 +26,7 @@ check: .venv/installed-test
 
 ## test: every check and every test
 test: check
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 ## bench: speed and memory, as ratios within one run
 bench: .venv/installed-test
