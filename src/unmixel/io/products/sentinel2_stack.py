@@ -1,8 +1,8 @@
 """Sentinel-2 L2A stacked into one GeoTIFF: its bands have the names ``B02``, ``B8A`` and so on.
 
 Such files are made by many programs, and none says alike what its values are. Known are the bands by their names
-(``B2``, ``B02``, ``B02_10m``, ``B2, central wavelength 490 nm``); the centres and widths are those of Sentinel-2A in
-ESA's user guide, as far as known: Sentinel-2B differs by up to 3 nm, in B12 by 17 nm. Where the bands have a scale and an offset, these
+(``B2``, ``B02``, ``B02_10m``, ``B2, central wavelength 490 nm``); the centres and widths are, as far as known, those
+of Sentinel-2A: Sentinel-2B differs by up to 3 nm, in B12 by 17 nm. Where the bands have a scale and an offset, these
 are applied; else what GDAL keeps of the product's metadata::
 
     reflectance = (v + BOA_ADD_OFFSET) / BOA_QUANTIFICATION_VALUE        (items of the bands, and of the file)
