@@ -24,7 +24,8 @@ _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _DAMAGE = (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError)
 _MOST_COMPRESSED = 1100
 """Deflate makes data at most 1032 times smaller."""
-_LARGEST_CHUNK = 1 << 30
+_LARGEST_CHUNK = 256_000_000
+"""Bytes; a chunk is always read whole."""
 _LONGEST_LIST = 100_000
 _LONGEST_TEXT = 1 << 20
 
@@ -123,7 +124,7 @@ def array_of(file: h5py.File, name: str, n_dimensions: int) -> h5py.Dataset:
             "the file is damaged",
         )
     if found.chunks and prod(found.chunks) * found.dtype.itemsize > _LARGEST_CHUNK:
-        raise SceneError(f"{name!r}, stored in chunks of {found.chunks} values", "chunks of at most 1 GB")
+        raise SceneError(f"{name!r}, stored in chunks of {found.chunks} values", "chunks of at most 256 MB")
     return found
 
 
@@ -149,6 +150,21 @@ def text_in(file: h5py.File, name: str) -> str:
     if not isinstance(found.id.get_type(), h5py.h5t.TypeStringID):
         return ""
     return _as_text(np.ravel(found[()])[0])
+
+
+def texts_in(file: h5py.File, name: str) -> list[str]:
+    """Return a one-dimensional dataset of texts.
+
+    Raises
+    ------
+    SceneError
+        If it is not there, or is something else.
+    """
+    found = _entry(file, name)
+    is_text = isinstance(found, h5py.Dataset) and isinstance(found.id.get_type(), h5py.h5t.TypeStringID)
+    if not isinstance(found, h5py.Dataset) or not is_text or found.ndim != 1 or found.size > _LONGEST_LIST:
+        raise SceneError(f"no list of texts {name!r}", "a complete product", "is it the whole file?")
+    return [_as_text(text) for text in found[()]]
 
 
 def text_attribute(entry: h5py.Group | h5py.Dataset, name: str) -> str:

@@ -25,9 +25,7 @@ nasa/EMIT-Data-Resources (``emit_tools``: the table counts from 1, and its map b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -42,20 +40,27 @@ from rasterio.errors import CRSError
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
+from unmixel.io.hdf5 import (
+    array_of,
+    block_of,
+    holds,
+    list_of,
+    names_in,
+    number_attribute,
+    numbers_attribute,
+    opened_hdf5,
+    opened_values,
+    text_attribute,
+    texts_in,
+)
 from unmixel.io.windows import Window
 from unmixel.lookup import NONE, Lookup, Table
 
 NAME = "EMIT L2A reflectance"
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, UnicodeDecodeError)
 _FILL = -9999.0
-_SQUEEZED = 1100
-"""More than deflate can make of a byte: a dataset that claims more than that was never written."""
 _MAP_AT_MOST = 100
 """Pixels of the map for each of the sensor: there are two or three."""
-_LARGEST_CHUNK = 256_000_000
-"""Bytes; a chunk is always read whole."""
 _CHECKED_AT_ONCE = 500_000
 _WITHOUT_RETRIEVAL = ((1325.0, 1435.0), (1770.0, 1962.0))
 _KEPT_FLAGS = ("water", "aggregate")
@@ -72,17 +77,14 @@ _OTHERS = {
 
 def is_mine(path: Path) -> bool:
     """Return whether a file is one of EMIT, by its title or by its groups."""
+    if not names_in(path, "/"):
+        return False
     try:
-        with path.open("rb") as file:
-            if file.read(len(_SIGNATURE)) != _SIGNATURE:
-                return False
-        with h5py.File(path, "r") as file:
-            if _text(file.attrs.get("title")).startswith("EMIT "):
+        with opened_hdf5(path) as file:
+            if text_attribute(file, "title").startswith("EMIT ") or text_attribute(file, "instrument") == "EMIT":
                 return True
-            return _text(file.attrs.get("instrument")) == "EMIT" or (
-                "sensor_band_parameters" in file and "location/glt_x" in file
-            )
-    except _DAMAGE:
+            return holds(file, "sensor_band_parameters") and holds(file, "location/glt_x")
+    except SceneError:
         return False
 
 
@@ -117,22 +119,22 @@ def _masks(path: Path) -> list[Path]:
 
 
 def _described(path: Path, variable: str) -> RawScene:
-    with _opened(path) as file:
-        values = _values_of(file, variable, path)
-        good, notes = _good_bands(file, values.shape[2], path)
+    with opened_hdf5(path) as file:
+        values = _values_of(file, variable)
+        good, notes = _good_bands(file, values.shape[2])
         lookup = _lookup_of(file, values.shape, path)
-        fill = values.attrs.get("_FillValue", _FILL)
+        fill = number_attribute(values, "_FillValue")
         described: dict[str, Any] = {
             "shape": values.shape,
             "dtype": values.dtype.newbyteorder("="),
-            "block": values.chunks[:2] if values.chunks else None,
-            "wavelength": _numbers(file, "sensor_band_parameters/wavelengths", values.shape[2], path),
-            "wavelength_unit": _text(file["sensor_band_parameters/wavelengths"].attrs.get("units")) or "nm",
-            "fill": (float(np.ravel(fill)[0]),),
-            "acquired": _time(_text(file.attrs.get("time_coverage_start"))),
+            "block": block_of(values, 0, 1),
+            "wavelength": list_of(file, "sensor_band_parameters/wavelengths", values.shape[2]),
+            "wavelength_unit": text_attribute(file["sensor_band_parameters/wavelengths"], "units") or "nm",
+            "fill": (_FILL if fill is None else fill,),
+            "acquired": text_attribute(file, "time_coverage_start"),
         }
-        if "sensor_band_parameters/fwhm" in file:
-            described["fwhm"] = _numbers(file, "sensor_band_parameters/fwhm", values.shape[2], path)
+        if holds(file, "sensor_band_parameters/fwhm"):
+            described["fwhm"] = list_of(file, "sensor_band_parameters/fwhm", values.shape[2])
     if lookup is None:
         notes.append("no lookup table in the file: maps stay in the geometry of the sensor")
     else:
@@ -155,60 +157,20 @@ def _described(path: Path, variable: str) -> RawScene:
     )
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file, and say of whatever is wrong with it that it is damaged."""
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except _DAMAGE as error:
-        raise SceneError(f"{path}: {error}", "a whole EMIT file", "is it truncated? Download it again") from error
-
-
-def _values_of(file: h5py.File, variable: str, path: Path) -> h5py.Dataset:
-    if variable not in file:
+def _values_of(file: h5py.File, variable: str) -> h5py.Dataset:
+    if not holds(file, variable):
         for other, (what, remedy) in _OTHERS.items():
-            if other in file:
-                raise SceneError(f"{path}, {what}", f"an EMIT L2A file with {variable!r}", remedy)
-    values = _dataset(file, variable, 3, path)
-    if 0 in values.shape:
-        raise SceneError(f"{path} with {variable!r} of shape {values.shape}", "at least one pixel and one band")
-    return values
+            if holds(file, other):
+                raise SceneError(what, f"an EMIT L2A file with {variable!r}", remedy)
+    return array_of(file, variable, 3)
 
 
-def _dataset(file: h5py.File, name: str, n_axes: int, path: Path) -> h5py.Dataset:
-    """Return numbers of the file that have so many axes, were written, and lie in the file itself."""
-    found = file.get(name)
-    if not isinstance(found, h5py.Dataset) or found.ndim != n_axes or found.dtype.kind not in "iuf":
-        shape = f"of shape {found.shape}" if isinstance(found, h5py.Dataset) else "missing"
-        raise SceneError(f"{path} with {name!r} {shape}", f"numbers with {n_axes} axes", "download it again")
-    if found.is_virtual or found.external or found.file.filename != file.filename:
-        raise SceneError(f"{path}, whose {name!r} lies in another file", "all data in the file itself")
-    claimed = prod(found.shape) * found.dtype.itemsize
-    if claimed > 1_000_000 + _SQUEEZED * found.id.get_storage_size():
-        raise SceneError(
-            f"{path}, whose {name!r} claims {claimed} bytes and holds {found.id.get_storage_size()}",
-            "a whole EMIT file",
-            "is it truncated? Download it again",
-        )
-    if found.chunks and prod(found.chunks) * found.dtype.itemsize > _LARGEST_CHUNK:
-        raise SceneError(f"{path}, whose {name!r} has chunks of shape {found.chunks}", "chunks that fit in memory")
-    return found
-
-
-def _numbers(file: h5py.File, name: str, n_bands: int, path: Path) -> NDArray[np.float64]:
-    found = _dataset(file, name, 1, path)
-    if found.shape != (n_bands,):
-        raise SceneError(f"{path} with {found.shape[0]} {name.split('/')[1]} for {n_bands} bands", "one for each band")
-    return np.asarray(found[:], dtype=np.float64)
-
-
-def _good_bands(file: h5py.File, n_bands: int, path: Path) -> tuple[NDArray[np.bool_], list[str]]:
-    if "sensor_band_parameters/good_wavelengths" in file:
-        good = _numbers(file, "sensor_band_parameters/good_wavelengths", n_bands, path) > 0
+def _good_bands(file: h5py.File, n_bands: int) -> tuple[NDArray[np.bool_], list[str]]:
+    if holds(file, "sensor_band_parameters/good_wavelengths"):
+        good = list_of(file, "sensor_band_parameters/good_wavelengths", n_bands) > 0
         said = "good_wavelengths of the file"
     else:
-        wavelength = _numbers(file, "sensor_band_parameters/wavelengths", n_bands, path)
+        wavelength = list_of(file, "sensor_band_parameters/wavelengths", n_bands)
         good = ~np.any([(wavelength > low) & (wavelength < high) for low, high in _WITHOUT_RETRIEVAL], axis=0)
         said = "no good_wavelengths in the file, so 1325-1435 and 1770-1962 nm"
     n_bad = int((~good).sum())
@@ -216,22 +178,22 @@ def _good_bands(file: h5py.File, n_bands: int, path: Path) -> tuple[NDArray[np.b
 
 
 def _lookup_of(file: h5py.File, shape: tuple[int, ...], path: Path) -> Lookup | None:
-    if "location/glt_x" not in file and "location/glt_y" not in file:
+    if not holds(file, "location/glt_x") and not holds(file, "location/glt_y"):
         return None
-    x, y = (_dataset(file, f"location/{name}", 2, path) for name in ("glt_x", "glt_y"))
-    if x.shape != y.shape or 0 in x.shape or prod(x.shape) > _MAP_AT_MOST * shape[0] * shape[1]:
+    x, y = (array_of(file, f"location/{name}", 2) for name in ("glt_x", "glt_y"))
+    if x.shape != y.shape or prod(x.shape) > _MAP_AT_MOST * shape[0] * shape[1]:
         raise SceneError(
-            f"{path} with lookup tables of shape {x.shape} and {y.shape} for {shape[0]} x {shape[1]} pixels",
+            f"lookup tables of shape {x.shape} and {y.shape} for {shape[0]} x {shape[1]} pixels",
             "two of the same shape",
             "download it again",
         )
-    lookup = Lookup(x.shape, partial(_read_table, path), _wkt(file), _geotransform(file, path))
+    lookup = Lookup(x.shape, partial(_read_table, path), _wkt(file), _geotransform(file))
     step = max(1, _CHECKED_AT_ONCE // x.shape[1])
     for first in range(0, x.shape[0], step):
         rows, columns = _table_in(file, slice(first, first + step), slice(None))
         if rows.max() >= shape[0] or columns.max() >= shape[1]:
             raise SceneError(
-                f"{path}, whose lookup table names row {rows.max() + 1} and column {columns.max() + 1} of "
+                f"a lookup table that names row {rows.max() + 1} and column {columns.max() + 1} of "
                 f"{shape[0]} x {shape[1]} pixels",
                 "a table of its own pixels",
                 "give the whole granule: the table of a crop counts from the granule's corner",
@@ -239,15 +201,21 @@ def _lookup_of(file: h5py.File, shape: tuple[int, ...], path: Path) -> Lookup | 
     return lookup
 
 
-def _geotransform(file: h5py.File, path: Path) -> Affine:
-    numbers = np.ravel(np.asarray(file.attrs.get("geotransform", ()), dtype=np.float64))
-    if len(numbers) != 6 or not np.isfinite(numbers).all() or Affine.from_gdal(*numbers).determinant == 0:
-        raise SceneError(f"{path} with geotransform = {numbers.tolist()}", "six numbers that place its map")
+def _geotransform(file: h5py.File) -> Affine:
+    numbers = numbers_attribute(file, "geotransform")
+    if (
+        numbers is None
+        or len(numbers) != 6
+        or not np.isfinite(numbers).all()
+        or Affine.from_gdal(*numbers).determinant == 0
+    ):
+        given = "nothing" if numbers is None else numbers.tolist()
+        raise SceneError(f"geotransform = {given}", "six numbers that place its map")
     return Affine.from_gdal(*map(float, numbers))
 
 
 def _wkt(file: h5py.File) -> str | None:
-    text = _text(file.attrs.get("spatial_ref"))
+    text = text_attribute(file, "spatial_ref")
     try:
         return text if text and CRS.from_wkt(text) else None
     except CRSError:
@@ -255,7 +223,7 @@ def _wkt(file: h5py.File) -> str | None:
 
 
 def _read_table(path: Path, rows: slice, columns: slice) -> Table:
-    with _opened(path) as file:
+    with opened_values(path) as file:
         return _table_in(file, rows, columns)
 
 
@@ -275,31 +243,29 @@ def _read_part(path: Path, variable: str, window: Window) -> NDArray:
 
 
 def _read(path: Path, variable: str, rows: slice, columns: slice) -> NDArray:
-    with _opened(path) as file:
-        values = file[variable][rows, columns]
+    with opened_values(path) as file:
+        values = array_of(file, variable, 3)[rows, columns]
         return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def _flags_of(path: Path, values_shape: tuple[int, int]) -> tuple[tuple[int, ...], list[str]]:
     """Return which layers of a mask make a pixel unusable, and their names."""
-    with _opened(path) as file:
-        mask = _dataset(file, "mask", 3, path)
-        named = file["sensor_band_parameters/mask_bands"]
-        if mask.shape != (*values_shape, *named.shape):
+    with opened_hdf5(path) as file:
+        mask, names = array_of(file, "mask", 3), texts_in(file, "sensor_band_parameters/mask_bands")
+        if mask.shape != (*values_shape, len(names)):
             raise SceneError(
-                f"{path} of shape {mask.shape} with names of shape {named.shape}",
+                f"a mask of shape {mask.shape} with {len(names)} names",
                 f"the mask of the scene beside it, {values_shape[0]} x {values_shape[1]} pixels",
                 "get the mask of this granule, or move it away",
             )
-        names = [_text(name) for name in named[:]]
     flags = [k for k, name in enumerate(names) if name.lower().endswith("flag")]
     used = [k for k in flags if not names[k].lower().startswith(_KEPT_FLAGS)]
     return tuple(used), [names[k] for k in used]
 
 
 def _flagged(path: Path, flags: tuple[int, ...], window: Window) -> NDArray[np.bool_]:
-    with _opened(path) as file:
-        return (file["mask"][window.slices][:, :, list(flags)] > 0.5).any(axis=2, keepdims=True)
+    with opened_values(path) as file:
+        return (array_of(file, "mask", 3)[window.slices][:, :, list(flags)] > 0.5).any(axis=2, keepdims=True)
 
 
 def _unusable(
@@ -308,21 +274,3 @@ def _unusable(
     """Return which values are no retrieval, or lie in a pixel that is flagged."""
     without = np.broadcast_to(~good, (*window.shape, len(good)))
     return without if flagged is None else without | flagged(window)
-
-
-def _time(text: str) -> str:
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        return ""
-    when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _text(value: Any) -> str:
-    """Return the text of an attribute: bytes, text, or an array of one."""
-    if isinstance(value, np.ndarray):
-        value = value.ravel()[0] if value.size else ""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
-    return value if isinstance(value, str) else ""
