@@ -14,7 +14,7 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-SMALL = 100_000_000
+SMALL = 20_000_000
 """Bytes that any file may claim."""
 RATIO = 1000
 """Bytes that a file may claim for each byte it has: about what deflate makes of zeros, and far beyond any scene."""

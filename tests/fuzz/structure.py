@@ -14,6 +14,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from unmixel.io.hdf5_contents import heaps_end
+
 from .mutation import CANARY, NUMBERS, TEXTS, mutate_bytes
 from .seeds import zipped
 
@@ -183,7 +185,7 @@ def _matlab_5(content: bytes, rng: random.Random) -> bytes:
 
 
 def _hdf5(content: bytes, rng: random.Random) -> bytes:
-    if rng.random() < 0.2:
+    if rng.random() < 0.2 or not heaps_end(content):
         return mutate_bytes(content, rng)
     opened = io.BytesIO(content)
     user_block = 0 if content.startswith(b"\x89HDF") else 512

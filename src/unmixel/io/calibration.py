@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from unmixel.errors import damage_told
 from unmixel.io._raw import RawScene
 from unmixel.io.windows import Window
+from unmixel.scene import CHUNK
 
 
 class Calibrated(NamedTuple):
@@ -67,21 +68,23 @@ class Calibration:
         values = np.empty(block.shape, dtype=np.float32)
         fills = np.array(self.fills, dtype=self._raw.dtype)
         n_filled = n_empty = 0
-        for stored, line in zip(block, values, strict=True):
-            self._convert(stored, line)
-            empty = ~stored.any(axis=1)
+        step = max(1, CHUNK // max(1, values.shape[1]))
+        for first in range(0, len(values), step):
+            stored, lines = block[first : first + step], values[first : first + step]
+            self._convert(stored, lines)
+            empty = ~stored.any(axis=2)
             if empty.any():
-                line[empty] = np.nan
+                lines[empty] = np.nan
                 n_empty += int(empty.sum())
             if self.fills:
                 missing = np.isin(stored, fills)
-                line[missing] = np.nan
+                lines[missing] = np.nan
                 n_filled += int(missing.sum())
         return Calibrated(values, n_filled, n_empty, self._mask_unusable(values, window))
 
-    def _convert(self, stored: NDArray, line: NDArray[np.float32]) -> None:
+    def _convert(self, stored: NDArray, lines: NDArray[np.float32]) -> None:
         with np.errstate(over="ignore", invalid="ignore"):  # what is no reflectance is masked with the pixels
-            line[:] = stored if self._identity else stored * np.asarray(self._gain, np.float64) + self._offset
+            lines[:] = stored if self._identity else stored * np.asarray(self._gain, np.float64) + self._offset
 
     def _mask_unusable(self, values: NDArray[np.float32], window: Window) -> int:
         if self._raw.invalid is None:

@@ -47,24 +47,30 @@ def check_hdf5(path: Path) -> None:
 
 
 def _check_heaps(path: Path) -> None:
-    """Check the global heaps of a file, which libhdf5 2.0 reads for ever if a piece of one has no size.
-
-    The pieces of a heap follow each other: number (2 bytes, 0 for what is free), 6 bytes, size (8 bytes), content.
-    Files beyond `_SEARCHED` bytes are not searched for heaps.
-    """
+    """Check the global heaps of a file; files beyond `_SEARCHED` bytes are not searched for them."""
     if not 0 < path.stat().st_size <= _SEARCHED:
         return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        start = content.find(_HEAP)
-        while start >= 0:
-            at, end = start + 16, start + int.from_bytes(content[start + 8 : start + 16], "little")
-            while at + 16 <= min(end, len(content)):
-                number, size = (int.from_bytes(content[at + a : at + b], "little") for a, b in ((0, 2), (8, 16)))
-                step = size if number == 0 else 16 + -(-size // 8) * 8
-                if not 0 < step <= end - at:
-                    raise SceneError(f"{path} with a heap that does not end", "a complete HDF5 file", "is it damaged?")
-                at += step
-            start = content.find(_HEAP, start + 1)
+        if not heaps_end(content):
+            raise SceneError(f"{path} with a heap that does not end", "a complete HDF5 file", "is it damaged?")
+
+
+def heaps_end(content: bytes | mmap.mmap) -> bool:
+    """Return whether the global heaps in a file end: libhdf5 2.0 reads one for ever if a piece of it has no size.
+
+    The pieces of a heap follow each other: number (2 bytes, 0 for what is free), 6 bytes, size (8 bytes), content.
+    """
+    start = content.find(_HEAP)
+    while start >= 0:
+        at, end = start + 16, start + int.from_bytes(content[start + 8 : start + 16], "little")
+        while at + 16 <= min(end, len(content)):
+            number, size = (int.from_bytes(content[at + a : at + b], "little") for a, b in ((0, 2), (8, 16)))
+            step = size if number == 0 else 16 + -(-size // 8) * 8
+            if not 0 < step <= end - at:
+                return False
+            at += step
+        start = content.find(_HEAP, start + 1)
+    return True
 
 
 def _check_link(path: Path, file: h5py.File, name: bytes, kind: int) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from unmixel.io.calibration import Calibrated, Calibration
-from unmixel.scene import good_bands, valid_pixels
+from unmixel.scene import CHUNK, good_bands, valid_pixels
 
 
 class Counts(NamedTuple):
@@ -48,10 +48,12 @@ def count(scene: xr.DataArray, calibrated: Calibrated) -> Counts:
     first_good = good.argmax()
     valid = valid_pixels(scene)
     negative = repeated = 0
-    for line in scene.values:
-        negative += int(np.count_nonzero(line < 0)) - int(np.count_nonzero(line[:, ~good] < 0))
-        alike = np.flatnonzero(line[1:, first_good] == line[:-1, first_good])
-        repeated += int((line[alike + 1] == line[alike])[:, good].all(axis=1).sum())
+    step = max(1, CHUNK // max(1, scene.shape[1]))
+    for first in range(0, len(valid), step):
+        lines = scene.values[first : first + step]
+        negative += int(np.count_nonzero(lines < 0)) - int(np.count_nonzero(lines[:, :, ~good] < 0))
+        row, left = np.nonzero(lines[:, 1:, first_good] == lines[:, :-1, first_good])
+        repeated += int((lines[row, left + 1] == lines[row, left])[:, good].all(axis=1).sum())
     return Counts(
         pixels=valid.size,
         valid=int(valid.sum()),

@@ -80,6 +80,8 @@ class FittedLeastSquares(Fitted):
         endmembers = state["endmembers"]
         if endmembers.shape != (len(endmember), good_bands(scene).sum()):
             raise ValueError(f"endmembers of shape {endmembers.shape}")
+        if endmembers.dtype.kind != "f" or not np.isfinite(endmembers).all():
+            raise ValueError("endmembers that are not finite")
         return cls(method, scene, endmember, endmembers)  # type: ignore[arg-type]
 
 
