@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import h5py
 import numpy as np
@@ -139,6 +141,53 @@ def netcdf() -> list[Case]:
 def zarr() -> list[Case]:
     """As unmixel writes it."""
     return [made(lambda folder: save_scene(SCENE, folder / "s.zarr"))]
+
+
+def look_alike(name: str) -> ModuleType:
+    """Return the module that writes a product's look-alike for its own tests."""
+    path = Path(__file__).parents[1] / "products" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def aviris() -> list[Case]:
+    """Of lines, and of chunks."""
+    write = look_alike("aviris_scene").write
+    return [
+        made(lambda folder: write(folder / "s.nc")),
+        made(lambda folder: write(folder / "s.nc", chunks=(2, 2, 2))),
+    ]
+
+
+EMIT_FILES = tuple(look_alike("emit_granule").STEM.format(kind) for kind in ("RFL", "MASK"))
+"""The names by which the scene finds its mask."""
+
+
+def emit() -> list[Case]:
+    """A granule without its mask, and with it."""
+    granule = look_alike("emit_granule")
+    return [made(granule.write_scene), made(lambda folder: (granule.write_scene(folder), granule.write_mask(folder)))]
+
+
+def prisma() -> list[Case]:
+    """Of lines, and of chunks."""
+    write = look_alike("prisma_scene").write
+    return [
+        made(lambda folder: write(folder / "s.he5")),
+        made(lambda folder: write(folder / "s.he5", chunks=(2, 2, 2))),
+    ]
+
+
+def tanager() -> list[Case]:
+    """On a grid, and as the sensor saw it."""
+    write = look_alike("tanager_scene").write
+    return [
+        made(lambda folder: write(folder / "s.h5")),
+        made(lambda folder: write(folder / "s.h5", basic=True)),
+    ]
 
 
 def npy() -> list[Case]:

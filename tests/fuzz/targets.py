@@ -90,7 +90,7 @@ def result(path: Path) -> None:
     opened = OpenedResult(path)
     provenance_of(opened.result)
     opened.pixel(0, 0)
-    _ = opened.fitted, opened.wavelength, opened.scene
+    _ = opened.fitted, opened.axis, opened.scene
     if opened.scene is not None:
         opened.scene_at(Window(0, 1, 0, 1))
 
@@ -104,6 +104,10 @@ TARGETS = {
         Target("matlab_73", seeds.matlab_73, scene, ("s.mat",)),
         Target("netcdf", seeds.netcdf, scene, ("s.nc",)),
         Target("zarr", seeds.zarr, scene, ("s.zarr",)),
+        Target("aviris", seeds.aviris, scene, ("s.nc",)),
+        Target("emit", seeds.emit, scene, seeds.EMIT_FILES),
+        Target("prisma", seeds.prisma, scene, ("s.he5",)),
+        Target("tanager", seeds.tanager, scene, ("s.h5",)),
         Target("npy", seeds.npy, scene, ("s.npy",)),
         Target("npz", seeds.npz, scene, ("s.npz",)),
         Target("bundle_sli", seeds.bundle_sli, bundle, ("s.sli",)),
