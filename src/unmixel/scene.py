@@ -244,7 +244,13 @@ def _some_lines(values: Float[np.ndarray, "y x band"]) -> Iterator[Float[np.ndar
 
 
 def place_of(rows: int, columns: int, crs_wkt: str | None, transform: Affine | None) -> dict[str, object]:
-    """Return the coordinates that say where the pixels are."""
+    """Return the coordinates that say where the pixels are.
+
+    Raises
+    ------
+    SceneError
+        If some pixel would lie nowhere.
+    """
     spatial_ref = xr.DataArray(np.int32(0))
     if crs_wkt:
         spatial_ref.attrs["crs_wkt"] = crs_wkt
@@ -252,7 +258,10 @@ def place_of(rows: int, columns: int, crs_wkt: str | None, transform: Affine | N
     if transform is not None:
         spatial_ref.attrs["GeoTransform"] = " ".join(repr(float(v)) for v in transform.to_gdal())
         if _is_north_up(transform):
-            y, x = transform.f + y * transform.e, transform.c + x * transform.a
+            with np.errstate(over="ignore", invalid="ignore"):
+                y, x = transform.f + y * transform.e, transform.c + x * transform.a
+            if not (np.isfinite(y).all() and np.isfinite(x).all()):
+                raise SceneError(f"a map with the geotransform {transform.to_gdal()}", "coordinates of every pixel")
     return {"y": y, "x": x, "spatial_ref": spatial_ref}
 
 

@@ -115,6 +115,6 @@ def _damage_in(window: Window) -> AbstractContextManager[None]:
 
 def _representable(value: float, dtype: np.dtype) -> bool:
     if dtype.kind == "f":
-        return bool(np.isfinite(value))
+        return bool(np.isfinite(value) and abs(value) <= float(np.finfo(dtype).max))
     limits = np.iinfo(dtype)
     return float(value).is_integer() and limits.min <= value <= limits.max
