@@ -30,7 +30,7 @@ import torch
 from environment import describe_environment
 from synthetic_scene import BANDS, COLUMNS, P, block, endmembers, small_scene, write_scene
 from unmixel.io import open_lazily
-from unmixel.methods._protocol import filled_blocks
+from unmixel.methods._pixelwise import filled_blocks
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.idnet import IDNet
 from unmixel.methods.idnet.fitted import FittedIDNet

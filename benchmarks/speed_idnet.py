@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from samson_size import N_ENDMEMBERS, open_samson_size
 from synthetic_scene import BANDS, NOISE_SD, WAVELENGTH, P, endmembers, small_scene
 from unmixel import IDNet
-from unmixel.methods._protocol import BLOCK
+from unmixel.methods._pixelwise import BLOCK
 from unmixel.methods.idnet import FittedIDNet
 from unmixel.methods.idnet.mixing_domain import to_domain
 from unmixel.scene import ValidPixels, make_scene

@@ -324,6 +324,8 @@ class ValidPixels:
     ----------
     numbers : array of int, shape (pixel,)
         Where each of them is, counted along the rows of the whole scene.
+    shape : tuple of two int
+        Rows and columns of the scene.
 
     Examples
     --------
@@ -336,6 +338,7 @@ class ValidPixels:
     def __init__(self, scene: xr.DataArray) -> None:
         check_scene(scene)
         self.numbers = np.flatnonzero(valid_pixels(scene))
+        self.shape = scene.sizes["y"], scene.sizes["x"]
         good = np.flatnonzero(good_bands(scene))
         self._n_bands = len(good)
         self._runs = np.split(good, np.flatnonzero(np.diff(good) > 1) + 1)

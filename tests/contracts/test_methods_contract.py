@@ -1,4 +1,4 @@
-"""The least-squares methods keep the promises of all methods, and the checks notice one that does not."""
+"""Every method keeps the promises of all methods, and the checks notice one that does not."""
 
 from __future__ import annotations
 
@@ -8,23 +8,32 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from quick import QUICK
 
 import unmixel.registry
 from unmixel.errors import ModelError, ParameterError
 from unmixel.methods._least_squares import FittedLeastSquares
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.scls import SCLS
-from unmixel.registry import load
+from unmixel.registry import get_method, list_methods, load
 from unmixel.scene import make_scene, valid_pixels
 from unmixel.spectra import endmember_means, make_bundle
 from unmixel.testing import check_method
 from unmixel.testing.method_contract import example_bundle, example_scene
 
 
-@pytest.mark.parametrize("kind", [FCLS, SCLS])
-def test_least_squares_methods_keep_the_contract(kind):
-    check_method(kind)
-    check_method(kind, n_endmembers=3, seed=7)
+@pytest.mark.parametrize("name", [name for name in list_methods() if QUICK.get(name) is not None])
+def test_every_method_keeps_the_contract(name):
+    check_method(get_method(name), **QUICK[name])
+
+
+def test_every_method_is_checked():
+    """A method whose checks are in a file of its own says so by None."""
+    assert set(QUICK) == set(list_methods())
+
+
+def test_the_contract_holds_for_other_hyperparameters():
+    check_method(FCLS, n_endmembers=3, seed=7)
 
 
 BREAKS = [

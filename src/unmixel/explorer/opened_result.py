@@ -109,6 +109,23 @@ class OpenedResult:
             return None
         return self.fitted.on_my_bands(self.scene.read(window))
 
+    def scene_around(self, row: int, column: int) -> tuple[xr.DataArray | None, tuple[int, int]]:
+        """Return what the model has to see of the scene for one pixel, and where the pixel is in it.
+
+        Raises
+        ------
+        SceneError, ModelError
+            As in `scene_at`.
+        """
+        if self.fitted is None or not self.fitted.neighbours:
+            return self.scene_at(Window(row, row + 1, column, column + 1)), (0, 0)
+        return self.whole_scene, (row, column)
+
+    @cached_property
+    def whole_scene(self) -> xr.DataArray | None:
+        """The scene as `scene_at` returns it, for a model in which a pixel depends on its neighbours."""
+        return self.scene_at(Window(0, self.result.sizes["y"], 0, self.result.sizes["x"]))
+
     def pixel(self, row: int, column: int) -> xr.Dataset:
         """Return what the result says of one pixel, in memory."""
         with damage_told(self.folder, "a complete result", "is it damaged?"):

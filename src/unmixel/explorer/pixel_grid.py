@@ -64,9 +64,11 @@ def pixel_grid(opened: OpenedResult, step: int, *, with_spectra: bool) -> PixelG
         lower, upper = interval["lower"].values, interval["upper"].values
     spectra: dict[int, PixelSpectra] = {}
     if with_spectra and opened.scene is not None and opened.fitted is not None:
-        scene = opened.fitted.on_my_bands(_every_nth(opened.scene, step))
+        stride = step if opened.fitted.neighbours else 1
+        scene = opened.whole_scene if opened.fitted.neighbours else _every_nth(opened.scene, step)
         means = opened.result["endmember_spectrum"].values[:, good_bands(opened.result)].astype(np.float32)
-        spectra = _spectra_in(scene, opened.fitted, means)
+        assert scene is not None
+        spectra = _spectra_in(opened.fitted.on_my_bands(scene), stride, opened.fitted, means)
         _check_scene_is_that_of(said, spectra)
     stories = []
     for number in range(shape[0] * shape[1]):
@@ -87,13 +89,14 @@ def _every_nth(scene: LazyScene, step: int) -> xr.DataArray:
     return xr.concat(lines, dim="y", coords="minimal", compat="override", join="override", combine_attrs="override")
 
 
-def _spectra_in(scene: xr.DataArray, fitted: Fitted, means: np.ndarray) -> dict[int, PixelSpectra]:
-    """Return the spectra of the valid pixels of a scene, by their number row by row."""
-    numbers = np.flatnonzero(valid_pixels(scene))
+def _spectra_in(scene: xr.DataArray, step: int, fitted: Fitted, means: np.ndarray) -> dict[int, PixelSpectra]:
+    """Return the spectra of the valid pixels in every n-th row and column of a scene, by their number row by row."""
+    valid = valid_pixels(scene)[::step, ::step]
+    numbers, places = np.flatnonzero(valid), step * np.argwhere(valid)
     if not len(numbers):
         return {}
-    parts = fitted.parts_at(scene)
-    spectra, spectra_sd = fitted.endmembers_at(scene)
+    parts = fitted.parts_at(scene, places)
+    spectra, spectra_sd = fitted.endmembers_at(scene, places)
     weights = fcls(parts.observed, means)
     return {
         int(number): PixelSpectra(Parts(*(array[n] for array in parts)), spectra[n], spectra_sd[n], weights[n])

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from unmixel.errors import ParameterError
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.intervals import abundance_interval
-from unmixel.io.windows import Window
 from unmixel.methods._protocol import Parts
 from unmixel.scene import good_bands
 from unmixel.solvers import fcls
@@ -152,13 +151,13 @@ def _spectra_of(opened: OpenedResult, row: int, column: int, said: xr.Dataset) -
         return None, "the model is not in the folder"
     if "endmember_spectrum" not in opened.result:
         return None, "the result has no endmember spectra"
-    scene = opened.scene_at(Window(row, row + 1, column, column + 1))
+    scene, place = opened.scene_around(row, column)
     if scene is None:
         return None, opened.without_scene
-    if not np.isfinite(scene.values[..., good_bands(scene)]).all():
+    if not np.isfinite(scene.values[place][good_bands(scene)]).all():
         return None, ANOTHER_SCENE
-    parts = Parts(*(array[0] for array in opened.fitted.parts_at(scene, (0, 0))))
-    mean, sd = opened.fitted.endmembers_at(scene, (0, 0))
+    parts = Parts(*(array[0] for array in opened.fitted.parts_at(scene, place)))
+    mean, sd = opened.fitted.endmembers_at(scene, place)
     misfit = parts.observed - parts.shares.sum(axis=0) - parts.nonlinear
     if "reconstruction_rmse" in said and not np.isclose(
         np.sqrt((misfit**2).mean()), said["reconstruction_rmse"].item(), rtol=1e-3, atol=1e-5

@@ -1,4 +1,4 @@
-"""What the least-squares methods share: each endmember is the mean of its bundle, the same in every pixel."""
+"""Exact least squares with the mean spectra of the bundles."""
 
 from __future__ import annotations
 
@@ -10,86 +10,41 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from unmixel.methods._protocol import BLOCK, QUANTILES, EndmemberSpectra, Fitted, Method, Parts, Progress
-from unmixel.scene import good_bands
+from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture
+from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
 from unmixel.solvers import active_set
 from unmixel.solvers.active_set import ConstrainedLeastSquares
 from unmixel.solvers.constrained_least_squares import divide_by_sum
 
 
-class FittedLeastSquares(Fitted):
-    """Endmember spectra, ready for least squares.
-
-    Attributes
-    ----------
-    endmembers : array, shape (endmember, band)
-        Reflectance over the good bands.
-    """
+class FittedLeastSquares(FixedSpectraFitted):
+    """Endmember spectra, ready for least squares."""
 
     method: LeastSquares
     block: ClassVar[int] = active_set.BLOCK
 
     def __init__(
         self,
-        method: LeastSquares,
+        method: Method,
         scene: xr.DataArray,
         endmember: tuple[str, ...],
         endmembers: Float[np.ndarray, "endmember band"],
     ) -> None:
-        super().__init__(method, scene, endmember)
-        self.endmembers = endmembers
-        self._problem = ConstrainedLeastSquares(endmembers, sum_to_one=method.sum_to_one)
+        super().__init__(method, scene, endmember, endmembers)
+        self._problem = ConstrainedLeastSquares(endmembers, sum_to_one=self.method.constrained_sum)
 
-    def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
-        weights = self._problem.solve(pixels)
-        mean_square = np.empty(len(pixels), dtype=np.float32)
-        for first in range(0, len(pixels), BLOCK):
-            part = slice(first, first + BLOCK)
-            misfit = pixels[part] - weights[part].astype(np.float32) @ self.endmembers
-            mean_square[part] = np.einsum("nl,nl->n", misfit, misfit) / pixels.shape[1]
-        return {
-            "abundance": weights if self.method.sum_to_one else divide_by_sum(weights),
-            "reconstruction_rmse": np.sqrt(mean_square),
-        }
+    def _mixture_of(self, pixels: Float[np.ndarray, "pixel band"]) -> Mixture:
+        return Mixture(self._problem.solve(pixels))
 
-    def _endmembers_of(
-        self, pixels: Float[np.ndarray, "pixel band"]
-    ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
-        shape = (len(pixels), *self.endmembers.shape)
-        return np.broadcast_to(self.endmembers, shape), np.zeros(shape, dtype=np.float32)
-
-    def _parts_of(self, pixels: Float[np.ndarray, "pixel band"]) -> Parts:
-        weights = self._problem.solve(pixels).astype(np.float32)
-        nothing = np.zeros_like(pixels)
-        return Parts(pixels, weights[:, :, None] * self.endmembers, nothing, np.full_like(pixels, np.nan))
-
-    def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
-        return {
-            "endmember_spectrum": self.endmembers,
-            "endmember_spectrum_sd": np.zeros_like(self.endmembers),
-            "endmember_quantile": np.repeat(self.endmembers[None], len(QUANTILES), axis=0),
-        }
-
-    def _state(self) -> dict[str, np.ndarray]:
-        return {"endmembers": self.endmembers}
-
-    @classmethod
-    def _from_state(
-        cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict
-    ) -> FittedLeastSquares:
-        endmembers = state["endmembers"]
-        if endmembers.shape != (len(endmember), good_bands(scene).sum()):
-            raise ValueError(f"endmembers of shape {endmembers.shape}")
-        if endmembers.dtype.kind != "f" or not np.isfinite(endmembers).all():
-            raise ValueError("endmembers that are not finite")
-        return cls(method, scene, endmember, endmembers)  # type: ignore[arg-type]
+    def _abundances(self, weights: Float[np.ndarray, "pixel endmember"]) -> Float[np.ndarray, "pixel endmember"]:
+        return divide_by_sum(weights) if self.method.sum_to_one and not self.method.constrained_sum else weights
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeastSquares(Method):
-    """Least squares with the mean spectra of the bundles."""
+    """Least squares with the mean spectra of the bundles; with `constrained_sum`, over weights that sum to one."""
 
-    sum_to_one: ClassVar[bool]
+    constrained_sum: ClassVar[bool]
     fitted_type: ClassVar[type[Fitted]] = FittedLeastSquares
 
     def _fit(

@@ -9,14 +9,14 @@ import abc
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from unmixel.errors import BundleError, ModelError, OutputError, ParameterError, SceneError
 from unmixel.extraction import EXTRACTORS, extract
@@ -34,11 +34,6 @@ STATISTICS_SAMPLE = 2048
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FORMAT = 4
 """Version of the files of a saved model."""
-BLOCK = 1024
-"""Pixels unmixed at a time, unless a method has its own number. Every block is filled up to its size, because the last
-bits of a matrix product depend on its shape: so it does not matter for a pixel which others are unmixed with it."""
-SPECTRA_BLOCK = 64
-"""The same where spectra are asked for, which is mostly of one pixel."""
 
 
 def first_other_band(wavelength: np.ndarray, other: np.ndarray) -> int | None:
@@ -57,25 +52,6 @@ def first_other_band(wavelength: np.ndarray, other: np.ndarray) -> int | None:
     spacing = np.median(np.diff(wavelength[known])) if known.sum() > 1 else 1.0
     distance = np.where(known, np.abs(wavelength - other), 0.0)
     return int(np.argmax(distance)) if distance.max() > 0.1 * spacing else None
-
-
-def filled_blocks(
-    pixels: Float[np.ndarray, "pixel band"] | ValidPixels, size: int = BLOCK
-) -> Iterator[tuple[int, int, Float[np.ndarray, "block band"]]]:
-    """Yield pixels by blocks: the first one's place, their number, and the block, filled up with its last pixel.
-
-    Examples
-    --------
-    >>> [(first, n, block.shape) for first, n, block in filled_blocks(np.zeros((1500, 7), dtype=np.float32))]
-    [(0, 1024, (1024, 7)), (1024, 476, (1024, 7))]
-    """
-    for first in range(0, max(len(pixels), 1), size):
-        block = pixels[first : first + size]
-        n = len(block)
-        if n < size:
-            filling = block[-1:] if n else np.zeros((1, block.shape[1]), dtype=np.float32)
-            block = np.concatenate([block, np.repeat(filling, size - n, axis=0)])
-        yield first, n, block
 
 
 @dataclass(frozen=True)
@@ -104,6 +80,8 @@ class EndmemberSpectra:
 class Method(abc.ABC):
     """Hyper-parameters of an unmixing method.
 
+    Its abundances are not negative and sum to one, unless it says otherwise (``non_negative``, ``sum_to_one``).
+
     Parameters
     ----------
     n_endmembers : int, optional
@@ -120,6 +98,8 @@ class Method(abc.ABC):
     reference: ClassVar[str]
     fitted_type: ClassVar[type[Fitted]]
     extractions: ClassVar[tuple[str, ...]] = tuple(EXTRACTORS)
+    non_negative: ClassVar[bool] = True
+    sum_to_one: ClassVar[bool] = True
 
     n_endmembers: int | None = None
     extraction: str = "clusters"
@@ -288,11 +268,11 @@ class Fitted(abc.ABC):
         ``wavelength`` [nm], ``fwhm`` [nm] and ``good_band`` of the scene it was fitted to.
     record : dict
         What happened during fitting; part of the provenance of its results.
-    block : int
-        Pixels unmixed at a time.
+    neighbours : bool
+        Whether what is found in a pixel depends on the pixels around it.
     """
 
-    block: ClassVar[int] = BLOCK
+    neighbours: ClassVar[bool] = False
 
     def __init__(self, method: Method, scene: xr.DataArray, endmember: tuple[str, ...]) -> None:
         self.method = method
@@ -323,7 +303,7 @@ class Fitted(abc.ABC):
             scene,
             endmember=self.endmember,
             maps=maps,
-            spectra=self.endmember_statistics(pixels[some]),
+            spectra=self._statistics_in(pixels, some),
             quantile=QUANTILES,
             provenance={**self.provenance(scene), "unmix_s": round(time.perf_counter() - start, 3)},
         )
@@ -331,7 +311,7 @@ class Fitted(abc.ABC):
     def maps(self, scene: xr.DataArray, *, progress: Progress | None = None) -> dict[str, np.ndarray]:
         """Unmix the valid pixels of a scene, or of a window of one: the maps of the result, NaN elsewhere.
 
-        A pixel's values are the same to the bit whatever else is in the scene.
+        Without `neighbours`, a pixel's values are the same to the bit whatever else is in the scene.
 
         Raises
         ------
@@ -341,21 +321,20 @@ class Fitted(abc.ABC):
         scene = self.on_my_bands(scene)
         return self._maps_of(scene, ValidPixels(scene), progress)
 
+    @abc.abstractmethod
     def _maps_of(self, scene: xr.DataArray, pixels: ValidPixels, progress: Progress | None) -> dict[str, np.ndarray]:
-        rows, columns = scene.shape[:2]
-        flat: dict[str, np.ndarray] = {}
-        for first, n, block in filled_blocks(pixels, self.block):
-            for name, values in self._unmix_pixels(block).items():
-                if name not in flat:
-                    flat[name] = np.full((rows * columns, *values.shape[1:]), np.nan, dtype=np.float32)
-                flat[name][pixels.numbers[first : first + n]] = values[:n]
-            if progress:
-                progress("unmix", {"pixel": first + n, "of": len(pixels)})
-        return {name: values.reshape(rows, columns, *values.shape[1:]) for name, values in flat.items()}
+        """Return the maps of a scene with the model's good bands, NaN where it is not valid."""
 
-    def endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
-        """Return the endmember spectra of a result from a sample of its pixels, over the model's good bands."""
-        return self._endmember_statistics(pixels)
+    def endmember_statistics(self, scene: xr.DataArray, pixel: Any = None) -> dict[str, np.ndarray]:
+        """Return the endmember spectra of a result from some of its pixels, over the model's good bands.
+
+        Parameters
+        ----------
+        scene : DataArray
+        pixel : array of int, shape (2,) or (pixel, 2), optional
+            As in `endmembers_at`.
+        """
+        return self._statistics_in(*self._pixels_at(scene, pixel))
 
     def provenance(self, scene: xr.DataArray) -> dict[str, Any]:
         """Return what a result for this scene says of its making: method, parameters, versions, how it was fitted."""
@@ -379,10 +358,6 @@ class Fitted(abc.ABC):
             content.update(np.ascontiguousarray(array).tobytes())
         return content.hexdigest()
 
-    @abc.abstractmethod
-    def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
-        """Return the per-pixel variables of the result for a block of pixels; each row depends on its pixel alone."""
-
     def endmembers_at(
         self, scene: xr.DataArray, pixel: Any = None
     ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
@@ -404,7 +379,7 @@ class Fitted(abc.ABC):
         ParameterError
             If a pixel is outside the scene or not valid.
         """
-        return self._endmembers_of(self._pixels_at(scene, pixel))
+        return self._endmembers_in(*self._pixels_at(scene, pixel))
 
     def parts_at(self, scene: xr.DataArray, pixel: Any = None) -> Parts:
         """Return what some pixels are made of, by the model.
@@ -420,13 +395,14 @@ class Fitted(abc.ABC):
         ParameterError
             If a pixel is outside the scene or not valid.
         """
-        return self._parts_of(self._pixels_at(scene, pixel))
+        return self._parts_in(*self._pixels_at(scene, pixel))
 
-    def _pixels_at(self, scene: xr.DataArray, pixel: Any) -> Float[np.ndarray, "pixel band"]:
+    def _pixels_at(self, scene: xr.DataArray, pixel: Any) -> tuple[ValidPixels, Integer[np.ndarray, "pixel"]]:
+        """Return the valid pixels of a scene, and which of them are asked for."""
         scene = self.on_my_bands(scene)
         pixels = ValidPixels(scene)
         if pixel is None:
-            return pixels[:]
+            return pixels, np.arange(len(pixels))
         places = np.atleast_2d(np.asarray(pixel))
         if places.dtype.kind not in "iu" or places.ndim != 2 or places.shape[1] != 2:
             raise ParameterError(f"pixel = {pixel!r}", "(row, column), or an array of such pairs, whole numbers")
@@ -441,17 +417,17 @@ class Fitted(abc.ABC):
                 f"pixel ({row}, {column}) of a scene of {scene.shape[0]} x {scene.shape[1]} pixels",
                 "a valid pixel inside the scene",
             )
-        return pixels[numbers]
+        return pixels, numbers
 
     @abc.abstractmethod
-    def _endmembers_of(
-        self, pixels: Float[np.ndarray, "pixel band"]
-    ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
-        """Return mean and standard deviation of the endmember spectra of pixels."""
+    def _endmembers_in(
+        self, pixels: ValidPixels, chosen: Integer[np.ndarray, "chosen"]
+    ) -> tuple[Float[np.ndarray, "chosen endmember band"], Float[np.ndarray, "chosen endmember band"]]:
+        """Return mean and standard deviation of the endmember spectra in some of the valid pixels of a scene."""
 
     @abc.abstractmethod
-    def _parts_of(self, pixels: Float[np.ndarray, "pixel band"]) -> Parts:
-        """Return what pixels are made of."""
+    def _parts_in(self, pixels: ValidPixels, chosen: Integer[np.ndarray, "chosen"]) -> Parts:
+        """Return what some of the valid pixels of a scene are made of."""
 
     def sample(self, scene: xr.DataArray, n_draws: int, *, seed: int = 0) -> xr.Dataset:
         """Draw from the posterior of every pixel: ``abundance`` with dims ``(draw, y, x, endmember)``.
@@ -484,8 +460,8 @@ class Fitted(abc.ABC):
         )
 
     @abc.abstractmethod
-    def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
-        """Return ``endmember_spectrum``, ``endmember_spectrum_sd`` and ``endmember_quantile`` over these pixels."""
+    def _statistics_in(self, pixels: ValidPixels, chosen: Integer[np.ndarray, "chosen"]) -> dict[str, np.ndarray]:
+        """Return ``endmember_spectrum``, ``endmember_spectrum_sd`` and ``endmember_quantile`` over some pixels."""
 
     @abc.abstractmethod
     def _state(self) -> dict[str, np.ndarray]:

@@ -53,7 +53,7 @@ class FCLS(LeastSquares):
     name: ClassVar[str] = "fcls"
     summary: ClassVar[str] = "fully constrained least squares: exact, linear mixing, no uncertainty"
     reference: ClassVar[str] = "Heinz & Chang 2001, doi:10.1109/36.911111"
-    sum_to_one: ClassVar[bool] = True
+    constrained_sum: ClassVar[bool] = True
 
 
 METHOD = FCLS

@@ -56,7 +56,7 @@ class SCLS(LeastSquares):
     name: ClassVar[str] = "scls"
     summary: ClassVar[str] = "non-negative least squares over its sum: exact, linear mixing with free brightness"
     reference: ClassVar[str] = "Lawson & Hanson 1974, doi:10.1137/1.9781611971217"
-    sum_to_one: ClassVar[bool] = False
+    constrained_sum: ClassVar[bool] = False
 
 
 METHOD = SCLS

@@ -64,9 +64,11 @@ def pixel(result: xr.Dataset, scene: xr.DataArray, fitted: Fitted, row: int, col
     ['observed and reconstructed', 'what it is made of', 'abundances', 'endmember spectra here']
     """
     _check(result, scene, fitted, row, column)
-    here = scene.isel(y=slice(row, row + 1), x=slice(column, column + 1))
-    parts = Parts(*(array[0] for array in fitted.parts_at(here, (0, 0))))
-    mean, sd = (array[0] for array in fitted.endmembers_at(here, (0, 0)))
+    here, place = scene, (row, column)
+    if not fitted.neighbours:
+        here, place = scene.isel(y=slice(row, row + 1), x=slice(column, column + 1)), (0, 0)
+    parts = Parts(*(array[0] for array in fitted.parts_at(here, place)))
+    mean, sd = (array[0] for array in fitted.endmembers_at(here, place))
     axis, good = band_axis(result), good_bands(result)
     said = result.isel(y=row, x=column)
     figure = Figure(figsize=(11.0, 7.4), layout="constrained")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from unmixel.errors import ModelError, NoValidPixelError, OutputError, SceneError
+from unmixel.errors import ModelError, NoValidPixelError, OutputError, ParameterError, SceneError
 from unmixel.extraction import NumberEvidence
 from unmixel.io.lazy import LazyScene
 from unmixel.io.remarks import Counts
@@ -60,7 +60,15 @@ def fit_to_all(
         If the folder exists and is not to be replaced.
     SceneError
         If the bands of the scenes differ, or none has a valid pixel.
+    ParameterError
+        If the method unmixes scenes as a whole.
     """
+    if method.fitted_type.neighbours:
+        raise ParameterError(
+            f"one model of method {method.name!r} for {len(scenes)} scenes",
+            "a method that looks at each pixel alone",
+            "fit a model to each scene (--each)",
+        )
     decides = what_decides(method, bundle)
     read = [run_identity(decides, scene) for scene in scenes]
     identity = {name: [one[name] for one in read] for name in read[0]}

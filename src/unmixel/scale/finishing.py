@@ -102,7 +102,7 @@ def _diagnose(plan: Plan, odd: Float[np.ndarray, "4"]) -> Diagnosis:
         shares=odd[:3],
         structure=_structure(plan),
         beyond_noise=float(odd[3]),
-        spectra=plan.fitted.endmembers_at(plan.sample.scene.isel(y=few))[0],
+        spectra=plan.fitted.endmembers_at(*plan.some(SPECTRA))[0],
         abundance=maps["abundance"][among, 0].astype(np.float64),
         nonlinearity=nonlinearity,
     )

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
+from jaxtyping import Integer
 
 from unmixel.diagnostics.diagnosing import LEARNT_FROM, NONLINEARITY_FROM, PixelJudge
 from unmixel.errors import ModelError, SceneError
@@ -19,6 +21,7 @@ from unmixel.registry import load
 from unmixel.scale.identity import named, scene_identity
 from unmixel.scale.sampling import Sample, load_sample
 from unmixel.scale.tile_store import TileStore
+from unmixel.scale.whole import whole_scene
 from unmixel.scene import Colours, ValidPixels, colours_of
 
 JOURNAL, MODEL, SAMPLE, TRAINING, RESULT = "journal", "model", "sample", "training", "result"
@@ -67,7 +70,21 @@ class Plan:
     @cached_property
     def tiles(self) -> list[Window]:
         """The windows of the scene that are unmixed at a time."""
+        if self.fitted.neighbours:
+            rows, columns, _ = self.scene.shape
+            return [Window(0, rows, 0, columns)]
         return self.scene.windows()
+
+    @cached_property
+    def whole(self) -> xr.DataArray:
+        """The whole scene, for a method in which a pixel depends on its neighbours.
+
+        Raises
+        ------
+        SceneError
+            If it is too large for that.
+        """
+        return whole_scene(self.scene)
 
     @cached_property
     def fitted(self) -> Fitted:
@@ -107,7 +124,7 @@ class Plan:
     @cached_property
     def spectra(self) -> dict[str, np.ndarray]:
         """Statistics of the endmember spectra, over the model's good bands."""
-        return self.fitted.endmember_statistics(self.sample_pixels(STATISTICS_SAMPLE))
+        return self.fitted.endmember_statistics(*self.some(STATISTICS_SAMPLE))
 
     @cached_property
     def judge(self) -> PixelJudge:
@@ -120,7 +137,18 @@ class Plan:
     @cached_property
     def sample_maps(self) -> dict[str, np.ndarray]:
         """The maps of the result in the first pixels of the sample (`NONLINEARITY_FROM`), a column of them."""
-        return self.fitted.maps(self.sample.scene.isel(y=self.sample.first(NONLINEARITY_FROM)))
+        chosen = self.sample.first(NONLINEARITY_FROM)
+        if not self.fitted.neighbours:
+            return self.fitted.maps(self.sample.scene.isel(y=chosen))
+        places = self.sample.rows[chosen], self.sample.columns[chosen]
+        return {name: values[places][:, None] for name, values in self.fitted.maps(self.whole).items()}
+
+    def some(self, most: int) -> tuple[xr.DataArray, Integer[np.ndarray, "pixel two"]]:
+        """Return a scene with at most so many pixels of the sample, and their rows and columns there."""
+        chosen = self.sample.first(most)
+        if self.fitted.neighbours:
+            return self.whole, np.stack([self.sample.rows[chosen], self.sample.columns[chosen]], axis=1)
+        return self.sample.scene, np.stack([chosen, np.zeros_like(chosen)], axis=1)
 
     def sample_pixels(self, most: int) -> np.ndarray:
         """Return the spectra of at most so many pixels of the sample."""

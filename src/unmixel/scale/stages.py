@@ -51,7 +51,7 @@ class TileRun:
         Where the work was done.
     """
 
-    n_tiles: int
+    n_tiles: int = 0
     n_done_before: int = 0
     n_valid: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Stages:
     def __init__(self, folder: Path, journal: Journal, progress: Progress) -> None:
         self._folder, self._journal, self._progress = folder, journal, progress
         self._plan: Plan = plan_of(str(folder), journal.lines[0]["token"])
-        self.run = TileRun(n_tiles=len(self._plan.tiles))
+        self.run = TileRun()
 
     @property
     def made(self) -> Path:
@@ -109,7 +109,7 @@ class Stages:
         if isinstance(model, Method):
             model, told, seconds = fit_to_sample(
                 model,
-                sample,
+                self._plan.whole if model.fitted_type.neighbours else sample,
                 bundle,
                 progress=self._progress,
                 on_number=on_number,
@@ -132,6 +132,7 @@ class Stages:
         plan.maps.prepare({**plan.sample_maps, "outside_reach": np.zeros((1, 1), dtype=bool)})
         plan.picture.prepare({"picture": np.zeros((1, 1, 3), dtype=np.float32)})
         done = {tile for tile, line in self._tiles_done().items() if holds(self._folder, line["files"])}
+        self.run.n_tiles = len(plan.tiles)
         left = [tile for tile in range(len(plan.tiles)) if tile not in done]
         self.run.n_done_before, self.run.where = len(done), engine.where
         pixels_before = sum(line["pixels"] for tile, line in self._tiles_done().items() if tile in done)

@@ -44,7 +44,7 @@ def unmix_tile(folder: str, token: str, tile: int) -> TileDone:
     """Read a tile, unmix it, and write its part of every map; see `unmixel.scale.plan.plan_of`."""
     plan = plan_of(folder, token)
     window = plan.tiles[tile]
-    scene = plan.fitted.on_my_bands(plan.scene.read(window))
+    scene = plan.fitted.on_my_bands(plan.whole if plan.fitted.neighbours else plan.scene.read(window))
     pixels = ValidPixels(scene)
     if not len(pixels):
         return TileDone(tile, 0, {}, (0, 0, 0, 0), peak_memory())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -14,7 +13,9 @@ from scipy.linalg import hadamard
 from torch import Tensor
 
 from unmixel.errors import ParameterError
-from unmixel.methods._protocol import BLOCK, QUANTILES, SPECTRA_BLOCK, Fitted, Method, Parts, filled_blocks
+from unmixel.methods._pixelwise import BLOCK, SPECTRA_BLOCK, PixelwiseFitted, filled_blocks
+from unmixel.methods._protocol import Method, Parts
+from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.methods.idnet.expected_misfit import expected_variance
 from unmixel.methods.idnet.generative import linear_mixture
 from unmixel.methods.idnet.inference import Look, concentration_of
@@ -102,7 +103,7 @@ class Posterior(NamedTuple):
     streams: TwoStream
 
 
-class FittedIDNet(Fitted):
+class FittedIDNet(PixelwiseFitted):
     """ID-Net fitted to a scene."""
 
     method: IDNet
@@ -325,8 +326,7 @@ class FittedIDNet(Fitted):
             y = self._mixing(pixels)
             decoded = self.model.p.decoder(self.model.q.latents(y).mean)
             weights = self.model.q.abundances(decoded, y).mean
-        mean, sd, quantiles = weighted_statistics(self._reflectance(decoded), weights.cpu().numpy(), QUANTILES)
-        return {"endmember_spectrum": mean, "endmember_spectrum_sd": sd, "endmember_quantile": quantiles}
+        return spectra_statistics(self._reflectance(decoded), weights.cpu().numpy())
 
     def _state(self) -> dict[str, np.ndarray]:
         state = {name: tensor.cpu().numpy() for name, tensor in self.model.state_dict().items()}
@@ -363,37 +363,3 @@ def _possible(shape: Shape, n_endmembers: int, n_bands: int, n_stored: int) -> b
         return False
     n_needed = max(shape.n_latents * n_endmembers * n_bands, shape.n_features * n_bands, shape.n_ista)
     return (shape.n_endmembers, shape.n_bands) == (n_endmembers, n_bands) and n_needed <= n_stored
-
-
-def weighted_statistics(
-    spectra: Float[np.ndarray, "pixel endmember band"],
-    weights: Float[np.ndarray, "pixel endmember"],
-    levels: Sequence[float],
-) -> tuple[
-    Float[np.ndarray, "endmember band"],
-    Float[np.ndarray, "endmember band"],
-    Float[np.ndarray, "level endmember band"],
-]:
-    """Return mean, standard deviation and quantiles over the pixels, each counting as its weight.
-
-    Where an endmember is absent its spectrum is only a guess, so a pixel speaks for it as its abundance.
-
-    Examples
-    --------
-    >>> spectra = np.array([[[0.1]], [[0.3]], [[0.9]]], dtype=np.float32)
-    >>> weights = np.array([[0.5], [0.5], [0.0]], dtype=np.float32)
-    >>> mean, sd, median = weighted_statistics(spectra, weights, [0.5])
-    >>> mean.round(2), sd.round(2), median.round(2)
-    (array([[0.2]], dtype=float32), array([[0.1]], dtype=float32), array([[[0.1]]], dtype=float32))
-    """
-    if not len(spectra):
-        nothing = np.full(spectra.shape[1:], np.nan, dtype=np.float32)
-        return nothing, nothing, np.full((len(levels), *nothing.shape), np.nan, dtype=np.float32)
-    share = (weights / weights.sum(axis=0).clip(1e-12))[:, :, None]
-    mean = (share * spectra).sum(axis=0)
-    sd = np.sqrt((share * (spectra - mean) ** 2).sum(axis=0))
-    order = np.argsort(spectra, axis=0)
-    below = np.cumsum(np.take_along_axis(np.broadcast_to(share, spectra.shape), order, axis=0), axis=0)
-    rank = np.stack([(below < level - 1e-6).sum(axis=0) for level in levels]).clip(max=len(spectra) - 1)
-    quantiles = np.take_along_axis(np.take_along_axis(spectra, order, axis=0), rank, axis=0)
-    return mean, sd, quantiles
