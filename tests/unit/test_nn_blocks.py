@@ -16,6 +16,7 @@ from torch.distributions import Independent, Normal
 
 from unmixel.nn.dense import Dense, EndmemberwiseDense
 from unmixel.nn.isotropic_normal import IsotropicNormal
+from unmixel.nn.narrow_product import NARROW, narrow_product
 from unmixel.nn.simplex_newton import newton_on_simplex
 from unmixel.nn.small_systems import invert_positive_definite, solve_positive_definite, solve_with_variances
 from unmixel.nn.two_stream import TwoStream
@@ -291,3 +292,23 @@ def test_newton_on_the_simplex_starts_where_it_is_told_and_broadcasts():
     torch.testing.assert_close(both[0], both[1])
     alone = newton_on_simplex(gram[0, 5], projected[0, 5], start, torch.tensor(0.01).double(), 3)
     torch.testing.assert_close(both[1, 5], alone)
+
+
+@pytest.mark.parametrize("n_bands", [6, 24, 143])
+def test_a_row_of_a_product_is_the_same_wherever_it_stands(n_bands):
+    pixels = torch.randn(1024, n_bands)
+    for n_columns in (*range(1, NARROW + 2), 24, 48):
+        weights = torch.randn(n_columns, n_bands)
+        product = narrow_product(pixels, weights)
+        torch.testing.assert_close(product, pixels @ weights.T, rtol=1e-5, atol=1e-4)
+        for places in (1, 2, 3):
+            moved = narrow_product(pixels.roll(places, 0), weights).roll(-places, 0)
+            assert torch.equal(moved, product), f"{n_columns} columns, moved by {places}"
+
+
+def test_a_network_sees_a_pixel_alike_wherever_it_stands():
+    network = Dense([143, 20, 5, 3])
+    with torch.no_grad():
+        pixels = torch.randn(2, 512, 143)
+        assert torch.equal(network(pixels.roll(1, 1)).roll(-1, 1), network(pixels))
+        torch.testing.assert_close(network(pixels), nn.Sequential.forward(network, pixels))

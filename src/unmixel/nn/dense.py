@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from unmixel.nn.narrow_product import Linear
+
 
 class Dense(nn.Sequential):
     """A fully connected network with ReLU between its layers and none at the end.
@@ -29,7 +31,7 @@ class Dense(nn.Sequential):
         for i, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
             if i:
                 layers.append(nn.ReLU(inplace=True))
-            layers.append(nn.Linear(fan_in, fan_out))
+            layers.append(Linear(fan_in, fan_out))
         super().__init__(*layers)
 
     def zero_last_layer(self) -> None:

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from unmixel.nn.narrow_product import narrow_product
+
 N_LEFT_OVER = 6
 """Hidden axes along which spectra are seen to vary."""
 
@@ -66,8 +68,8 @@ class BundleDecoder(nn.Module):
         of_means = layer.bias + of_spectra @ self.means.flatten()
         of_axes = torch.bmm(self.axes, of_spectra.unflatten(-1, self.means.shape).permute(1, 2, 0)).flatten(0, 1)
         seen = torch.cat([torch.ones_like(abundances[:, :1]), latents.flatten(-2), abundances], dim=-1)
-        hidden = seen @ torch.cat([of_means.unsqueeze(0), of_axes, of_abundances.T])
-        return shares @ self.basis.flatten(0, 1), hidden
+        hidden = narrow_product(seen, torch.cat([of_means.unsqueeze(0), of_axes, of_abundances.T]).T)
+        return narrow_product(shares, self.basis.flatten(0, 1).T), hidden
 
     def normal_equations(
         self, latents: Float[Tensor, "*#batch endmember latent"], pixels: Float[Tensor, "*#batch band"]
@@ -85,7 +87,9 @@ class BundleDecoder(nn.Module):
         inner = (basis @ basis.T).view(n_endmembers, n_terms, -1).mT
         left = torch.bmm(inner, coordinates.flatten(2)).view(n_endmembers, *coordinates.shape)
         gram = (left * coordinates).sum(2)
-        on_pixels = (pixels @ basis.T).expand(*batch, -1).movedim(-1, 0).unflatten(0, (n_endmembers, n_terms))
+        on_pixels = (
+            narrow_product(pixels, basis).expand(*batch, -1).movedim(-1, 0).unflatten(0, (n_endmembers, n_terms))
+        )
         projected = (coordinates * on_pixels).sum(1)
         return gram.movedim((0, 1), (-2, -1)), projected.movedim(0, -1)
 

@@ -34,6 +34,7 @@ from torch.distributions import Beta, Dirichlet, Independent, Normal
 from unmixel.methods.idnet.regression import Regression
 from unmixel.nn.dense import Dense, EndmemberwiseDense
 from unmixel.nn.isotropic_normal import IsotropicNormal
+from unmixel.nn.narrow_product import narrow_product
 from unmixel.nn.simplex_newton import newton_on_simplex
 from unmixel.nn.two_stream import TwoStream
 from unmixel.nn.unrolled_ista import UnrolledISTA, normal_equations
@@ -67,7 +68,7 @@ class WhitenedComponents(nn.Module):
         self.register_buffer("axes", torch.zeros(n_features, n_bands))
 
     def forward(self, pixels: Float[Tensor, "*batch band"]) -> Float[Tensor, "*batch feature"]:
-        return ((pixels - self.offset) @ self.axes.T).clamp(-FARTHEST, FARTHEST)
+        return narrow_product(pixels - self.offset, self.axes).clamp(-FARTHEST, FARTHEST)
 
 
 class Look(NamedTuple):

@@ -37,6 +37,7 @@ from torch import Tensor, nn
 from unmixel.methods.idnet.bundle_decoder import BundleDecoder
 from unmixel.methods.idnet.mixing_law import MixingLaw
 from unmixel.methods.idnet.start import Start
+from unmixel.nn.narrow_product import narrow_product
 from unmixel.nn.simplex_newton import FARTHEST_LOGIT, LARGEST_STEP
 from unmixel.nn.small_systems import solve_positive_definite, solve_with_variances
 from unmixel.nn.unrolled_ista import UnrolledISTA
@@ -245,7 +246,7 @@ class Regression(nn.Module):
         """Return abundances by non-negative least squares with the mean spectra, and everything else at its prior."""
         (decoder,) = self.decoder
         n_endmembers, n_latents, _ = decoder.axes.shape
-        abundances = self.least_squares.solve(decoder.means @ decoder.means.T, pixels @ decoder.means.T).T
+        abundances = self.least_squares.solve(decoder.means @ decoder.means.T, narrow_product(pixels, decoder.means)).T
         abundances = abundances / abundances.sum(0).clamp_min(1e-6)
         logits = ((1 - START_MIXED) * abundances + START_MIXED / n_endmembers).log()
         share = pixels.new_full((len(pixels),), self.law.share_mean)
