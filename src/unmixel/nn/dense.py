@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unmixel.nn.narrow_product import Linear
+from unmixel.nn.narrow_product import NARROW, Linear
 
 
 class Dense(nn.Sequential):
@@ -78,7 +78,10 @@ class EndmemberwiseDense(nn.Module):
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             if i:
                 hidden = hidden.relu_()
-            hidden = torch.baddbmm(bias, hidden, weight)
+            if weight.shape[-1] < NARROW:
+                hidden = torch.baddbmm(bias.mT, weight.mT, hidden.mT).mT
+            else:
+                hidden = torch.baddbmm(bias, hidden, weight)
         return hidden
 
     def zero_last_layer(self) -> None:
