@@ -13,6 +13,8 @@ from unmixel.nn.small_systems import invert_positive_definite
 
 DAMPING = 1e-5
 """Added to the diagonal for the start, relative to ρ: it keeps the start finite for collinear endmembers."""
+ALIGNED = 16
+"""Bands: 64 bytes."""
 
 
 class UnrolledISTA(nn.Module):
@@ -125,7 +127,9 @@ def _gradient(gram: Tensor, abundances: Tensor, target: Tensor, out: Tensor) -> 
 def normal_equations(
     endmembers: Float[Tensor, "*#batch endmember band"], pixels: Float[Tensor, "*#batch band"]
 ) -> tuple[Float[Tensor, "*batch endmember endmember"], Float[Tensor, "*batch endmember"]]:
-    """Return M Mᵀ and M y."""
+    """Return M Mᵀ and M y; zeros after the last band let the spectra of every pixel begin alike in memory."""
+    missing = -pixels.shape[-1] % ALIGNED
+    endmembers, pixels = nn.functional.pad(endmembers, (0, missing)), nn.functional.pad(pixels, (0, missing))
     projected = (endmembers @ pixels.unsqueeze(-1)).squeeze(-1)
     gram = endmembers @ endmembers.mT
     return gram.expand(*projected.shape, gram.shape[-1]), projected
