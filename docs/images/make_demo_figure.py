@@ -15,8 +15,7 @@ from matplotlib.figure import Figure
 import unmixel as ux
 from unmixel.metrics import match_endmembers
 from unmixel.plot.map_axes import MASKED, draw_map, frame_of
-from unmixel.plot.scenes import RED_GREEN_BLUE
-from unmixel.scene import good_bands
+from unmixel.scene import RED_GREEN_BLUE, good_bands
 from unmixel.simulate import simulate_demo
 
 COLOURS = ("#009E73", "#D55E00", "#0072B2")
