@@ -18,6 +18,7 @@ from unmixel.io.hdf5_contents import heaps_end
 
 from .mutation import CANARY, NUMBERS, TEXTS, mutate_bytes
 from .seeds import zipped
+from .structure_of_products import mutate_jpeg_2000, mutate_xml
 
 Mutator = Callable[[bytes, random.Random], bytes]
 _SIZES = (0, 1, 2, 3, 4, 5, 6, 7, 100, 2**16, 2**31, 2**40, 2**62)
@@ -40,6 +41,10 @@ def _mutator_of(name: str, content: bytes) -> Mutator:
         return _tiff
     if content.startswith(b"MATLAB"):
         return _matlab_5
+    if content[4:8] == b"jP  ":
+        return mutate_jpeg_2000
+    if name.lower().endswith(".xml"):
+        return mutate_xml
     if name.endswith(".json"):
         return _json
     if name.endswith(".safetensors"):
