@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 import struct
 import zipfile
 import zlib
@@ -14,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from unmixel.io.hdf5_contents import heaps_end
+from unmixel.io.hdf5_contents import COLLECTION, heap_ends
 
 from .mutation import CANARY, NUMBERS, TEXTS, mutate_bytes
 from .seeds import zipped
@@ -190,7 +191,8 @@ def _matlab_5(content: bytes, rng: random.Random) -> bytes:
 
 
 def _hdf5(content: bytes, rng: random.Random) -> bytes:
-    if rng.random() < 0.2 or not heaps_end(content):
+    heaps = (content[found.start() :] for found in re.finditer(re.escape(COLLECTION), content))
+    if rng.random() < 0.2 or not all(map(heap_ends, heaps)):
         return mutate_bytes(content, rng)
     opened = io.BytesIO(content)
     user_block = 0 if content.startswith(b"\x89HDF") else 512
