@@ -20,7 +20,7 @@ from .trial import read_case
 from .worker import Fuzzing
 
 
-def main() -> int:
+def main(kind: type[Fuzzing] = Fuzzing) -> int:
     """Fuzz the readers that were asked for; 1 if anything was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Fuzz readers and loaders.")
     parser.add_argument("--minutes", type=float, default=1.0, help="for each reader, by the clock")
@@ -40,10 +40,10 @@ def main() -> int:
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="fuzz-"))
     found = 0
     for name in asked.reader or TARGETS:
-        fuzzing = Fuzzing(TARGETS[name], folder / name, stored_cases(name).values(), asked.seed)
+        fuzzing = kind(TARGETS[name], folder / name, stored_cases(name).values(), asked.seed)
         commit, began = commit_of_this(), _computed()
         fuzzing.run(60 * asked.minutes, lambda text: print(f"\n{text}", file=sys.stderr, flush=True))
-        run = Run(name, "ends", (_computed() - began) / 60, fuzzing.n_cases, len(fuzzing.findings), commit)
+        run = Run(name, kind.guided_by, (_computed() - began) / 60, fuzzing.n_cases, len(fuzzing.findings), commit)
         append(run, asked.log)
         print(f"{name}: {run.cases:,} cases in {run.minutes:.1f} min, {run.findings} findings", flush=True)
         found += run.findings

@@ -17,7 +17,7 @@ class Run(NamedTuple):
     Attributes
     ----------
     reader : str
-    guided : str
+    guided_by : str
         By what mutants were chosen: ``ends`` (where they end) or ``coverage``.
     minutes : float
         Of computing, by all processes of the run.
@@ -26,7 +26,7 @@ class Run(NamedTuple):
     """
 
     reader: str
-    guided: str
+    guided_by: str
     minutes: float
     cases: int
     findings: int
@@ -55,7 +55,7 @@ def runs_in(file: Path) -> list[Run]:
         return [
             Run(
                 row["reader"],
-                row["guided"],
+                row["guided_by"],
                 float(row["minutes"]),
                 int(row["cases"]),
                 int(row["findings"]),

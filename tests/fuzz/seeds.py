@@ -278,3 +278,9 @@ def zipped(members: Case) -> bytes:
         for name, content in members.items():
             archive.writestr(name, content)
     return target.getvalue()
+
+
+def unzipped(content: bytes) -> Case:
+    """Return the files of a ZIP archive."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
