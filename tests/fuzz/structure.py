@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from unmixel.io.hdf5_contents import COLLECTION, heap_ends
+from unmixel.io.hdf5_guard import COLLECTION, heap_ends
 
 from .mutation import CANARY, NUMBERS, TEXTS, mutate_bytes
 from .seeds import zipped

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmixel.errors import SceneError
-from unmixel.io.hdf5_contents import GuardedFile, check_contents
+from unmixel.io.hdf5_contents import check_contents
+from unmixel.io.hdf5_guard import SIGNATURE, GuardedFile
 from unmixel.io.windows import Window
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _DAMAGE = (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError)
 _LARGEST_CHUNK = 256_000_000
 """Bytes; a chunk is always read whole."""
@@ -68,7 +68,7 @@ def names_in(path: Path, group: str) -> tuple[str, ...]:
     """
     try:
         with path.open("rb") as first:
-            if first.read(8) != _SIGNATURE:
+            if first.read(8) != SIGNATURE:
                 return ()
         with GuardedFile(path) as raw, h5py.File(raw, "r") as file:
             found = _entry(file, group)

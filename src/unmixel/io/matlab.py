@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from unmixel.claims import check_claim, check_memory
 from unmixel.errors import DAMAGE, SceneError
 from unmixel.io._raw import RawScene
-from unmixel.io.hdf5_contents import GuardedFile
+from unmixel.io.hdf5_guard import GuardedFile
 from unmixel.io.matlab_5 import list_variables, load_variable
 from unmixel.io.windows import Window
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from unmixel.errors import BundleError, damage_told
 from unmixel.io._raw import RawScene
-from unmixel.io.hdf5_contents import GuardedFile
+from unmixel.io.hdf5_guard import GuardedFile
 from unmixel.io.scene_dataset import dataset_of, described_in, without_pixels
 from unmixel.io.steady_file import steady_file
 from unmixel.io.whole_file import written_whole
