@@ -56,14 +56,21 @@ class CoverageGuided(Fuzzing):
 
         def mutant(content: bytes, largest: int, seed: int) -> bytes:
             try:
-                changed = zipped(self._mutant(unzipped(content), random.Random(seed)))
+                changed = self._mutant(unzipped(content), random.Random(seed))
             except (zipfile.BadZipFile, OSError):
                 return content
-            return changed if len(changed) <= largest else content
+            return zipped(changed) if sum(map(len, changed.values())) <= largest else content
 
         seconds = max(1, int(end - time.monotonic()))
-        told = (f"max_total_time={seconds}", f"seed={self.seed}", "max_len=2000000", "len_control=0", "cross_over=0")
-        deaths = ("handle_segv=0", "handle_bus=0", "handle_abrt=0", "handle_ill=0", "handle_fpe=0", "rss_limit_mb=0")
+        told = (
+            f"max_total_time={seconds}",
+            f"seed={self.seed}",
+            "max_len=2000000",
+            "len_control=0",
+            "cross_over=0",
+            "rss_limit_mb=0",
+        )
+        deaths = ("handle_segv=0", "handle_bus=0", "handle_abrt=0", "handle_ill=0", "handle_fpe=0", "handle_xfsz=0")
         atheris.Setup(
             ["fuzz", *(f"-{option}" for option in (*told, *deaths)), str(corpus)], tried, custom_mutator=mutant
         )
