@@ -206,3 +206,16 @@ def test_places_of_four_bytes_are_refused(tmp_path: Path) -> None:
     path.write_bytes(stored)
     with pytest.raises(SceneError, match="other than 8 bytes"), opened_hdf5(path):
         pass
+
+
+def test_what_is_packed_twice_is_refused(tmp_path: Path) -> None:
+    def twice(file: h5py.File) -> None:
+        packed = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        packed.set_chunk((10,))
+        packed.set_shuffle()
+        packed.set_deflate(9)
+        packed.set_deflate(9)
+        h5py.h5d.create(file.id, b"list", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((10,)), packed)
+
+    with pytest.raises(SceneError, match=r"'list' is packed more than once"), opened_hdf5(made(tmp_path, twice)):
+        pass

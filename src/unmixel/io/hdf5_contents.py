@@ -15,6 +15,9 @@ from unmixel.claims import check_claim
 from unmixel.errors import SceneError, damage_told
 from unmixel.io.hdf5_guard import SIGNATURE, GuardedFile
 
+_UNPACKING = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SZIP, h5py.h5z.FILTER_LZF)
+"""Filters that make chunks larger: at most about 1000 times, but one after the other a million times."""
+
 
 def is_hdf5(path: Path) -> bool:
     """Return whether a file is HDF5 by its first bytes, with or without the user block of MATLAB."""
@@ -67,6 +70,9 @@ def _check_link(path: Path, file: h5py.File, name: bytes, kind: int) -> None:
         if stored.get_layout() == h5py.h5d.CHUNKED:
             claimed = max(claimed, math.prod(stored.get_chunk()))
         check_claim(path, shown, claimed * entry.get_type().get_size())
+        filters = [stored.get_filter(number)[0] for number in range(stored.get_nfilters())]
+        if sum(one in _UNPACKING for one in filters) > 1:
+            raise SceneError(f"{path}, whose {shown} is packed more than once", "compressed once, or not at all")
     if outside:
         raise SceneError(
             f"{path}, whose {shown} lies in another file", "a file that holds all of its data", "copy it in"
