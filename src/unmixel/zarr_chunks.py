@@ -65,7 +65,8 @@ def unbounded_codec(codecs: tuple[Codec, ...]) -> str:
 
 
 def _check(held: int, chunk: Any) -> None:
-    most = max(SMALL, math.prod(chunk.shape) * getattr(chunk.dtype, "item_size", 1))
+    item = getattr(chunk.dtype, "item_size", None) or getattr(chunk.dtype, "itemsize", 1)  # Zarr 3.0 has NumPy's types
+    most = max(SMALL, math.prod(chunk.shape) * item)
     if held > most:
         raise ValueError(f"a chunk that unpacks to {held:.3g} bytes, where at most {most:.3g} belong")
 
