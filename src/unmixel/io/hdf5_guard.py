@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-COLLECTION = b"GCOL\x01\x00\x00\x00"
+_COLLECTION = b"GCOL\x01\x00\x00\x00"
 """The first bytes of a collection of a global heap, which has texts of variable length."""
 _LOCAL_HEAP = b"HEAP\x00\x00\x00\x00"
 _GROUP_NODE = b"TREE\x00"
@@ -34,7 +34,7 @@ class GuardedFile(io.RawIOBase):
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "a.h5"
-    >>> _ = path.write_bytes(COLLECTION + (64).to_bytes(8, "little") + bytes(48))
+    >>> _ = path.write_bytes(_COLLECTION + (64).to_bytes(8, "little") + bytes(48))
     >>> GuardedFile(path).read(64)
     Traceback (most recent call last):
     ...
@@ -48,7 +48,7 @@ class GuardedFile(io.RawIOBase):
         self._above: dict[int, int] = {}
         """The place of the node above each node of a tree."""
         self._checks: dict[bytes, Callable[[int], None]] = {
-            COLLECTION: self._check_collection,
+            _COLLECTION: self._check_collection,
             _LOCAL_HEAP: self._check_local_heap,
             _GROUP_NODE: self._check_node,
         }
@@ -110,7 +110,7 @@ class GuardedFile(io.RawIOBase):
         size = int.from_bytes(self._at(start + 8, 8), "little")
         if size > _LARGEST:
             raise OSError("a heap of more than 16 MB")
-        if not heap_ends(self._at(start, size)):
+        if not _heap_ends(self._at(start, size)):
             raise OSError("a heap that never ends")
 
     def _check_local_heap(self, start: int) -> None:
@@ -151,7 +151,7 @@ class GuardedFile(io.RawIOBase):
         return place == node
 
 
-def heap_ends(collection: bytes) -> bool:
+def _heap_ends(collection: bytes) -> bool:
     """Return whether the library comes to an end of a collection of a global heap.
 
     Its objects follow each other: number (2 bytes, 0 for what is free), 6 bytes, size (8 bytes), content.
