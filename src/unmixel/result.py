@@ -38,7 +38,7 @@ import xarray as xr
 from unmixel.errors import OutputError, SceneError, damage_told
 from unmixel.lookup import lookup_coordinates, lookup_of
 from unmixel.scene import good_bands
-from unmixel.zarr_contents import check_store
+from unmixel.zarr_contents import check_store, open_store
 
 UNITS = {
     "abundance": "1",
@@ -230,7 +230,7 @@ def open_result(path: str | Path) -> xr.Dataset:
         raise SceneError(f"{path} holds no result", "a folder written by `unmixel unmix`, or its result.zarr")
     check_store(store)
     with damage_told(store, "a result of `unmixel unmix`", "is it damaged?"):
-        result = _texts_as(str, xr.open_zarr(store, consolidated=False, chunks=None, zarr_format=3))
+        result = _texts_as(str, open_store(store))
         if not isinstance(provenance_of(result), dict):
             raise ValueError("a provenance that is no JSON object")
     check_result(result)

@@ -1,4 +1,4 @@
-"""Zarr stores that can be opened without harm: they stay in their folder, and claim no more than can be in it."""
+"""Zarr stores that can be opened without harm: they stay in their folder, and hold no more than belongs in them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import xarray as xr
 import zarr
 
 from unmixel.claims import check_claim
 from unmixel.errors import SceneError, damage_told
+from unmixel.zarr_chunks import bounded_chunks, unbounded_codec
+
+
+def open_store(path: Path, **options: Any) -> xr.Dataset:
+    """Open a Zarr v3 store that was checked, lazily."""
+    with bounded_chunks():
+        return xr.open_zarr(path, consolidated=False, chunks=None, zarr_format=3, **options)
 
 
 def check_store(path: Path) -> None:
-    """Check that nothing in a Zarr store leads out of its folder, and that no array or chunk claims too much.
+    """Check that nothing in a Zarr store leads out of its folder, and that no array or chunk claims or hides too much.
 
     Raises
     ------
@@ -30,6 +39,11 @@ def check_store(path: Path) -> None:
         for name, array in group.arrays():
             values = max(math.prod(array.shape), math.prod(array.shards or array.chunks))
             check_claim(path, f"its {name!r}", values * array.dtype.itemsize)
+            metadata: Any = array.metadata
+            if codec := unbounded_codec(metadata.codecs):
+                raise SceneError(
+                    f"{path}, whose {name!r} is packed by {codec}", "zstd, Blosc or nothing", "write it again"
+                )
 
 
 def _links_out(folder: Path, inside: Path) -> Iterator[Path]:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
 from pathlib import Path
 
-from .seeds import Case, zipped
+from .seeds import Case, unzipped, zipped
 
 CORPUS = Path(__file__).parent / "corpus"
 
 
 def stored_cases(reader: str) -> dict[str, Case]:
     """Return the cases of a reader by name."""
-    cases = {}
-    for path in sorted((CORPUS / reader).glob("*.zip")):
-        with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
-            cases[path.stem] = {name: archive.read(name) for name in archive.namelist()}
-    return cases
+    return {path.stem: unzipped(path.read_bytes()) for path in sorted((CORPUS / reader).glob("*.zip"))}
 
 
 def keep(reader: str, case: Case) -> Path:

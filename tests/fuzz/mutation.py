@@ -20,6 +20,8 @@ TEXTS = (
     *("null", "true", "NaN", "../..", "/", "/etc/passwd", "/dev/zero", "file:///etc/passwd", "http://127.0.0.1:1/x"),
     *(f"{CANARY}.npy", f"{CANARY}.csv", f"{CANARY}.img", f"{CANARY}.h5"),
 )
+SIZES = (0, 1, 2, 3, 4, 5, 6, 7, 100, 2**16, 2**31, 2**40, 2**62)
+TYPES = ("u1", "<i2", ">i4", "i8", "u8", "f2", "f4", ">f8", "c8", "S4", "S0", "?", "V3")
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z_0-9]*")
 _INTEGERS = (0, 1, 2, 3, 4, 7, 8, 16, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**16, 2**24, 2**31 - 1, 2**31, 2**32 - 1)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import ModuleType
 
 import h5py
 import numpy as np
@@ -143,53 +141,6 @@ def zarr() -> list[Case]:
     return [made(lambda folder: save_scene(SCENE, folder / "s.zarr"))]
 
 
-def look_alike(name: str) -> ModuleType:
-    """Return the module that writes a product's look-alike for its own tests."""
-    path = Path(__file__).parents[1] / "products" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def aviris() -> list[Case]:
-    """Of lines, and of chunks."""
-    write = look_alike("aviris_scene").write
-    return [
-        made(lambda folder: write(folder / "s.nc")),
-        made(lambda folder: write(folder / "s.nc", chunks=(2, 2, 2))),
-    ]
-
-
-EMIT_FILES = tuple(look_alike("emit_granule").STEM.format(kind) for kind in ("RFL", "MASK"))
-"""The names by which the scene finds its mask."""
-
-
-def emit() -> list[Case]:
-    """A granule without its mask, and with it."""
-    granule = look_alike("emit_granule")
-    return [made(granule.write_scene), made(lambda folder: (granule.write_scene(folder), granule.write_mask(folder)))]
-
-
-def prisma() -> list[Case]:
-    """Of lines, and of chunks."""
-    write = look_alike("prisma_scene").write
-    return [
-        made(lambda folder: write(folder / "s.he5")),
-        made(lambda folder: write(folder / "s.he5", chunks=(2, 2, 2))),
-    ]
-
-
-def tanager() -> list[Case]:
-    """On a grid, and as the sensor saw it."""
-    write = look_alike("tanager_scene").write
-    return [
-        made(lambda folder: write(folder / "s.h5")),
-        made(lambda folder: write(folder / "s.h5", basic=True)),
-    ]
-
-
 def npy() -> list[Case]:
     """Of three axes, and of two in Fortran's order."""
     return [
@@ -217,6 +168,37 @@ def bundle_csv() -> list[Case]:
     by_row = b"name;440;550;650;850;1610\nsoil;0.1;0.2;0.3;0.3;0.4\nwater;0.05;0.04;0.03;;0.0\n"
     statistics = b"wavelength_nm,fwhm_nm,good_band,soil mean,soil sd\n400,10,1,0.1,0.01\n1700,10,1,0.2,0.01\n"
     return [made(lambda folder: write_bundle_csv(BUNDLE, folder / "s.csv")), {"s.csv": by_row}, {"s.csv": statistics}]
+
+
+def splib07() -> list[Case]:
+    """A folder of the library, with wavelengths and widths above its spectra, and one whose channels lie beside it."""
+
+    def column(title: str, numbers: Iterable[float]) -> bytes:
+        return f" splib07a Record=7: {title}\n{''.join(f' {number:.7e}{chr(10)}' for number in numbers)}".encode()
+
+    microns = np.linspace(0.4, 1.7, 14)
+    deleted = np.where(microns == microns[4], -1.23e34, 0.2 + 0.1 * microns)
+    wavelengths = {"splib07a_Wavelengths_BECK_Beckman_microns.txt": column("Wavelengths BECK Beckman", microns)}
+    widths = {"splib07a_Bandpass_(FWHM)_BECK_in_microns.txt": column("Bandpass (FWHM) BECK", 0.002 + 0 * microns)}
+    alunite = column("Alunite GDS84 Na03            BECKb AREF", deleted)
+    quartz = column("Quartz HS32.4B BECKb RREF", 0.9 - 0.1 * microns)
+    return [
+        {"lib/m/a.txt": alunite, "lib/m/q.txt": quartz, **{f"lib/{name}": one for name, one in wavelengths.items()}},
+        {"lib/a.txt": alunite, **{f"lib/{name}": one for name, one in {**wavelengths, **widths}.items()}},
+    ]
+
+
+def ecostress() -> list[Case]:
+    """Percent by micrometres from long to short, and fractions by nanometres with what is no pair among them."""
+    header = "Name: Construction Concrete\nType: manmade\nX Units: {}\nY Units: {}\nNumber of X Values: 14\n\n"
+    nanometres = np.linspace(400, 1700, 14)
+    percent = header.format("Wavelength (micrometers)", "Reflectance (percent)") + "".join(
+        f" {x / 1000:.4f}\t{20 + x / 100:.4f}\n" for x in nanometres[::-1]
+    )
+    fractions = header.format("Wavelength (nanometers)", "Reflectance (fraction)") + "".join(
+        f"{x:.1f} {x / 5000:.4f}\n\n" for x in nanometres
+    )
+    return [{"s.txt": percent.encode()}, {"s.txt": fractions.replace("\n\n500", "\nnone here\n500").encode()}]
 
 
 def bundle_netcdf() -> list[Case]:
@@ -296,3 +278,9 @@ def zipped(members: Case) -> bytes:
         for name, content in members.items():
             archive.writestr(name, content)
     return target.getvalue()
+
+
+def unzipped(content: bytes) -> Case:
+    """Return the files of a ZIP archive."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}

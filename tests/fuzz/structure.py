@@ -11,17 +11,12 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-import h5py
-import numpy as np
-
-from unmixel.io.hdf5_contents import heaps_end
-
-from .mutation import CANARY, NUMBERS, TEXTS, mutate_bytes
+from .mutation import CANARY, NUMBERS, SIZES, TEXTS, TYPES, mutate_bytes
 from .seeds import zipped
+from .structure_of_hdf5 import mutate_hdf5
+from .structure_of_products import mutate_jpeg_2000, mutate_xml
 
 Mutator = Callable[[bytes, random.Random], bytes]
-_SIZES = (0, 1, 2, 3, 4, 5, 6, 7, 100, 2**16, 2**31, 2**40, 2**62)
-_TYPES = ("u1", "<i2", ">i4", "i8", "u8", "f2", "f4", ">f8", "c8", "S4", "S0", "?", "V3")
 
 
 def mutate_structure(name: str, content: bytes, rng: random.Random) -> bytes:
@@ -31,7 +26,7 @@ def mutate_structure(name: str, content: bytes, rng: random.Random) -> bytes:
 
 def _mutator_of(name: str, content: bytes) -> Mutator:
     if content.startswith(b"\x89HDF") or content[512:520].startswith(b"\x89HDF"):
-        return _hdf5
+        return mutate_hdf5
     if content.startswith(b"PK"):
         return _zip
     if content.startswith(b"\x93NUMPY"):
@@ -40,6 +35,10 @@ def _mutator_of(name: str, content: bytes) -> Mutator:
         return _tiff
     if content.startswith(b"MATLAB"):
         return _matlab_5
+    if content[4:8] == b"jP  ":
+        return mutate_jpeg_2000
+    if name.lower().endswith(".xml"):
+        return mutate_xml
     if name.endswith(".json"):
         return _json
     if name.endswith(".safetensors"):
@@ -129,8 +128,8 @@ def _npy(content: bytes, rng: random.Random) -> bytes:
     size = int.from_bytes(content[8:10], "little")
     header, data = content[10 : 10 + size], content[10 + size :]
     if rng.random() < 0.5:
-        shape = tuple(rng.choice(_SIZES) for _ in range(rng.randrange(5)))
-        kind = rng.choice((*_TYPES, "O", "<M8[s]", "<U9", "|V0", "garbage"))
+        shape = tuple(rng.choice(SIZES) for _ in range(rng.randrange(5)))
+        kind = rng.choice((*TYPES, "O", "<M8[s]", "<U9", "|V0", "garbage"))
         header = repr({"descr": kind, "fortran_order": rng.random() < 0.5, "shape": shape}).encode() + b"\n"
     else:
         header = mutate_bytes(header, rng)
@@ -182,97 +181,3 @@ def _matlab_5(content: bytes, rng: random.Random) -> bytes:
     else:
         inner = mutate_bytes(inner, rng)
     return content[:start] + struct.pack("<II", kind, len(inner)) + inner + content[end:]
-
-
-def _hdf5(content: bytes, rng: random.Random) -> bytes:
-    if rng.random() < 0.2 or not heaps_end(content):
-        return mutate_bytes(content, rng)
-    opened = io.BytesIO(content)
-    user_block = 0 if content.startswith(b"\x89HDF") else 512
-    try:
-        with h5py.File(opened, "r+") as file:
-            names: list[str] = []
-            file.visit(names.append)
-            _change_object(file, rng.choice(names) if names else "new", rng)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, OverflowError, MemoryError):
-        return mutate_bytes(content, rng)
-    changed = opened.getvalue()
-    return changed if user_block == 0 or changed[512:516] == b"\x89HDF" else content[:512] + changed
-
-
-def _change_object(file: h5py.File, name: str, rng: random.Random) -> None:
-    match rng.randrange(8):
-        case 0:
-            del file[name]
-        case 1:
-            _link(file, name, rng)
-        case 2 | 3:
-            _replace(file, name, rng)
-        case 4:
-            file.create_group(name + rng.choice(("", "/x", "_x")))
-        case _:
-            where = file if name not in file or rng.random() < 0.2 else file[name]
-            key = rng.choice([*where.attrs, "MATLAB_class", "MATLAB_empty", "_FillValue", "scale_factor", "units"])
-            _set_attribute(where, key, rng)
-
-
-def _set_attribute(where: Any, key: str, rng: random.Random) -> None:
-    plain = (
-        0,
-        -1,
-        1e308,
-        float("nan"),
-        2**63,
-        "",
-        "x",
-        "9" * 3000,
-        b"\xff\xfe",
-        [],
-        [1, 2],
-        ["a", "b"],
-        h5py.Empty("f"),
-    )
-    references = (where.ref, where.file.ref)
-    if rng.random() < 0.2:
-        where.attrs.pop(key, None)
-        return
-    given = rng.choice((*plain, rng.choice(TEXTS).replace("\0", ""), rng.choice(NUMBERS), *references))
-    where.attrs.create(key, np.bytes_(given) if isinstance(given, bytes) else given)
-
-
-def _link(file: h5py.File, name: str, rng: random.Random) -> None:
-    if name in file:
-        del file[name]
-    match rng.randrange(4):
-        case 0:
-            file[name] = h5py.SoftLink(rng.choice(("/", f"/{name}", "/nothing", "/a/b/c", ".")))
-        case 1:
-            file[name] = h5py.ExternalLink(f"{CANARY}.h5", rng.choice(("/", "/reflectance", "/cube")))
-        case 2:
-            stored = [(f"{CANARY}.img", 0, 480)]
-            file.create_dataset(name, shape=(5, 6, 4), dtype="f4", external=stored)
-        case _:
-            layout = h5py.VirtualLayout(shape=(5, 6, 4), dtype="f4")
-            layout[:] = h5py.VirtualSource(f"{CANARY}.h5", "cube", shape=(5, 6, 4))
-            file.create_virtual_dataset(name, layout)
-
-
-def _replace(file: h5py.File, name: str, rng: random.Random) -> None:
-    """Put a dataset of another shape or type in the place of one; large ones have no data behind them."""
-    attributes = dict(file[name].attrs) if name in file else {}
-    old = file[name].shape if name in file and isinstance(file[name], h5py.Dataset) else (4, 6, 5)
-    kind = rng.choice((*_TYPES, "f4", "f4", h5py.string_dtype(), np.dtype([("a", "f4"), ("b", "i2")]), h5py.ref_dtype))
-    shape = (
-        old if rng.random() < 0.3 and old is not None else tuple(rng.choice(_SIZES) for _ in range(rng.randrange(5)))
-    )
-    if name in file:
-        del file[name]
-    more: dict[str, Any] = {}
-    if shape and 0 not in shape:
-        more["chunks"] = tuple(min(size, rng.choice((1, 5, 64, 2**20))) for size in shape)
-        if rng.random() < 0.4:
-            more |= {"compression": "gzip", "shuffle": True}
-    made = file.create_dataset(name, shape=shape, dtype=kind, **more)
-    for key, value in attributes.items():
-        if key not in ("DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME"):
-            made.attrs[key] = value

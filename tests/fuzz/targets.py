@@ -19,7 +19,7 @@ from unmixel.io import Window, open_bundle, open_lazily, open_scene
 from unmixel.registry import get_method, load
 from unmixel.result import provenance_of
 
-from . import seeds
+from . import product_seeds, seeds
 from .seeds import SCENE, Case
 
 
@@ -104,14 +104,21 @@ TARGETS = {
         Target("matlab_73", seeds.matlab_73, scene, ("s.mat",)),
         Target("netcdf", seeds.netcdf, scene, ("s.nc",)),
         Target("zarr", seeds.zarr, scene, ("s.zarr",)),
-        Target("aviris", seeds.aviris, scene, ("s.nc",)),
-        Target("emit", seeds.emit, scene, seeds.EMIT_FILES),
-        Target("prisma", seeds.prisma, scene, ("s.he5",)),
-        Target("tanager", seeds.tanager, scene, ("s.h5",)),
+        Target("aviris", product_seeds.aviris, scene, ("s.nc",)),
+        Target("emit", product_seeds.emit, scene, product_seeds.EMIT_FILES),
+        Target("prisma", product_seeds.prisma, scene, ("s.he5",)),
+        Target("tanager", product_seeds.tanager, scene, ("s.h5",)),
+        Target("enmap", product_seeds.enmap, scene, (".",)),
+        Target("desis", product_seeds.desis, scene, (".",)),
+        Target("hyperion", product_seeds.hyperion, scene, product_seeds.HYPERION_FILES),
+        Target("sentinel2", product_seeds.sentinel2, scene, ("S2B.SAFE",)),
+        Target("sentinel2_stack", product_seeds.sentinel2_stack, scene, ("s.tif",)),
         Target("npy", seeds.npy, scene, ("s.npy",)),
         Target("npz", seeds.npz, scene, ("s.npz",)),
         Target("bundle_sli", seeds.bundle_sli, bundle, ("s.sli",)),
         Target("bundle_csv", seeds.bundle_csv, bundle, ("s.csv",)),
+        Target("splib07", seeds.splib07, bundle, ("lib",)),
+        Target("ecostress", seeds.ecostress, bundle, ("s.txt",)),
         Target("bundle_netcdf", seeds.bundle_netcdf, bundle, ("s.nc",)),
         Target("run_config", seeds.run_config, run_config, ("s.toml",)),
         Target("manifest", seeds.manifest, manifest, ("list.toml", "list.csv")),

@@ -96,10 +96,14 @@ class Fuzzing:
 
     Attributes
     ----------
+    guided_by : str
+        By what mutants are kept: where they end.
     n_cases : int
     findings : dict
         For each signature of a finding what it is and the folder of a case.
     """
+
+    guided_by = "ends"
 
     def __init__(self, target: Target, folder: Path, stored: Iterable[Case], seed: int) -> None:
         self.target, self.folder, self.seed = target, folder, seed
@@ -109,6 +113,8 @@ class Fuzzing:
         self._seeds = [*target.seeds(), *stored]
         self._mutating = folder / "mutating"
         """Is there while a case is made: what hangs or crashes then is no finding."""
+        self._untold = 0
+        """Cases that a child has tried and not told of."""
         lay_canary(folder)
 
     @property
@@ -146,32 +152,42 @@ class Fuzzing:
         rng = random.Random(self.seed)
         known = dict(self._known)
         seen = {*known, *self.findings}
-        untold = 0
         for _ in range(_CASES_IN_A_PROCESS):
             if time.monotonic() > end:
                 break
             pool = self._seeds if not known or rng.random() < 0.5 else list(known.values())
-            faulthandler.dump_traceback_later(9 * SECONDS)
-            self._mutating.touch()
-            case = mutated(rng.choice(pool), rng)
-            write_case(case, self.folder / "case")
-            self._mutating.unlink()
-            outcome = try_case(self.target, self.folder / "case")
-            faulthandler.cancel_dump_traceback_later()
-            untold += 1
-            if outcome.signature not in seen:
-                seen.add(outcome.signature)
-                kept = self.folder / ("findings" if outcome.finding else "known") / _digest(outcome.signature)
-                write_case(case, kept)
-                tell({"n": untold, "outcome": outcome, "kept": str(kept)})
-                if not outcome.finding:
-                    known[outcome.signature] = case
-            elif untold >= 20:
-                tell({"n": untold})
-            else:
-                continue
-            untold = 0
-        tell({"n": untold})
+            case = self._mutant(rng.choice(pool), rng)
+            outcome = self._try(case, seen, tell)
+            if outcome is not None and not outcome.finding:
+                known[outcome.signature] = case
+        tell({"n": self._untold})
+
+    def _mutant(self, case: Case, rng: random.Random) -> Case:
+        faulthandler.dump_traceback_later(9 * SECONDS)
+        self._mutating.touch()
+        mutant = mutated(case, rng)
+        self._mutating.unlink()
+        return mutant
+
+    def _try(self, case: Case, seen: set[str], tell: Callable[[Report], None]) -> Outcome | None:
+        """Try a case; tell of it, and return what came of it, where none ended so before."""
+        faulthandler.dump_traceback_later(9 * SECONDS)
+        write_case(case, self.folder / "case")
+        outcome = try_case(self.target, self.folder / "case")
+        faulthandler.cancel_dump_traceback_later()
+        self._untold += 1
+        is_new = outcome.signature not in seen
+        if is_new:
+            seen.add(outcome.signature)
+            kept = self.folder / ("findings" if outcome.finding else "known") / _digest(outcome.signature)
+            write_case(case, kept)
+            tell({"n": self._untold, "outcome": outcome, "kept": str(kept)})
+        elif self._untold >= 20:
+            tell({"n": self._untold})
+        else:
+            return None
+        self._untold = 0
+        return outcome if is_new else None
 
 
 def _digest(text: str) -> str:

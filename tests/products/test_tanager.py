@@ -127,7 +127,7 @@ def numbers(name: str, shape: tuple[int, ...]) -> Callable[[h5py.File], None]:
         (lambda file: file[CUBE].attrs.update(good_wavelengths=[1, 0]), "2 numbers in 'good_wavelengths'"),
         (lambda file: file.__delitem__(f"{ORTHO}/Data Fields/surface_reflectance"), "no dataset"),
         (numbers(CUBE, (5, 4)), "3 dimensions"),
-        (numbers(CUBE, (5, 10**7, 10**7)), "claims 2e\\+15 bytes"),
+        (numbers(CUBE, (5, 10**7, 10**7)), "claims 2 PB"),
         (numbers(f"{ORTHO}/Data Fields/nodata_pixels", (4, 6)), "nodata_pixels of another shape"),
         (structure(made.STRUCTURE.replace("XDim=7", "XDim=9")), "a grid of 4 x 9 for 4 x 7 pixels"),
     ],

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import h5py
+import numcodecs
 import numpy as np
 import pytest
 import scipy.io
@@ -250,6 +251,40 @@ def test_a_bomb_is_refused_before_it_is_unpacked(name: str, tmp_path: Path, monk
     monkeypatch.setattr("unmixel.claims.SMALL", 1_000_000)
     monkeypatch.setattr("unmixel.claims.RATIO", 100)
     refused(tmp_path / name, "which claims 8 MB")
+
+
+ZSTD = {"name": "zstd", "configuration": {"level": 0, "checksum": False}}
+BLOSC = {"name": "blosc", "configuration": {"typesize": 1, "cname": "lz4", "clevel": 5, "shuffle": "noshuffle"}}
+
+
+@pytest.mark.parametrize(
+    ("packed", "codec", "said"),
+    [
+        (numcodecs.Zstd().encode(bytes(30_000_000)), ZSTD, "unpacks to 3e\\+07 bytes"),
+        (numcodecs.Blosc().encode(bytes(30_000_000)), BLOSC, "unpacks to 3e\\+07 bytes"),
+        (bytes.fromhex("28b52ffd005801000000"), ZSTD, "does not say what it holds"),
+        (b"not zstd", ZSTD, "no frame of zstd"),
+        (zlib.compress(bytes(30_000_000)), {"name": "gzip", "configuration": {"level": 5}}, "is packed by gzip"),
+    ],
+)
+@pytest.mark.parametrize("sharded", [False, True])
+def test_a_bomb_of_zarr_is_not_unpacked(
+    packed: bytes, codec: dict[str, object], said: str, sharded: bool, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.zarr"
+    save_scene(SCENE, store)
+    described = store / "wavelength/zarr.json"
+    content = json.loads(described.read_text())
+    content["codecs"] = [content["codecs"][0], codec]
+    if sharded:
+        index = np.array([0, len(packed)], "<u8").tobytes()
+        packed += index
+        inner = {"chunk_shape": [5], "codecs": content["codecs"], "index_location": "end"}
+        inner["index_codecs"] = [content["codecs"][0]]
+        content["codecs"] = [{"name": "sharding_indexed", "configuration": inner}]
+    described.write_text(json.dumps(content))
+    (store / "wavelength/c/0").write_bytes(packed)
+    refused(store, said)
 
 
 def test_a_scene_larger_than_memory_is_refused_whole_and_opened_lazily(

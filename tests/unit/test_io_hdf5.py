@@ -22,6 +22,7 @@ from unmixel.io.hdf5 import (
     text_attribute,
     text_in,
 )
+from unmixel.io.hdf5_guard import GuardedFile
 
 
 def made(folder: Path, change: Callable[[h5py.File], None]) -> Path:
@@ -59,7 +60,7 @@ def test_no_other_file_is_read(tmp_path: Path, change: Callable[[h5py.File], Non
     with h5py.File(tmp_path / "secret.h5", "w") as file:
         file["cube"] = np.ones((2, 3, 4), dtype=np.float32)
     path = made(tmp_path, change)
-    with pytest.raises(SceneError, match=r"link to elsewhere|in other files"), opened_hdf5(path) as file:
+    with pytest.raises(SceneError, match=r"link to elsewhere|lies in another file"), opened_hdf5(path) as file:
         array_of(file, "group/cube", 3)
     if change is group_linked_out:
         assert names_in(path, "group") == ()
@@ -142,3 +143,79 @@ def test_a_heap_without_an_end_does_not_stop_us(tmp_path: Path) -> None:
     path.write_bytes(stored)
     with pytest.raises(SceneError, match=r"file\.h5"), opened_hdf5(path) as file:
         text_attribute(file, "name")
+
+
+def tree_under_itself(stored: bytearray, base: int) -> None:
+    node = stored.index(b"TREE\0")
+    stored[node + 5] = 1
+    stored[node + 32 : node + 40] = (node - base).to_bytes(8, "little")
+
+
+def twice_the_same_links(stored: bytearray, base: int) -> None:
+    node = stored.index(b"TREE\0")
+    stored[node + 6] = 2
+    stored[node + 48 : node + 56] = stored[node + 32 : node + 40]
+
+
+def free_piece_before_itself(stored: bytearray, base: int) -> None:
+    heap = stored.index(b"HEAP\0")
+    place = base + int.from_bytes(stored[heap + 24 : heap + 32], "little")
+    stored[heap + 16 : heap + 24] = (8).to_bytes(8, "little")
+    stored[place + 8 : place + 16] = (8).to_bytes(8, "little")
+
+
+def endless_heap(stored: bytearray, base: int) -> None:
+    heap = stored.index(b"GCOL")
+    stored[heap + 8 : heap + 16] = (1 << 40).to_bytes(8, "little")
+
+
+@pytest.mark.parametrize("base", [0, 512])
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (tree_under_itself, "links never end"),
+        (twice_the_same_links, "links never end"),
+        (free_piece_before_itself, "heap that never ends"),
+        (endless_heap, "more than 16 MB"),
+    ],
+)
+def test_structures_without_an_end_are_not_read(
+    tmp_path: Path, harm: Callable[[bytearray, int], None], said: str, base: int
+) -> None:
+    path = tmp_path / "file.h5"
+    with h5py.File(path, "w", userblock_size=base) as file:
+        file.create_group("group")
+        file.attrs["name"] = "of variable length"
+    whole = path.read_bytes()
+    with GuardedFile(path) as guarded:
+        assert guarded.read(len(whole)) == whole
+    stored = bytearray(whole)
+    harm(stored, base)
+    path.write_bytes(stored)
+    first = next(at for at in range(len(whole)) if whole[at] != stored[at])
+    mark = max(whole.rfind(one, 0, first) for one in (b"TREE", b"HEAP", b"GCOL"))
+    for part in (len(whole), mark, mark + 1, mark + 4):
+        with GuardedFile(path) as guarded, pytest.raises(OSError, match=said):
+            _ = guarded.read(part), guarded.read(len(whole) - part)
+
+
+def test_places_of_four_bytes_are_refused(tmp_path: Path) -> None:
+    path = made(tmp_path, fill)
+    stored = bytearray(path.read_bytes())
+    stored[13] = 4
+    path.write_bytes(stored)
+    with pytest.raises(SceneError, match="other than 8 bytes"), opened_hdf5(path):
+        pass
+
+
+def test_what_is_packed_twice_is_refused(tmp_path: Path) -> None:
+    def twice(file: h5py.File) -> None:
+        packed = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        packed.set_chunk((10,))
+        packed.set_shuffle()
+        packed.set_deflate(9)
+        packed.set_deflate(9)
+        h5py.h5d.create(file.id, b"list", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((10,)), packed)
+
+    with pytest.raises(SceneError, match=r"'list' is packed more than once"), opened_hdf5(made(tmp_path, twice)):
+        pass

@@ -1,7 +1,6 @@
 """HDF5 files from elsewhere: opened read-only, with nothing in them believed, and all damage said as a SceneError.
 
-Only what lies in the file itself is read. HDF5 can point to other files (external and soft links, external storage,
-virtual datasets) and can claim arrays of any size; both are refused before anything is read.
+Only what lies in the file itself is read, and only what it can hold: :mod:`unmixel.io.hdf5_contents` sees to that.
 """
 
 from __future__ import annotations
@@ -17,13 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmixel.errors import SceneError
-from unmixel.io.hdf5_heap import GuardedFile
+from unmixel.io.hdf5_contents import check_contents
+from unmixel.io.hdf5_guard import SIGNATURE, GuardedFile
 from unmixel.io.windows import Window
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _DAMAGE = (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError)
-_MOST_COMPRESSED = 1100
-"""Deflate makes data at most 1032 times smaller."""
 _LARGEST_CHUNK = 256_000_000
 """Bytes; a chunk is always read whole."""
 _LONGEST_LIST = 100_000
@@ -40,6 +37,7 @@ def opened_hdf5(path: Path) -> Iterator[h5py.File]:
         If it is damaged, then or while it is read.
     """
     with _damage_told(path), GuardedFile(path) as raw, h5py.File(raw, "r") as file:
+        check_contents(path, file)
         yield file
 
 
@@ -70,7 +68,7 @@ def names_in(path: Path, group: str) -> tuple[str, ...]:
     """
     try:
         with path.open("rb") as first:
-            if first.read(8) != _SIGNATURE:
+            if first.read(8) != SIGNATURE:
                 return ()
         with GuardedFile(path) as raw, h5py.File(raw, "r") as file:
             found = _entry(file, group)
@@ -104,25 +102,15 @@ def array_of(file: h5py.File, name: str, n_dimensions: int) -> h5py.Dataset:
     Raises
     ------
     SceneError
-        If it is not there or not in this file, has other dimensions or no numbers, or claims to be larger than the
-        file can hold.
+        If it is not there, has other dimensions or no numbers, or is stored in chunks that are too large.
     """
     found = _entry(file, name)
     if not isinstance(found, h5py.Dataset):
         raise SceneError(f"no dataset {name!r}", "a complete product", "is it the whole file?")
-    if found.external is not None or found.is_virtual:
-        raise SceneError(f"{name!r}, whose values are in other files", "values in the file itself")
     if found.dtype.kind not in "iuf":
         raise SceneError(f"{name!r} with values of type {found.dtype}", "real numbers")
     if found.ndim != n_dimensions or 0 in found.shape:
         raise SceneError(f"{name!r} of shape {found.shape}", f"{n_dimensions} dimensions, none of them empty")
-    n_bytes, in_file = prod(found.shape) * found.dtype.itemsize, file.id.get_filesize()
-    if n_bytes > _MOST_COMPRESSED * in_file:
-        raise SceneError(
-            f"{name!r}, which claims {n_bytes:.3g} bytes in a file of {in_file:.3g} bytes",
-            "an array that the file can hold",
-            "the file is damaged",
-        )
     if found.chunks and prod(found.chunks) * found.dtype.itemsize > _LARGEST_CHUNK:
         raise SceneError(f"{name!r}, stored in chunks of {found.chunks} values", "chunks of at most 256 MB")
     return found
@@ -246,6 +234,8 @@ def _damage_told(path: Path) -> Iterator[None]:
     try:
         yield
     except SceneError as error:
+        if str(path) in error.given:
+            raise
         raise SceneError(f"{path}: {error.given}", error.expected, error.remedy) from error
     except _DAMAGE as error:
         raise SceneError(f"{path}: {error}", "a complete HDF5 file", "is it truncated?") from error

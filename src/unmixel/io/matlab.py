@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from unmixel.claims import check_claim, check_memory
 from unmixel.errors import DAMAGE, SceneError
 from unmixel.io._raw import RawScene
+from unmixel.io.hdf5_guard import GuardedFile
 from unmixel.io.matlab_5 import list_variables, load_variable
 from unmixel.io.windows import Window
 
@@ -245,7 +246,7 @@ def _read_hdf5_part(path: Path, layout: _Layout, window: Window) -> NDArray:
 
 
 def _shapes_of_hdf5(path: Path) -> dict[str, tuple[int, ...]]:
-    with h5py.File(path) as file:
+    with GuardedFile(path) as guarded, h5py.File(guarded, "r") as file:
         return {
             name: tuple(reversed(entry.shape))
             for name, entry in file.items()

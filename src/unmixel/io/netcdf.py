@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5netcdf
 import numpy as np
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 
 from unmixel.errors import BundleError, damage_told
 from unmixel.io._raw import RawScene
+from unmixel.io.hdf5_guard import GuardedFile
 from unmixel.io.scene_dataset import dataset_of, described_in, without_pixels
 from unmixel.io.steady_file import steady_file
 from unmixel.io.whole_file import written_whole
@@ -99,9 +103,15 @@ def _in_memory(dataset: xr.Dataset) -> memoryview:
     return dataset.to_netcdf(engine="h5netcdf")
 
 
-def _opened(path: Path) -> xr.Dataset:
-    with damage_told(path, "a complete NetCDF-4 file", "is it truncated?"):
-        return xr.open_dataset(path, engine="h5netcdf", decode_coords="all")
+@contextmanager
+def _opened(path: Path) -> Iterator[xr.Dataset]:
+    told = damage_told(path, "a complete NetCDF-4 file", "is it truncated?")
+    with told, GuardedFile(path) as guarded, _decoded(guarded) as dataset:
+        yield dataset
+
+
+def _decoded(file: Any) -> xr.Dataset:
+    return xr.open_dataset(file, engine="h5netcdf", decode_coords="all")
 
 
 def _read_rows(path: Path, first: int, last: int) -> NDArray:
@@ -113,5 +123,5 @@ def _read_part(path: Path, window: Window) -> NDArray:
 
 
 def _read(path: Path, rows: slice, columns: slice) -> NDArray:
-    with _opened(path) as dataset, damage_told(path, "a complete NetCDF-4 file", "is it truncated?"):
+    with damage_told(path, "a complete NetCDF-4 file", "is it truncated?"), _decoded(path) as dataset:
         return np.asarray(dataset["reflectance"].isel(y=rows, x=columns).values)

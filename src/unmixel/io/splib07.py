@@ -30,7 +30,8 @@ _FIRST_LINE = re.compile(r"\s{0,9}(\S{1,60})\s+Record=\s{0,9}\d{1,9}:\s{0,9}(.{1
 _REFLECTANCE = ("AREF", "RREF", "RTGC")
 _KINDS = (*_REFLECTANCE, "TRAN")
 _OF_CHANNELS = ("wavelength", "bandpass", "wavenumber", "_srf_", "specrespfunction")
-_DELETED = -1e30
+_DELETED = 1e30
+"""Numbers of this size and more stand for nothing."""
 _LEVELS_UP = 3
 
 
@@ -148,5 +149,5 @@ def _column(file: Path) -> tuple[str, NDArray[np.float64]]:
         raise BundleError(f"{file}: {error}", "one number in each line") from error
     if not len(values):
         raise BundleError(f"{file} without a number", "one in each line", "is it complete?")
-    values[~(values > _DELETED) | ~np.isfinite(values)] = np.nan
+    values[~(np.abs(values) < _DELETED)] = np.nan
     return title, values

@@ -19,7 +19,7 @@ from unmixel.io.scene_dataset import dataset_of, described_in, without_pixels
 from unmixel.io.windowed_scene import WindowedScene
 from unmixel.io.windows import Window
 from unmixel.scene import DIMS
-from unmixel.zarr_contents import check_store
+from unmixel.zarr_contents import check_store, open_store
 
 if TYPE_CHECKING:
     from zarr.core.buffer import Buffer
@@ -115,7 +115,7 @@ def _write(content: Mapping[str, Buffer], folder: Path) -> None:
 
 def _opened(path: Path) -> xr.Dataset:
     with damage_told(path, "a complete Zarr store", "is it truncated?"):
-        return xr.open_zarr(path, consolidated=False, chunks=None, decode_coords="all", zarr_format=3)
+        return open_store(path, decode_coords="all")
 
 
 def _read_rows(path: Path, first: int, last: int) -> NDArray:

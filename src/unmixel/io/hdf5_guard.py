@@ -1,0 +1,166 @@
+"""An HDF5 file in which the library cannot lose its way.
+
+Groups and texts lie in structures whose pieces say where the next one is, and the library goes where they say: round
+and round in a heap, until all memory is taken, or down a tree until its stack is full and the process dies. So what it
+reads of them goes through here, and it is told of a damaged file instead. (The HDF5 File Format Specification, version
+3.0, sections II, III.A.1, III.D and III.E, says how they are stored.)
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_COLLECTION = b"GCOL\x01\x00\x00\x00"
+"""The first bytes of a collection of a global heap, which has texts of variable length."""
+_LOCAL_HEAP = b"HEAP\x00\x00\x00\x00"
+_GROUP_NODE = b"TREE\x00"
+_SYMBOLS = b"SNOD"
+_LONGEST_MARK = 8
+_OBJECT = 16
+"""Bytes before each object of a collection, and of the collection itself."""
+_LAST_FREE = 1
+_LARGEST = 1 << 24
+
+
+class GuardedFile(io.RawIOBase):
+    """A file for :class:`h5py.File`, read-only.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.h5"
+    >>> _ = path.write_bytes(_COLLECTION + (64).to_bytes(8, "little") + bytes(48))
+    >>> GuardedFile(path).read(64)
+    Traceback (most recent call last):
+    ...
+    OSError: a heap that never ends
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._file = path.open("rb", buffering=0)
+        self._base = self._checked_base(path.stat().st_size)
+        self._above: dict[int, int] = {}
+        """The place of the node above each node of a tree."""
+        self._checks: dict[bytes, Callable[[int], None]] = {
+            _COLLECTION: self._check_collection,
+            _LOCAL_HEAP: self._check_local_heap,
+            _GROUP_NODE: self._check_node,
+        }
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer, and check what begins in it or just before it."""
+        start = self._file.tell()
+        count = self._file.readinto(buffer) or 0
+        lead = min(start, _LONGEST_MARK - 1)
+        found = self._at(start - lead, lead) + memoryview(buffer)[:count].tobytes()
+        for mark, check in self._checks.items():
+            at = found.find(mark)
+            while at >= 0:
+                check(start - lead + at)
+                at = found.find(mark, at + 1)
+        self._file.seek(start + count)
+        return count
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place in the file."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the place in the file."""
+        return self._file.tell()
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
+    def _at(self, place: int, size: int) -> bytes:
+        self._file.seek(place)
+        return self._file.read(size) or b""
+
+    def _checked_base(self, n_bytes: int) -> int:
+        """Return where HDF5 begins in the file, after what MATLAB has before it; places count from there."""
+        for base in (0, *(1 << power for power in range(9, n_bytes.bit_length()))):
+            first = self._at(base, 15)
+            if first.startswith(SIGNATURE):
+                sizes = first[13:15] if first[8] < 2 else first[9:11]
+                if sizes != b"\x08\x08":
+                    raise OSError("an HDF5 file with places and lengths of other than 8 bytes")
+                break
+        else:
+            base = 0
+        self._file.seek(0)
+        return base
+
+    def _check_collection(self, start: int) -> None:
+        size = int.from_bytes(self._at(start + 8, 8), "little")
+        if size > _LARGEST:
+            raise OSError("a heap of more than 16 MB")
+        if not _heap_ends(self._at(start, size)):
+            raise OSError("a heap that never ends")
+
+    def _check_local_heap(self, start: int) -> None:
+        """Check that the free pieces of a local heap, each of which says where the next one is, have a last."""
+        head = self._at(start + 8, 24)
+        if len(head) < 24:
+            return
+        size, free, place = struct.unpack("<3Q", head)
+        if size > _LARGEST:
+            raise OSError("a heap of more than 16 MB")
+        content = self._at(self._base + place, size) if self._base + place < 1 << 62 else b""
+        seen = set()
+        while free != _LAST_FREE and free + 16 <= len(content):
+            if free in seen:
+                raise OSError("a heap that never ends")
+            seen.add(free)
+            free = int.from_bytes(content[free : free + 8], "little")
+
+    def _check_node(self, start: int) -> None:
+        """Check that what lies under a node of a group's tree lies under no other, nor above it."""
+        head = self._at(start, 24)
+        if len(head) < 24:
+            return
+        below = _GROUP_NODE[:4] if head[5] else _SYMBOLS
+        places = self._at(start + 32, 16 * int.from_bytes(head[6:8], "little"))
+        seen = set()
+        for at in range(0, len(places) - 7, 16):
+            place = self._base + int.from_bytes(places[at : at + 8], "little")
+            if place >= 1 << 62 or self._at(place, 4) != below:
+                continue
+            if place in seen or self._above.setdefault(place, start) != start or self._is_above(place, start):
+                raise OSError("a group whose links never end")
+            seen.add(place)
+
+    def _is_above(self, node: int, place: int | None) -> bool:
+        while place is not None and place != node:
+            place = self._above.get(place)
+        return place == node
+
+
+def _heap_ends(collection: bytes) -> bool:
+    """Return whether the library comes to an end of a collection of a global heap.
+
+    Its objects follow each other: number (2 bytes, 0 for what is free), 6 bytes, size (8 bytes), content.
+    """
+    at, end = _OBJECT, int.from_bytes(collection[8:_OBJECT], "little")
+    while at + _OBJECT <= min(end, len(collection)):
+        number, size = (int.from_bytes(collection[at + a : at + b], "little") for a, b in ((0, 2), (8, 16)))
+        step = size if number == 0 else _OBJECT + -(-size // 8) * 8
+        if not 0 < step <= end - at:
+            return False
+        at += step
+    return True

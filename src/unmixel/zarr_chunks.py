@@ -1,0 +1,90 @@
+"""Chunks of Zarr stores, unpacked only if they say that they hold no more than belongs in them.
+
+A megabyte of zstd may hold 30 GB. Its frames and those of Blosc begin with the size of what they hold; other
+compressions do not, and are refused.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import zarr
+from zarr.abc.codec import Codec
+from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ShardingCodec, TransposeCodec, VLenUTF8Codec, ZstdCodec
+from zarr.registry import register_codec
+
+from unmixel.claims import SMALL
+
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_OTHERS = (BytesCodec, Crc32cCodec, ShardingCodec, TransposeCodec, VLenUTF8Codec)
+"""What does not unpack."""
+_one_at_a_time = threading.Lock()
+
+
+class BoundedZstd(ZstdCodec):
+    """Zstandard."""
+
+    async def _decode_single(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
+        _check(_held_by_zstd(chunk_bytes[:18].to_bytes()), chunk_spec)
+        return await super()._decode_single(chunk_bytes, chunk_spec)
+
+
+class BoundedBlosc(BloscCodec):
+    """Blosc, all of its compressions."""
+
+    async def _decode_single(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
+        _check(int.from_bytes(chunk_bytes[4:8].to_bytes(), "little"), chunk_spec)
+        return await super()._decode_single(chunk_bytes, chunk_spec)
+
+
+_BOUNDED = {"zstd": BoundedZstd, "blosc": BoundedBlosc}
+for _name, _codec in _BOUNDED.items():
+    register_codec(_name, _codec)
+
+
+@contextmanager
+def bounded_chunks() -> Iterator[None]:
+    """Have arrays that are opened meanwhile unpack no chunk that says it holds too much."""
+    chosen = {f"codecs.{name}": f"{codec.__module__}.{codec.__qualname__}" for name, codec in _BOUNDED.items()}
+    with _one_at_a_time, zarr.config.set(chosen):
+        yield
+
+
+def unbounded_codec(codecs: tuple[Codec, ...]) -> str:
+    """Return the name of a compression that does not say what its chunks hold; empty if there is none."""
+    for codec in codecs:
+        if isinstance(codec, ShardingCodec) and (inner := unbounded_codec((*codec.codecs, *codec.index_codecs))):
+            return inner
+        if not isinstance(codec, (*_OTHERS, ZstdCodec, BloscCodec)):
+            return str(codec.to_dict().get("name"))
+    return ""
+
+
+def _check(held: int, chunk: Any) -> None:
+    item = getattr(chunk.dtype, "item_size", None) or getattr(chunk.dtype, "itemsize", 1)  # Zarr 3.0 has NumPy's types
+    most = max(SMALL, math.prod(chunk.shape) * item)
+    if held > most:
+        raise ValueError(f"a chunk that unpacks to {held:.3g} bytes, where at most {most:.3g} belong")
+
+
+def _held_by_zstd(frame: bytes) -> int:
+    """Return the bytes that a frame of zstd says it holds (RFC 8878, section 3.1.1.1).
+
+    Examples
+    --------
+    >>> _held_by_zstd(bytes.fromhex("28b52ffd" "60" "0001")), _held_by_zstd(bytes.fromhex("28b52ffd" "20" "05"))
+    (512, 5)
+    """
+    if frame[:4] != _ZSTD or len(frame) < 6:
+        raise ValueError("a chunk that is no frame of zstd")
+    described = frame[4]
+    is_single, flag = bool(described & 32), described >> 6
+    at = 5 + (not is_single) + (0, 1, 2, 4)[described & 3]
+    size = (int(is_single), 2, 4, 8)[flag]
+    if size == 0:
+        raise ValueError("a chunk of zstd that does not say what it holds")
+    return int.from_bytes(frame[at : at + size], "little") + (256 if flag == 1 else 0)

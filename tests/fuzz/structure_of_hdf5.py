@@ -1,0 +1,137 @@
+"""Mutations that know HDF5: of its objects, and of the places that its structures name."""
+
+from __future__ import annotations
+
+import io
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from unmixel.io.hdf5_guard import GuardedFile
+
+from .mutation import CANARY, NUMBERS, SIZES, TEXTS, TYPES, mutate_bytes
+
+
+def mutate_hdf5(content: bytes, rng: random.Random) -> bytes:
+    """Change an object of a file, a pointer in it or some bytes."""
+    if rng.random() < 0.25:
+        return _lead_elsewhere(content, rng)
+    if rng.random() < 0.2 or not _has_an_end(content):
+        return mutate_bytes(content, rng)
+    opened = io.BytesIO(content)
+    user_block = 0 if content.startswith(b"\x89HDF") else 512
+    try:
+        with h5py.File(opened, "r+") as file:
+            names: list[str] = []
+            file.visit(names.append)
+            _change_object(file, rng.choice(names) if names else "new", rng)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, OverflowError, MemoryError):
+        return mutate_bytes(content, rng)
+    changed = opened.getvalue()
+    return changed if user_block == 0 or changed[512:516] == b"\x89HDF" else content[:512] + changed
+
+
+def _has_an_end(content: bytes) -> bool:
+    """Return whether the library can change a file and come back."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        try:
+            with GuardedFile(Path(file.name)) as guarded:
+                return guarded.read(len(content)) == content
+        except OSError:
+            return False
+
+
+def _lead_elsewhere(content: bytes, rng: random.Random) -> bytes:
+    """Put what can be a place in the file where another one is, or beside it where levels and counts are."""
+    words = [int.from_bytes(content[at : at + 8], "little") for at in range(0, len(content) - 7, 8)]
+    places = [8 * number for number, word in enumerate(words) if 0 < word < len(content)]
+    if not places:
+        return mutate_bytes(content, rng)
+    here, there = rng.choice(places), rng.choice(places)
+    moved = content[:here] + content[there : there + 8] + content[here + 8 :]
+    node = content.find(b"TREE", rng.randrange(len(content)))
+    if node < 0 or rng.random() < 0.5:
+        return moved
+    return moved[: node + 5] + bytes([rng.choice((0, 1, 2, 255))]) + moved[node + 6 :]
+
+
+def _change_object(file: h5py.File, name: str, rng: random.Random) -> None:
+    match rng.randrange(8):
+        case 0:
+            del file[name]
+        case 1:
+            _link(file, name, rng)
+        case 2 | 3:
+            _replace(file, name, rng)
+        case 4:
+            file.create_group(name + rng.choice(("", "/x", "_x")))
+        case _:
+            where = file if name not in file or rng.random() < 0.2 else file[name]
+            key = rng.choice([*where.attrs, "MATLAB_class", "MATLAB_empty", "_FillValue", "scale_factor", "units"])
+            _set_attribute(where, key, rng)
+
+
+def _set_attribute(where: Any, key: str, rng: random.Random) -> None:
+    plain = (
+        0,
+        -1,
+        1e308,
+        float("nan"),
+        2**63,
+        "",
+        "x",
+        "9" * 3000,
+        b"\xff\xfe",
+        [],
+        [1, 2],
+        ["a", "b"],
+        h5py.Empty("f"),
+    )
+    references = (where.ref, where.file.ref)
+    if rng.random() < 0.2:
+        where.attrs.pop(key, None)
+        return
+    given = rng.choice((*plain, rng.choice(TEXTS).replace("\0", ""), rng.choice(NUMBERS), *references))
+    where.attrs.create(key, np.bytes_(given) if isinstance(given, bytes) else given)
+
+
+def _link(file: h5py.File, name: str, rng: random.Random) -> None:
+    if name in file:
+        del file[name]
+    match rng.randrange(4):
+        case 0:
+            file[name] = h5py.SoftLink(rng.choice(("/", f"/{name}", "/nothing", "/a/b/c", ".")))
+        case 1:
+            file[name] = h5py.ExternalLink(f"{CANARY}.h5", rng.choice(("/", "/reflectance", "/cube")))
+        case 2:
+            stored = [(f"{CANARY}.img", 0, 480)]
+            file.create_dataset(name, shape=(5, 6, 4), dtype="f4", external=stored)
+        case _:
+            layout = h5py.VirtualLayout(shape=(5, 6, 4), dtype="f4")
+            layout[:] = h5py.VirtualSource(f"{CANARY}.h5", "cube", shape=(5, 6, 4))
+            file.create_virtual_dataset(name, layout)
+
+
+def _replace(file: h5py.File, name: str, rng: random.Random) -> None:
+    """Put a dataset of another shape or type in the place of one; large ones have no data behind them."""
+    attributes = dict(file[name].attrs) if name in file else {}
+    old = file[name].shape if name in file and isinstance(file[name], h5py.Dataset) else (4, 6, 5)
+    kind = rng.choice((*TYPES, "f4", "f4", h5py.string_dtype(), np.dtype([("a", "f4"), ("b", "i2")]), h5py.ref_dtype))
+    shape = old if rng.random() < 0.3 and old is not None else tuple(rng.choice(SIZES) for _ in range(rng.randrange(5)))
+    if name in file:
+        del file[name]
+    more: dict[str, Any] = {}
+    if shape and 0 not in shape:
+        more["chunks"] = tuple(min(size, rng.choice((1, 5, 64, 2**20))) for size in shape)
+        if rng.random() < 0.4:
+            more |= {"compression": "gzip", "shuffle": True}
+    made = file.create_dataset(name, shape=shape, dtype=kind, **more)
+    for key, value in attributes.items():
+        if key not in ("DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME"):
+            made.attrs[key] = value
