@@ -1,24 +1,36 @@
 """Chunks of Zarr stores, unpacked only if they say that they hold no more than belongs in them.
 
-A megabyte of zstd may hold 30 GB. Its frames and those of Blosc begin with the size of what they hold; other
-compressions do not, and are refused.
+A megabyte of zstd may hold 30 GB. Its frames and those of Blosc begin with the size of what they hold; gzip is unpacked
+no further than that. Other compressions are refused.
 """
 
 from __future__ import annotations
 
 import math
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import zarr
 from zarr.abc.codec import Codec
-from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ShardingCodec, TransposeCodec, VLenUTF8Codec, ZstdCodec
+from zarr.codecs import (
+    BloscCodec,
+    BytesCodec,
+    Crc32cCodec,
+    GzipCodec,
+    ShardingCodec,
+    TransposeCodec,
+    VLenUTF8Codec,
+    ZstdCodec,
+)
 from zarr.registry import register_codec
 
 from unmixel.claims import SMALL
 
+GZIP = 31
+"""What zlib calls the format of gzip."""
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _OTHERS = (BytesCodec, Crc32cCodec, ShardingCodec, TransposeCodec, VLenUTF8Codec)
 """What does not unpack."""
@@ -41,7 +53,22 @@ class BoundedBlosc(BloscCodec):
         return await super()._decode_single(chunk_bytes, chunk_spec)
 
 
-_BOUNDED = {"zstd": BoundedZstd, "blosc": BoundedBlosc}
+class BoundedGzip(GzipCodec):
+    """Gzip."""
+
+    async def _decode_single(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
+        packed, held = chunk_bytes.to_bytes(), 0
+        member = zlib.decompressobj(wbits=GZIP)
+        while packed:
+            held += len(member.decompress(packed, SMALL))
+            _check(held, chunk_spec)
+            packed = member.unused_data if member.eof else member.unconsumed_tail
+            if member.eof:
+                member = zlib.decompressobj(wbits=GZIP)
+        return await super()._decode_single(chunk_bytes, chunk_spec)
+
+
+_BOUNDED = {"zstd": BoundedZstd, "blosc": BoundedBlosc, "gzip": BoundedGzip}
 for _name, _codec in _BOUNDED.items():
     register_codec(_name, _codec)
 
@@ -55,11 +82,11 @@ def bounded_chunks() -> Iterator[None]:
 
 
 def unbounded_codec(codecs: tuple[Codec, ...]) -> str:
-    """Return the name of a compression that does not say what its chunks hold; empty if there is none."""
+    """Return the name of a compression that is not known to be bounded; empty if there is none."""
     for codec in codecs:
         if isinstance(codec, ShardingCodec) and (inner := unbounded_codec((*codec.codecs, *codec.index_codecs))):
             return inner
-        if not isinstance(codec, (*_OTHERS, ZstdCodec, BloscCodec)):
+        if not isinstance(codec, (*_OTHERS, ZstdCodec, BloscCodec, GzipCodec)):
             return str(codec.to_dict().get("name"))
     return ""
 

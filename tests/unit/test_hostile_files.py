@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -253,6 +254,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(name: str, tmp_path: Path, monk
     refused(tmp_path / name, "which claims 8 MB")
 
 
+GZIP = {"name": "gzip", "configuration": {"level": 5}}
 ZSTD = {"name": "zstd", "configuration": {"level": 0, "checksum": False}}
 BLOSC = {"name": "blosc", "configuration": {"typesize": 1, "cname": "lz4", "clevel": 5, "shuffle": "noshuffle"}}
 
@@ -264,7 +266,9 @@ BLOSC = {"name": "blosc", "configuration": {"typesize": 1, "cname": "lz4", "clev
         (numcodecs.Blosc().encode(bytes(30_000_000)), BLOSC, "unpacks to 3e\\+07 bytes"),
         (bytes.fromhex("28b52ffd005801000000"), ZSTD, "does not say what it holds"),
         (b"not zstd", ZSTD, "no frame of zstd"),
-        (zlib.compress(bytes(30_000_000)), {"name": "gzip", "configuration": {"level": 5}}, "is packed by gzip"),
+        (gzip.compress(bytes(30_000_000)), GZIP, "unpacks to 3e\\+07 bytes"),
+        (gzip.compress(b"") + gzip.compress(bytes(30_000_000)), GZIP, "unpacks to 3e\\+07 bytes"),
+        (b"not gzip", GZIP, "header"),
     ],
 )
 @pytest.mark.parametrize("sharded", [False, True])
@@ -285,6 +289,17 @@ def test_a_bomb_of_zarr_is_not_unpacked(
     described.write_text(json.dumps(content))
     (store / "wavelength/c/0").write_bytes(packed)
     refused(store, said)
+
+
+def test_a_store_packed_by_gzip_is_read(tmp_path: Path) -> None:
+    store = tmp_path / "s.zarr"
+    save_scene(SCENE, store)
+    described = store / "wavelength/zarr.json"
+    content = json.loads(described.read_text())
+    content["codecs"] = [content["codecs"][0], GZIP]
+    described.write_text(json.dumps(content))
+    (store / "wavelength/c/0").write_bytes(gzip.compress(SCENE.wavelength.values.astype("<f8").tobytes()))
+    np.testing.assert_array_equal(open_scene(store).wavelength, SCENE.wavelength)
 
 
 def test_a_scene_larger_than_memory_is_refused_whole_and_opened_lazily(
