@@ -105,7 +105,7 @@ FORMATS = {
     "envi": (saved(".img"), None),
     "tiff": (tiff, (4, 6)),
     "cog": (saved(".tif"), (128, 128)),
-    "matlab 5": (matlab_5, None),
+    "matlab 5": (matlab_5, (4, 1)),
     "matlab 7.3": (matlab_73, (4, 1)),
     "netcdf": (saved(".nc"), None),
     "zarr": (saved(".zarr"), (4, 6)),

@@ -231,3 +231,6 @@ def test_the_command_takes_the_uncertainty_of_one_scene(
     again = granule.write_scene(tmp_path)
     status, said = call(*unmixing, path, again, "-o", tmp_path / "many")
     assert status == 2 and "expected one scene" in said, said
+    (tmp_path / "day.csv").write_text(f"path,uncertainty\n{path},nothing.nc\n")
+    status, said = call("unmix", "--method", "fcls", "--manifest", tmp_path / "day.csv", "-o", tmp_path / "day")
+    assert status == 2 and f"{tmp_path}/nothing.nc, which does not exist" in said, said

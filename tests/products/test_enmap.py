@@ -151,3 +151,18 @@ def test_a_pattern_means_folders_that_are_products(product: Path) -> None:
     shutil.copytree(product, product.parent / "other")
     (job,) = scenes_of([product.parent / "oth*"], None)
     assert (job.path, job.name) == (product.parent / "other", "other")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("**", ["product", "scene.npy"]),
+        ("**/*", ["product", "scene.npy"]),
+        ("*/*", [f"product/{NAME}-METADATA.XML"]),
+        ("**/*.TIF", [f"product/{NAME}-SPECTRAL_IMAGE.TIF"]),
+    ],
+)
+def test_a_pattern_means_a_product_once_and_no_part_of_it(product: Path, pattern: str, found: list[str]) -> None:
+    (product.parent / "scene.npy").touch()
+    jobs = scenes_of([product.parent / pattern], None)
+    assert [job.path for job in jobs] == [product.parent / name for name in found]

@@ -10,6 +10,7 @@ from dlr_products import COLUMNS, PLACE, ROWS, UTM, write_image
 from hyperion_scene import CALIBRATED, NUMBERS, SCENE, stored, write_bands
 from rasterio.crs import CRS
 
+from unmixel.cli.scenes import scenes_of
 from unmixel.errors import SceneError
 from unmixel.io import open_scene
 from unmixel.io._raw import RawScene
@@ -57,6 +58,10 @@ def test_nominal_wavelengths_are_the_published_ones(raw: RawScene) -> None:
     assert raw.wavelength is not None
     for band, published in {2: 365.76, 3: 375.94, 40: 752.43, 57: 925.41, 72: 862.01, 77: 912.45, 150: 1648.9}.items():
         assert raw.wavelength[band - 1] == pytest.approx(published, abs=0.1)
+
+
+def test_a_pattern_means_a_scene_once(product: Path) -> None:
+    assert len(scenes_of([product / "*.TIF"], None)) == 1
 
 
 def test_a_stack_is_known_by_its_name(tmp_path: Path) -> None:

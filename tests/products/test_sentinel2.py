@@ -12,7 +12,8 @@ from dlr_products import COLUMNS, ROWS, UTM
 from rasterio.crs import CRS
 from sentinel2_scene import CENTRES, IDENTIFIERS, MASKED, NAMES, make_product, metadata, write_band
 
-from unmixel.errors import SceneError
+from unmixel.cli.scenes import scenes_of
+from unmixel.errors import ParameterError, SceneError
 from unmixel.io import open_scene
 from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
 
@@ -45,6 +46,13 @@ def test_bands_of_three_sizes_come_on_one_grid(tmp_path: Path, given: str) -> No
     reading = scene.attrs["reading"]
     assert "pixels of 20 m; nearest pixel taken of B01 from 60 m, B08 from 10 m, B09 from 60 m" in reading
     assert any(line.endswith("before scaling: processing baseline 05.11") for line in reading)
+
+
+def test_a_pattern_means_a_product_once_and_no_part_of_it(product: Path) -> None:
+    assert [job.path for job in scenes_of([product.parent / "**"], None)] == [product]
+    assert [job.path for job in scenes_of([product.parent / "**/*.*"], None)] == [product]
+    with pytest.raises(ParameterError, match="matches no file"):
+        scenes_of([product / "GRANULE/**/*.jp2"], None)
 
 
 def test_before_baseline_4_there_is_no_offset(product: Path) -> None:

@@ -18,7 +18,7 @@ from xml.etree.ElementTree import Element
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
-from unmixel.io.dlr_files import METADATA, files_of, image_among, metadata_beside
+from unmixel.io.dlr_files import METADATA, files_of, image_among, metadata_beside, name_beside
 from unmixel.io.quality_layers import QualityLayer, check_layers, unusable
 from unmixel.io.raster import describe_raster, read_raster, read_raster_rows
 from unmixel.io.xml_metadata import begins_with, number_at, numbers_of, read_xml, text_at
@@ -27,6 +27,9 @@ NAME = "DESIS L2A reflectance"
 _FILL = -32768.0
 _MASKS = "QL_QUALITY-2"
 _SHADOW, _CLOUD_OVER_LAND, _CLOUD_OVER_WATER = 1, 6, 7
+
+
+whole_of = name_beside
 
 
 def is_mine(path: Path) -> bool:

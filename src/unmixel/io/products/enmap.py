@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
-from unmixel.io.dlr_files import METADATA, files_of, image_among, metadata_beside
+from unmixel.io.dlr_files import METADATA, files_of, image_among, metadata_beside, name_beside
 from unmixel.io.quality_layers import QualityLayer, check_layers, unusable
 from unmixel.io.raster import describe_raster, read_raster, read_raster_rows
 from unmixel.io.xml_metadata import begins_with, numbers_of, read_xml, text_at
@@ -44,6 +44,9 @@ _LAYERS: dict[str, tuple[tuple[int, ...], int]] = {  # values and bits that mean
     "QL_QUALITY_CLASSES": ((3,), 0),
 }
 _MASKED = "clouds, their shadows, medium and thick cirrus, saturated pixels and background"
+
+
+whole_of = name_beside
 
 
 def is_mine(path: Path) -> bool:
