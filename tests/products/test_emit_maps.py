@@ -25,6 +25,7 @@ from unmixel.lookup import lookup_of
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.idnet import IDNet
 from unmixel.preprocess import noise_told
+from unmixel.regions import region_summary
 from unmixel.result import open_result, provenance_of
 from unmixel.scale import unmix_file
 from unmixel.scene import crs_wkt_of, transform_of
@@ -157,6 +158,23 @@ def test_convert_says_what_has_no_place_for_the_table(
     said = convert(tmp_path / "mapped.tif", "--orthorectify")
     assert "no place on the map" not in said
     assert f"mapped.tif: {granule.MAP[0]} x {granule.MAP[1]} x {granule.BANDS}" in said
+
+
+def test_areas_of_a_region_are_those_on_the_map(folder: Path) -> None:
+    result = open_result(folder / "out")
+    known = np.isfinite(result["abundance"].values).all(axis=2)
+    on_the_map = on_map(known[:, :, None].astype(np.float32))[:, :, 0] == 1
+    side = granule.GEOTRANSFORM[1] * np.pi / 180 * 6_371_000
+    cell = side**2 * np.cos(np.radians(34.5 + granule.GEOTRANSFORM[5] * granule.MAP[0] / 2))
+    whole = [(0, 0), (granule.CROSSTRACK, 0), (granule.CROSSTRACK, granule.DOWNTRACK), (0, granule.DOWNTRACK)]
+    summary = region_summary(result, whole)
+    assert summary.attrs["region_area"] == pytest.approx(on_the_map.sum() * cell, rel=3e-3)
+    assert summary["area"].sum() == pytest.approx(summary.attrs["region_area"])
+    part = region_summary(result, [(2, 3), (7, 3), (7, 9), (2, 9)])
+    inside = np.zeros_like(known)
+    inside[3:9, 2:7] = True
+    shown = on_map((inside & known)[:, :, None].astype(np.float32))[:, :, 0] == 1
+    assert part.attrs["region_area"] == pytest.approx(shown.sum() * cell, rel=3e-3)
 
 
 def test_the_item_lies_where_the_map_lies(folder: Path) -> None:
