@@ -59,7 +59,7 @@ def dataset_of(scene: xr.DataArray) -> xr.Dataset:
         dataset["lookup_ref"].attrs |= {**grid_mapping(lookup.crs_wkt), "long_name": "map of the lookup table"}
     dataset.attrs = {
         "Conventions": "CF-1.8",
-        "title": origin.get("product", "Reflectance"),
+        "title": f"Scene: {origin.get('product', 'reflectance')}",
         "history": f"written by unmixel {__version__}",
         "unmixel_content": "scene",
     }
