@@ -25,8 +25,8 @@ def pattern(*shape: int, dtype: str = "int16") -> np.ndarray:
     return np.random.default_rng(0).integers(1000, 3000, shape).astype(dtype)
 
 
-def envi(interleave: str, rows: int = 4_000) -> Callable[[Path], Path]:
-    """Return what writes a sparse file in that order, of 3.2 GB for 4000 rows."""
+def envi(interleave: str, rows: int = 2_000) -> Callable[[Path], Path]:
+    """Return what writes a sparse file in that order, of 1.6 GB for 2000 rows."""
     columns = 2_000
     order = {"bil": (rows, BANDS, columns), "bip": (rows, columns, BANDS), "bsq": (BANDS, rows, columns)}[interleave]
     first = {"bsq": (slice(None), slice(_MEASURED))}.get(interleave, (slice(_MEASURED),))
@@ -46,8 +46,8 @@ def envi(interleave: str, rows: int = 4_000) -> Callable[[Path], Path]:
 
 
 def npy(folder: Path) -> Path:
-    """Write a sparse array of 3.2 GB."""
-    values = np.lib.format.open_memmap(folder / "scene.npy", "w+", "<i2", (4_000, 2_000, BANDS))
+    """Write a sparse array of 1.6 GB."""
+    values = np.lib.format.open_memmap(folder / "scene.npy", "w+", "<i2", (2_000, 2_000, BANDS))
     values[:_MEASURED] = pattern(_MEASURED, 2_000, BANDS)
     values.flush()
     return folder / "scene.npy"
@@ -71,9 +71,9 @@ def matlab_5(*, compressed: bool) -> Callable[[Path], Path]:
 
 
 def matlab_73(folder: Path) -> Path:
-    """Write a file of 2 GB, in chunks as MATLAB makes them."""
+    """Write a file of 1 GB, in chunks as MATLAB makes them."""
     with h5py.File(folder / "scene.mat", "w", userblock_size=512) as file:
-        in_chunks(file, "cube", (BANDS, 1_000, 5_000), (BANDS, 64, 64))
+        in_chunks(file, "cube", (BANDS, 1_000, 2_500), (BANDS, 64, 64))
     return folder / "scene.mat"
 
 
@@ -90,8 +90,8 @@ def in_chunks(
 
 
 def emit(folder: Path) -> Path:
-    """Write a granule twice as long as one is, 3.6 GB, with its lookup table."""
-    rows, columns, bands = 2_560, 1_242, 285
+    """Write a granule of the size that one has, 1.8 GB, with its lookup table."""
+    rows, columns, bands = 1_280, 1_242, 285
     path = folder / "EMIT_L2A_RFL_001_20220903T163129_2224611_012.nc"
     with h5py.File(path, "w") as file:
         file.attrs["title"] = "EMIT L2A Estimated Surface Reflectance 60 m V001"
@@ -108,8 +108,8 @@ def emit(folder: Path) -> Path:
 
 
 def aviris(folder: Path) -> Path:
-    """Write a flight line of 3.4 GB."""
-    bands, rows, columns = 284, 2_000, 1_500
+    """Write a flight line of 1.1 GB."""
+    bands, rows, columns = 284, 1_000, 1_000
     with h5py.File(folder / "AV320231005t181518_L2A_OE_main_RFL_ORT.nc", "w") as file:
         in_chunks(file, "reflectance/reflectance", (bands, rows, columns), (10, 256, 256), "float32", 1e-4)
         file["reflectance/reflectance"].attrs["_FillValue"] = np.float32(-9999)
@@ -121,8 +121,8 @@ def aviris(folder: Path) -> Path:
 
 
 def prisma(folder: Path) -> Path:
-    """Write a scene four times as large as one is, 1.9 GB, with its error matrices."""
-    rows = columns = 2_000
+    """Write a scene of the size that one has, 0.5 GB, with its error matrices."""
+    rows = columns = 1_000
     fields = "HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields"
     with h5py.File(folder / "PRS_L2D_STD_20200524103704_20200524103708_0001.he5", "w") as file:
         for name, bands, ends in (("Vnir", 66, (1010, 402)), ("Swir", 173, (2497, 943))):
@@ -139,8 +139,8 @@ def prisma(folder: Path) -> Path:
 
 
 def tanager(folder: Path) -> Path:
-    """Write a scene of 2.6 GB in the geometry of the sensor."""
-    bands, rows, columns = 426, 2_500, 600
+    """Write a scene of 1.0 GB in the geometry of the sensor."""
+    bands, rows, columns = 426, 1_000, 600
     with h5py.File(folder / "20240925_185504_00_4001_basic_sr_hdf5.h5", "w") as file:
         fields = "HDFEOS/SWATHS/HYP/Data Fields"
         cube = in_chunks(file, f"{fields}/surface_reflectance", (bands, rows, columns), (8, 128, 128), "float32", 1e-4)
@@ -168,12 +168,12 @@ def geotiff(
 
 
 def tiff(interleave: str, block: int | None) -> Callable[[Path], Path]:
-    """Return what writes a GeoTIFF of 1.2 GB: in tiles of so many pixels, or in strips of one line."""
+    """Return what writes a GeoTIFF of 0.6 GB: in tiles of so many pixels, or in strips of one line."""
     tiles = {"tiled": True, "blockxsize": block, "blockysize": block} if block else {"blockysize": 1}
 
     def write(folder: Path) -> Path:
         at = {**tiles, "blockysize": block or 64}
-        return geotiff(folder / "scene.tif", 3_000, 1_000, BANDS, interleave=interleave, **at)
+        return geotiff(folder / "scene.tif", 1_500, 1_000, BANDS, interleave=interleave, **at)
 
     return write
 
@@ -259,8 +259,8 @@ def sentinel2(folder: Path) -> Path:
 
 
 def sentinel2_stack(folder: Path) -> Path:
-    """Write a stack of ten bands, 2.4 GB."""
-    path = geotiff(folder / "S2B_T32TPS.tif", 10_980, 10_980, 10, dtype="uint16", interleave="pixel")
+    """Write a stack of ten bands, 0.6 GB."""
+    path = geotiff(folder / "S2B_T32TPS.tif", 5_490, 5_490, 10, dtype="uint16", interleave="pixel")
     with rasterio.open(path, "r+") as file:
         file.descriptions = ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"]
     return path

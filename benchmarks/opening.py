@@ -32,7 +32,7 @@ from unmixel.io.windows import Window
 MB = 1e6
 MOST = 200
 """Memory that opening a file may take [MB]."""
-SIZES = (1_000, 4_000)
+SIZES = (500, 2_000)
 """Rows of the scenes that are converted."""
 
 
