@@ -11,20 +11,13 @@ import tempfile
 from pathlib import Path
 
 import unmixel as ux
+from resident_memory import RESET, resident
 from samson_size import N_ENDMEMBERS, open_samson_size, repeat_to
 from unmixel.unmixing import make_method
 
 SMALL, LARGE = 20_000, 200_000
 METHODS = ("idnet", "fcls")
 MIB = 2**20
-RESET = Path("/proc/self/clear_refs")
-"""Where Linux is told to forget the highest memory of a process."""
-
-
-def resident(what: str) -> int:
-    """Return the memory of this process [byte]: now (VmRSS), or at most since the last reset (VmHWM)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(what))
 
 
 def measure(model: Path, n_pixels: int) -> None:

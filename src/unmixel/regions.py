@@ -24,7 +24,8 @@ from rasterio.warp import transform as to_crs
 
 from unmixel.errors import ParameterError
 from unmixel.intervals import normal_interval
-from unmixel.map_crs import crs_of
+from unmixel.lookup import lookup_of, places_in
+from unmixel.map_crs import crs_in, crs_of
 from unmixel.scene import transform_of
 
 EQUAL_AREA = CRS.from_epsg(6933)
@@ -75,16 +76,17 @@ def region_summary(result: xr.Dataset, polygon: ArrayLike, level: float = 0.9) -
     sums: dict[str, Any] = dict.fromkeys(("pixels", "area"), 0.0)
     sums |= {name: np.zeros(n_endmembers) for name in ("a", "sd", "variance", "sa", "s_sd", "s2_variance")}
     n_inside = int(inside.sum())
+    columns = slice(first_column, first_column + inside.shape[1])
+    areas = pixel_areas(result.isel(y=slice(first_row, first_row + len(inside)), x=columns))
     for start in range(0, len(inside), ROWS_AT_ONCE):
         part = inside[start : start + ROWS_AT_ONCE]
         rows = slice(first_row + start, first_row + start + len(part))
-        columns = slice(first_column, first_column + part.shape[1])
         there = result.isel(y=rows, x=columns)
         abundance = np.asarray(there["abundance"].values, dtype=np.float64)
         known = part & np.isfinite(abundance).all(axis=2)
         a = abundance[known]
         sd = np.asarray(there["abundance_sd"].values, dtype=np.float64)[known] if has_sd else np.full_like(a, np.nan)
-        size = np.broadcast_to(pixel_areas(there)[:, None], part.shape)[known][:, None]
+        size = areas[start : start + len(part)][known][:, None]
         for name, values in {
             "a": a,
             "sd": sd,
@@ -151,19 +153,47 @@ def _between(places: Float[np.ndarray, "corner"], size: int) -> tuple[int, int]:
     return max(int(np.floor(places.min())), 0), min(int(np.ceil(places.max())), size)
 
 
-def pixel_areas(result: xr.DataArray | xr.Dataset) -> Float[np.ndarray, "y"]:
-    """Return the area of a pixel in each row [m2], NaN where the map has no scale.
+def pixel_areas(result: xr.DataArray | xr.Dataset) -> Float[np.ndarray, "y x"]:
+    """Return the area of each pixel [m2], NaN where the map has no scale.
 
-    In degrees it is the area on the ellipsoid, in the middle of the row.
+    Of a result in the geometry of its sensor a pixel's area is that of all places of the map that its lookup table
+    fills from it: 0 for a pixel that is nowhere on the map.
+
+    Parameters
+    ----------
+    result : Dataset or DataArray
+        A result or a scene, or a crop of one.
+
+    Examples
+    --------
+    >>> from unmixel.lookup import lookup_coordinates, table_from
+    >>> rows, columns = np.array([[0, 0, 1]], np.int32), np.array([[0, 0, 1]], np.int32)
+    >>> table = table_from(rows, columns, CRS.from_epsg(32632).to_wkt(), Affine(10, 0, 0, 0, -10, 0))
+    >>> grid = xr.Dataset(coords={"y": [0.5, 1.5], "x": [0.5, 1.5]})
+    >>> pixel_areas(grid.assign_coords(lookup_coordinates(table))).tolist()
+    [[200.0, 0.0], [0.0, 100.0]]
     """
-    n_rows, transform, crs = result.sizes["y"], transform_of(result), crs_of(result)
+    shape = result.sizes["y"], result.sizes["x"]
+    lookup = lookup_of(result)
+    if lookup is None:
+        return np.broadcast_to(_row_areas(shape, transform_of(result), crs_of(result))[:, None], shape)
+    rows, columns = places_in(result, lookup.whole())
+    known = rows >= 0
+    cells = np.broadcast_to(_row_areas(lookup.shape, lookup.transform, crs_in(lookup.crs_wkt))[:, None], lookup.shape)
+    places = np.ravel_multi_index((rows[known], columns[known]), shape)
+    return np.bincount(places, weights=cells[known], minlength=shape[0] * shape[1]).reshape(shape)
+
+
+def _row_areas(shape: tuple[int, int], transform: Affine | None, crs: CRS | None) -> Float[np.ndarray, "y"]:
+    """Return the area of a pixel of a map in each row: in degrees that on the ellipsoid, in the middle of the row."""
+    n_rows, n_columns = shape
     if transform is None or crs is None:
         return np.full(n_rows, np.nan)
     if crs.is_projected:
         return np.full(n_rows, abs(transform.determinant) * crs.linear_units_factor[1] ** 2)
     if not crs.is_geographic:
         return np.full(n_rows, np.nan)
-    column = result.sizes["x"] // 2
+    column = n_columns // 2
     corners = [transform @ (column + x, row + y) for row in range(n_rows) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1))]
     x, y = (np.reshape(values, (n_rows, 4)) for values in to_crs(crs, EQUAL_AREA, *zip(*corners, strict=True))[:2])
     x, y = x - x[:, :1], y - y[:, :1]

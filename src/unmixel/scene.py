@@ -479,11 +479,10 @@ def usable_bands(
     declared: Bool[np.ndarray, "band"],
     n_pixels: int,
 ) -> tuple[Bool[np.ndarray, "band"], list[str]]:
-    """Return which bands can be used, and a line on each group of bands that can't, from `band_range` of the scene."""
+    """Return which of the declared bands can be used, and a line on each group that can't, from `band_range`."""
     invalid = lowest > highest
     constant = (lowest == highest) & (n_pixels > 1)
     groups = {
-        "declared bad": ~declared,
         "invalid in every pixel": declared & invalid,
         "constant over the scene": declared & constant,
     }

@@ -14,11 +14,9 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from unmixel.errors import OutputError, SceneError
-from unmixel.io import open_lazily, open_scene, write_envi
+from unmixel.io import open_scene, write_envi
 from unmixel.io.products import aviris, product_of
-from unmixel.io.windows import Window
 from unmixel.scene import crs_wkt_of, make_scene, transform_of, valid_pixels
-from unmixel.testing.reader_contract import check_reader
 
 ROTATED = "UTM, 1, 1, 581226.666764, 7916192.56364, 5.2, 5.2, 4, North,WGS-84, rotation=42"
 
@@ -45,17 +43,6 @@ def test_a_netcdf_line_is_what_the_product_says(tmp_path: Path) -> None:
     assert reading[:2] == ["AVIRIS-3 L2A surface reflectance", "acquired 2023-10-05T18:15:18Z"]
     assert "no list of bad bands in the product" in reading
     assert f"{2 * made.BANDS + 1} values equal to the fill value -9999 made invalid" in reading
-
-
-@pytest.mark.parametrize("chunks", [None, (6, 2, 3)])
-def test_windows_are_parts_of_the_whole(tmp_path: Path, chunks: tuple[int, int, int] | None) -> None:
-    path = made.write(tmp_path / "line.nc", chunks=chunks)
-    raw = aviris.read(path)
-    check_reader(raw)
-    assert raw.block == (chunks and chunks[1:])
-    whole, lazy = open_scene(path), open_lazily(path)
-    window = Window(1, 4, 2, 8)
-    np.testing.assert_array_equal(lazy.read(window).values, whole.values[window.slices])
 
 
 def test_a_rotated_grid_and_one_at_odds_with_its_coordinates(tmp_path: Path) -> None:

@@ -6,50 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dlr_products import COLUMNS, PLACE, ROWS, UTM, stored_values, write_image
+from desis_scene import GAIN, NAME, OFFSET, WAVELENGTH, make_product, metadata
+from dlr_products import COLUMNS, PLACE, ROWS, UTM
 from rasterio.crs import CRS
 
 from unmixel.errors import SceneError
-from unmixel.io import open_lazily, open_scene
-from unmixel.io.opening import read_raw
-from unmixel.io.windows import Window
+from unmixel.io import open_scene
 from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
-from unmixel.testing.reader_contract import check_reader
-
-NAME = "DESIS-HSI-L2A-DT0485529167_001-20220712T223540-V0220"
-WAVELENGTH = [401.25, 550.125, 700.0, 850.5, 998.75]
-GAIN = [1e-4, 2e-4, 1e-4, 1e-4, 5e-5]
-OFFSET = [0.0, 0.0, 0.01, 0.0, 0.0]
-
-
-def metadata() -> str:
-    bands = "".join(
-        f"<band><bandNumber>{k + 1}</bandNumber><wavelengthCenterOfBand>{WAVELENGTH[k]}</wavelengthCenterOfBand>"
-        f"<wavelengthWidthOfBand>{3 + k / 8}</wavelengthWidthOfBand><response>0.1,0.9,0.1</response>"
-        f"<gainOfBand>{GAIN[k]}</gainOfBand><offsetOfBand>{OFFSET[k]}</offsetOfBand></band>"
-        for k in (3, 0, 1, 4, 2)
-    )
-    return (
-        '<?xml version="1.0"?><product xmlns:d="http://example.org/d"><base><temporalCoverage>'
-        "<startTime>2022-07-12T22:35:40.250Z</startTime></temporalCoverage></base><d:specific>"
-        f"<bandCharacterisation>{bands}</bandCharacterisation><interiorOrientation><band/></interiorOrientation>"
-        "</d:specific></product>"
-    )
-
-
-def make_product(folder: Path) -> np.ndarray:
-    """Write a product of 6 x 9 pixels and 5 bands, and return its stored values."""
-    values = stored_values(5)
-    values[0, 1] = -32768
-    write_image(folder / f"{NAME}-SPECTRAL_IMAGE.tif", values, interleave="pixel", compress="deflate")
-    layers = np.zeros((ROWS, COLUMNS, 10), dtype=np.uint8)
-    for band in range(8):
-        layers[3, band, band] = 1
-    layers[:, :, 8:] = 1  # aerosol and water vapour are no masks
-    write_image(folder / f"{NAME}-QL_QUALITY-2.tif", layers)
-    write_image(folder / f"{NAME}-QL_QUALITY.tif", np.ones((ROWS, COLUMNS, 5), dtype=np.uint8))
-    (folder / f"{NAME}-METADATA.xml").write_text(metadata())
-    return values
 
 
 @pytest.fixture
@@ -77,12 +40,6 @@ def test_it_is_read_from_its_image_its_metadata_or_its_folder(tmp_path: Path, gi
     assert scene.attrs["acquired"] == "2022-07-12T22:35:40Z"
     assert scene.attrs["product"] == "DESIS L2A reflectance"
     assert "masked by QL_QUALITY-2: shadows and clouds" in scene.attrs["reading"]
-
-
-def test_windows_are_those_of_the_whole(product: Path) -> None:
-    check_reader(read_raw(product))
-    window = Window(2, 5, 0, 4)
-    np.testing.assert_array_equal(open_lazily(product).read(window).values, open_scene(product).values[window.slices])
 
 
 def test_without_its_quality_layer_it_is_said(product: Path) -> None:

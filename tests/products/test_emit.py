@@ -14,10 +14,8 @@ from unmixel.errors import SceneError
 from unmixel.io import open_lazily, open_scene
 from unmixel.io.opening import read_raw
 from unmixel.io.products import emit, product_of
-from unmixel.io.windows import Window
 from unmixel.lookup import lookup_of
 from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
-from unmixel.testing.reader_contract import check_reader
 
 
 def test_an_emit_scene_is_what_the_product_says(tmp_path: Path) -> None:
@@ -54,17 +52,6 @@ def test_the_lookup_table_is_that_of_the_file(tmp_path: Path) -> None:
     assert lookup.shape == granule.MAP
     assert lookup.transform == Affine.from_gdal(*granule.GEOTRANSFORM)
     assert lookup.crs_wkt == granule.WKT
-
-
-def test_the_reader_keeps_the_contract_and_windows_are_the_whole(tmp_path: Path) -> None:
-    path = granule.write_scene(tmp_path)
-    raw = read_raw(path)
-    check_reader(raw)
-    assert raw.block == (5, 4)
-    whole, lazy = open_scene(path), open_lazily(path)
-    part = lazy.read(Window(2, 13, 1, 9))
-    np.testing.assert_array_equal(part.values, whole.values[2:13, 1:9])
-    np.testing.assert_array_equal(part["y"].values, np.arange(2, 13) + 0.5)
 
 
 def test_a_mask_beside_the_scene_is_applied_but_for_water(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 
 from unmixel import plot
 from unmixel.cli.main import run
-from unmixel.errors import SceneError
+from unmixel.errors import ParameterError, SceneError
 from unmixel.explorer.exploration import Exploration
 from unmixel.explorer.pixel_story import tell
 from unmixel.io import open_lazily, open_scene, save_scene
@@ -25,8 +25,10 @@ from unmixel.lookup import lookup_of
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.idnet import IDNet
 from unmixel.preprocess import noise_told
+from unmixel.regions import region_summary
 from unmixel.result import open_result, provenance_of
 from unmixel.scale import unmix_file
+from unmixel.scene import crs_wkt_of, transform_of
 from unmixel.unmixing import unmix
 
 TILE_MEMORY = 5 * granule.CROSSTRACK * granule.BANDS * 22
@@ -125,6 +127,54 @@ def test_a_saved_scene_keeps_its_table_and_its_noise_also_a_crop(folder: Path, t
         inside = (y > 2) & (y <= 12) & (x > 1)
         np.testing.assert_array_equal(rows, np.where(inside, y - 3, -1))
         np.testing.assert_array_equal(columns, np.where(inside, x - 2, -1))
+
+
+@pytest.mark.parametrize("suffix", ["tif", "img", "nc", "zarr"])
+def test_a_scene_can_be_written_on_the_map(folder: Path, tmp_path: Path, suffix: str) -> None:
+    path = next(folder.glob("*.nc"))
+    scene = open_scene(path)
+    save_scene(open_lazily(path), tmp_path / f"mapped.{suffix}", orthorectify=True)
+    mapped = open_scene(tmp_path / f"mapped.{suffix}")
+    np.testing.assert_array_equal(mapped.values, on_map(scene.values))
+    assert transform_of(mapped) == granule.TO_MAP
+    assert CRS.from_wkt(crs_wkt_of(mapped)) == CRS.from_epsg(4326)
+    assert mapped["good_band"].values.tolist() == scene["good_band"].values.tolist()
+    assert lookup_of(mapped) is None
+    with pytest.raises(ParameterError, match="without a lookup table"):
+        save_scene(mapped, tmp_path / "again.nc", orthorectify=True)
+
+
+def test_convert_says_what_has_no_place_for_the_table(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def convert(*arguments: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["unmixel", "convert", str(next(folder.glob("*.nc"))), *map(str, arguments)])
+        with pytest.raises(SystemExit):
+            run()
+        return "".join(capsys.readouterr())
+
+    assert "s.tif has no place on the map" in convert(tmp_path / "s.tif")
+    assert "no place on the map" not in convert(tmp_path / "s.nc")
+    said = convert(tmp_path / "mapped.tif", "--orthorectify")
+    assert "no place on the map" not in said
+    assert f"mapped.tif: {granule.MAP[0]} x {granule.MAP[1]} x {granule.BANDS}" in said
+
+
+def test_areas_of_a_region_are_those_on_the_map(folder: Path) -> None:
+    result = open_result(folder / "out")
+    known = np.isfinite(result["abundance"].values).all(axis=2)
+    on_the_map = on_map(known[:, :, None].astype(np.float32))[:, :, 0] == 1
+    side = granule.GEOTRANSFORM[1] * np.pi / 180 * 6_371_000
+    cell = side**2 * np.cos(np.radians(34.5 + granule.GEOTRANSFORM[5] * granule.MAP[0] / 2))
+    whole = [(0, 0), (granule.CROSSTRACK, 0), (granule.CROSSTRACK, granule.DOWNTRACK), (0, granule.DOWNTRACK)]
+    summary = region_summary(result, whole)
+    assert summary.attrs["region_area"] == pytest.approx(on_the_map.sum() * cell, rel=3e-3)
+    assert summary["area"].sum() == pytest.approx(summary.attrs["region_area"])
+    part = region_summary(result, [(2, 3), (7, 3), (7, 9), (2, 9)])
+    inside = np.zeros_like(known)
+    inside[3:9, 2:7] = True
+    shown = on_map((inside & known)[:, :, None].astype(np.float32))[:, :, 0] == 1
+    assert part.attrs["region_area"] == pytest.approx(shown.sum() * cell, rel=3e-3)
 
 
 def test_the_item_lies_where_the_map_lies(folder: Path) -> None:
@@ -231,3 +281,6 @@ def test_the_command_takes_the_uncertainty_of_one_scene(
     again = granule.write_scene(tmp_path)
     status, said = call(*unmixing, path, again, "-o", tmp_path / "many")
     assert status == 2 and "expected one scene" in said, said
+    (tmp_path / "day.csv").write_text(f"path,uncertainty\n{path},nothing.nc\n")
+    status, said = call("unmix", "--method", "fcls", "--manifest", tmp_path / "day.csv", "-o", tmp_path / "day")
+    assert status == 2 and f"{tmp_path}/nothing.nc, which does not exist" in said, said

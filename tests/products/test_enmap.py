@@ -9,75 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dlr_products import COLUMNS, PLACE, ROWS, UTM, stored_values, write_image, write_layer
+from dlr_products import COLUMNS, PLACE, ROWS, UTM, write_image
+from enmap_scene import EMPTY, GAIN, MASKED, NAME, OFFSET, WAVELENGTH, make_product
 from rasterio.crs import CRS
 
 from unmixel.cli.scenes import scenes_of
 from unmixel.errors import SceneError
 from unmixel.io import open_lazily, open_scene
-from unmixel.io.opening import read_raw
-from unmixel.io.windows import Window
 from unmixel.scale.identity import scene_identity
 from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
-from unmixel.testing.reader_contract import check_reader
-
-NAME = "ENMAP01-____L2A-DT0000001867_20220724T104526Z_008_V010302_20230628T165614Z"
-WAVELENGTH = [418.42, 902.25, 906.1, 911.57, 920.3, 1390.4, 1401.2, 2445.3]
-DETECTOR = ["vnir", "swir", "vnir", "swir", "swir", "swir", "swir", "swir"]
-GAIN = [1e-4, 1e-4, 1e-4, 1e-4, 2e-4, 1e-4, 1e-4, 1e-4]
-OFFSET = [0.0, 0.0, 0.0, 0.0, 0.05, 0.0, 0.0, 0.0]
-EMPTY = 5
-MASKS = {
-    "CLOUD": {(1, 2): 1},
-    "CLOUDSHADOW": {(1, 3): 1},
-    "CIRRUS": {(2, 0): 1, (2, 1): 2, (2, 2): 3},
-    "HAZE": {(3, 3): 1},
-    "SNOW": {(3, 4): 1},
-    "TESTFLAGS": {(4, 0): 1 << 4, (4, 1): 1 << 5, (4, 2): 1 << 2, (4, 3): 1},
-    "CLASSES": {(5, 8): 3, (5, 7): 2},
-}
-MASKED = [(1, 2), (1, 3), (2, 1), (2, 2), (4, 0), (4, 1), (5, 8), (0, 1)]
-
-
-def metadata(level: str = "L2A", wavelength: list[float] = WAVELENGTH) -> str:
-    numbers = range(len(wavelength), 0, -1)  # the order of the elements is not that of the bands
-    bands = "".join(
-        f'<bandID number="{k}"><wavelengthCenterOfBand>{wavelength[k - 1]}</wavelengthCenterOfBand>'
-        f"<FWHMOfBand>{6 + k / 10}</FWHMOfBand><GainOfBand>{GAIN[k - 1]}</GainOfBand>"
-        f"<OffsetOfBand>{OFFSET[k - 1]}</OffsetOfBand></bandID>"
-        for k in numbers
-    )
-    statistics = "".join(
-        f'<bandID number="{k}"><mean>{-1000000 if k - 1 == EMPTY else 1200}</mean>'
-        f"<stdDeviation>{0 if k - 1 == EMPTY else 77.5}</stdDeviation></bandID>"
-        for k in numbers
-    )
-    channels = {
-        name: ",".join(str(k + 1) for k, detector in enumerate(DETECTOR) if detector == name)
-        for name in ("vnir", "swir")
-    }
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<level_X xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
-        f"<metadata><name>{NAME}-METADATA.XML</name></metadata><base><level>{level}</level><temporalCoverage>"
-        "<startTime>2022-07-24T10:45:26.123456Z</startTime></temporalCoverage></base><specific>"
-        f"<vnirProductQuality><expectedChannelsList>{channels['vnir']}</expectedChannelsList></vnirProductQuality>"
-        f"<swirProductQuality><expectedChannelsList>{channels['swir']}</expectedChannelsList></swirProductQuality>"
-        f"<bandCharacterisation>{bands}</bandCharacterisation></specific>"
-        f"<product><bandStatistics>{statistics}</bandStatistics></product></level_X>"
-    )
-
-
-def make_product(folder: Path, *, cog: str = "") -> np.ndarray:
-    """Write a product of 6 x 9 pixels and 8 bands, and return its stored values."""
-    values = stored_values(len(WAVELENGTH))
-    values[:, :, EMPTY] = -32768
-    values[0, 1] = -32768
-    write_image(folder / f"{NAME}-SPECTRAL_IMAGE{cog}.TIF", values, nodata=-32768, interleave="pixel")
-    for layer, marked in MASKS.items():
-        write_layer(folder / f"{NAME}-QL_QUALITY_{layer}{cog}.TIF", marked)
-    write_layer(folder / f"{NAME}-QL_PIXELMASK{cog}.TIF", {(0, 5): 1})
-    (folder / f"{NAME}-METADATA.XML").write_text(metadata())
-    return values
 
 
 @pytest.fixture
@@ -122,16 +62,10 @@ def test_what_was_done_is_said(product: Path) -> None:
     assert "1 band within 1350 to 1450 nm left out: the air absorbs there" in reading
 
 
-def test_windows_are_those_of_the_whole(product: Path) -> None:
-    check_reader(read_raw(product))
-    lazy = open_lazily(product)
-    whole = open_scene(product)
-    np.testing.assert_array_equal(
-        valid_pixels(whole),
-        ~np.isin(np.arange(ROWS * COLUMNS), [row * COLUMNS + column for row, column in MASKED]).reshape(ROWS, COLUMNS),
-    )
-    for window in (Window(1, 5, 0, 4), Window(0, 6, 8, 9)):
-        np.testing.assert_array_equal(lazy.read(window).values, whole.values[window.slices])
+def test_pixels_are_masked_by_the_quality_layers(product: Path) -> None:
+    masked = np.zeros((ROWS, COLUMNS), dtype=bool)
+    masked[tuple(np.transpose(MASKED))] = True
+    np.testing.assert_array_equal(valid_pixels(open_scene(product)), ~masked)
 
 
 def test_without_quality_layers_it_is_said(product: Path) -> None:
@@ -217,3 +151,18 @@ def test_a_pattern_means_folders_that_are_products(product: Path) -> None:
     shutil.copytree(product, product.parent / "other")
     (job,) = scenes_of([product.parent / "oth*"], None)
     assert (job.path, job.name) == (product.parent / "other", "other")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("**", ["product", "scene.npy"]),
+        ("**/*", ["product", "scene.npy"]),
+        ("*/*", [f"product/{NAME}-METADATA.XML"]),
+        ("**/*.TIF", [f"product/{NAME}-SPECTRAL_IMAGE.TIF"]),
+    ],
+)
+def test_a_pattern_means_a_product_once_and_no_part_of_it(product: Path, pattern: str, found: list[str]) -> None:
+    (product.parent / "scene.npy").touch()
+    jobs = scenes_of([product.parent / pattern], None)
+    assert [job.path for job in jobs] == [product.parent / name for name in found]

@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dlr_products import COLUMNS, PLACE, ROWS, UTM, write_image
+from hyperion_scene import CALIBRATED, NUMBERS, SCENE, stored, write_bands
 from rasterio.crs import CRS
 
+from unmixel.cli.scenes import scenes_of
 from unmixel.errors import SceneError
 from unmixel.io import open_scene
 from unmixel.io._raw import RawScene
 from unmixel.io.opening import read_raw
 from unmixel.io.products import hyperion
-from unmixel.io.windows import Window
 from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
-
-SCENE = "EO1H0370332004123110KZ"
-NUMBERS = np.arange(1, 243)
-CALIBRATED = ((NUMBERS >= 8) & (NUMBERS <= 57)) | ((NUMBERS >= 77) & (NUMBERS <= 224))
-
-
-def stored() -> np.ndarray:
-    values = np.random.default_rng(0).integers(-20, 4000, (ROWS, COLUMNS, 242)).astype(np.int16)
-    values[0, 0] = 8000
-    values[5, 7:] = 0  # beside the swath
-    values[:, :, ~CALIBRATED] = 0
-    return values
 
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of one GeoTIFF for each band."""
     folder = tmp_path_factory.mktemp("hyperion")
-    values = stored()
-    for band in NUMBERS:
-        write_image(folder / f"{SCENE}_B{band:03d}_L1T.TIF", values[:, :, band - 1 : band])
-    (folder / f"{SCENE}_MTL_L1T.TXT").write_text("GROUP = L1_METADATA_FILE\n")
+    write_bands(folder, stored())
     return folder
 
 
@@ -75,9 +60,8 @@ def test_nominal_wavelengths_are_the_published_ones(raw: RawScene) -> None:
         assert raw.wavelength[band - 1] == pytest.approx(published, abs=0.1)
 
 
-def test_windows_are_read_alone_and_elsewhere(raw: RawScene) -> None:
-    sent = pickle.loads(pickle.dumps(raw))
-    np.testing.assert_array_equal(sent.read_window(Window(2, 5, 1, 4)), stored()[2:5, 1:4])
+def test_a_pattern_means_a_scene_once(product: Path) -> None:
+    assert len(scenes_of([product / "*.TIF"], None)) == 1
 
 
 def test_a_stack_is_known_by_its_name(tmp_path: Path) -> None:

@@ -13,11 +13,9 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from unmixel.errors import SceneError
-from unmixel.io import open_lazily, open_scene
+from unmixel.io import open_scene
 from unmixel.io.products import prisma, product_of
-from unmixel.io.windows import Window
 from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
-from unmixel.testing.reader_contract import check_reader
 
 ORDER = np.argsort(made.READ)
 
@@ -69,18 +67,6 @@ def test_a_place_that_cannot_be_is_not_used(tmp_path: Path, change: dict[str, fl
     assert transform_of(scene) is None
     assert crs_wkt_of(scene) is None
     assert any(line.startswith("no place on the map") for line in scene.attrs["reading"])
-
-
-@pytest.mark.parametrize("chunks", [None, (2, 3, 4)])
-def test_windows_are_parts_of_the_whole(tmp_path: Path, chunks: tuple[int, int, int] | None) -> None:
-    path = made.write(tmp_path / "scene.he5", chunks=chunks)
-    raw = prisma.read(path)
-    check_reader(raw)
-    assert raw.block == (chunks and (2, 4))
-    whole, lazy = open_scene(path), open_lazily(path)
-    for window in (Window(0, 2, 0, 7), Window(2, 5, 3, 6)):
-        np.testing.assert_array_equal(lazy.read(window).values, whole.values[window.slices])
-        np.testing.assert_array_equal(lazy.read(window)["x"].values, whole["x"].values[window.slices[1]])
 
 
 def test_without_error_matrices_only_zeros_are_invalid(tmp_path: Path) -> None:

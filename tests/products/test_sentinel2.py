@@ -7,85 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 from affine import Affine
+from dlr_products import COLUMNS, ROWS, UTM
 from rasterio.crs import CRS
+from sentinel2_scene import CENTRES, IDENTIFIERS, MASKED, NAMES, make_product, metadata, write_band
 
-from unmixel.errors import SceneError
-from unmixel.io import open_lazily, open_scene
-from unmixel.io.opening import read_raw
-from unmixel.io.windows import Window
+from unmixel.cli.scenes import scenes_of
+from unmixel.errors import ParameterError, SceneError
+from unmixel.io import open_scene
 from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
-from unmixel.testing.reader_contract import check_reader
-
-ROWS, COLUMNS = 6, 9
-UTM = CRS.from_epsg(32632)
-NAMES = ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"]
-SIZES = {"B01": 60, "B08": 10, "B09": 60}
-CENTRES = [442.7, 492.7, 559.8, 664.6, 704.1, 740.5, 782.8, 832.8, 864.7, 945.1, 1613.7, 2202.4]
-IDENTIFIERS = dict(zip(NAMES, (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12), strict=True))
-MASKED = {(0, 1): 0, (1, 1): 1, (2, 2): 3, (3, 3): 8, (3, 4): 9, (5, 8): 10}
-KEPT = {(4, 0): 2, (4, 1): 4, (4, 2): 7, (4, 3): 11}
-
-
-def metadata(offset: float | None = -1000, baseline: str = "05.11") -> str:
-    spectral = "".join(
-        f'<Spectral_Information bandId="{IDENTIFIERS[name]}" physicalBand="{name.replace("B0", "B")}"><RESOLUTION>20'
-        f'</RESOLUTION><Wavelength><CENTRAL unit="nm">{centre}</CENTRAL></Wavelength><Spectral_Response>'
-        f'<STEP unit="nm">1</STEP><VALUES>0.1 0.5 1 {"0.9 " * k}0.49</VALUES></Spectral_Response>'
-        "</Spectral_Information>"
-        for k, (name, centre) in enumerate(zip(NAMES, CENTRES, strict=True))
-    )
-    offsets = ""
-    if offset is not None:
-        values = "".join(f'<BOA_ADD_OFFSET band_id="{k}">{offset - k}</BOA_ADD_OFFSET>' for k in range(13))
-        offsets = f"<BOA_ADD_OFFSET_VALUES_LIST>{values}</BOA_ADD_OFFSET_VALUES_LIST>"
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?><n1:Level-2A_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int">'
-        "<n1:General_Info><Product_Info><PRODUCT_START_TIME>2024-08-30T10:05:59.024Z</PRODUCT_START_TIME>"
-        f"<PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE></Product_Info><Product_Image_Characteristics>"
-        '<QUANTIFICATION_VALUES_LIST><BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE>'
-        f"</QUANTIFICATION_VALUES_LIST>{offsets}<Spectral_Information_List>{spectral}</Spectral_Information_List>"
-        "</Product_Image_Characteristics></n1:General_Info></n1:Level-2A_User_Product>"
-    )
-
-
-def write_band(granule: Path, name: str, size: int, values: np.ndarray) -> None:
-    path = granule / f"IMG_DATA/R{size}m/T32TPS_20240830T100559_{name}_{size}m.jp2"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    profile = {"driver": "JP2OpenJPEG", "QUALITY": "100", "REVERSIBLE": "YES", "count": 1, "dtype": values.dtype.name}
-    rows, columns = values.shape
-    place = Affine(size, 0, 600_000, 0, -size, 5_000_040)
-    with rasterio.open(path, "w", height=rows, width=columns, crs=UTM, transform=place, **profile) as file:
-        file.write(values, 1)
-
-
-def make_product(folder: Path) -> np.ndarray:
-    """Write a product of 6 x 9 pixels of 20 m, and return the values its bands should have on them."""
-    folder.mkdir(exist_ok=True)
-    granule = folder / "GRANULE/L2A_T32TPS_A038765_20240830T100558"
-    rng = np.random.default_rng(0)
-    on_grid = np.empty((ROWS, COLUMNS, len(NAMES)), dtype=np.uint16)
-    for k, name in enumerate(NAMES):
-        size = SIZES.get(name, 20)
-        values = rng.integers(1100, 9000, (ROWS * 20 // size, COLUMNS * 20 // size)).astype(np.uint16)
-        values[0, 0] = 20_000 + k
-        if name == "B04":
-            values[5, 0], values[5, 1] = 0, 65535
-        write_band(granule, name, size, values)
-        if size == 10:
-            values = values[1::2, 1::2]
-        elif size == 60:
-            values = values.repeat(3, axis=0).repeat(3, axis=1)
-        on_grid[:, :, k] = values
-    write_band(granule, "B02", 10, np.zeros((2 * ROWS, 2 * COLUMNS), dtype=np.uint16))  # not the one to take
-    write_band(granule, "TCI", 20, np.zeros((ROWS, COLUMNS), dtype=np.uint8))
-    classes = np.full((ROWS, COLUMNS), 5, dtype=np.uint8)
-    for place, value in {**MASKED, **KEPT}.items():
-        classes[place] = value
-    write_band(granule, "SCL", 20, classes)
-    (folder / "MTD_MSIL2A.xml").write_text(metadata())
-    return on_grid
 
 
 @pytest.fixture
@@ -118,11 +48,11 @@ def test_bands_of_three_sizes_come_on_one_grid(tmp_path: Path, given: str) -> No
     assert any(line.endswith("before scaling: processing baseline 05.11") for line in reading)
 
 
-def test_windows_are_those_of_the_whole(product: Path) -> None:
-    check_reader(read_raw(product))
-    lazy, whole = open_lazily(product), open_scene(product)
-    for window in (Window(1, 4, 2, 8), Window(5, 6, 0, 9)):
-        np.testing.assert_array_equal(lazy.read(window).values, whole.values[window.slices])
+def test_a_pattern_means_a_product_once_and_no_part_of_it(product: Path) -> None:
+    assert [job.path for job in scenes_of([product.parent / "**"], None)] == [product]
+    assert [job.path for job in scenes_of([product.parent / "**/*.*"], None)] == [product]
+    with pytest.raises(ParameterError, match="matches no file"):
+        scenes_of([product / "GRANULE/**/*.jp2"], None)
 
 
 def test_before_baseline_4_there_is_no_offset(product: Path) -> None:

@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
-from dlr_products import COLUMNS, PLACE, ROWS, write_image
+from dlr_products import COLUMNS, PLACE, ROWS
+from sentinel2_scene import write_stack
 
 from unmixel.errors import SceneError
-from unmixel.io import open_lazily, open_scene
-from unmixel.io.opening import read_raw
+from unmixel.io import open_scene
 from unmixel.io.products import sentinel2_stack
-from unmixel.io.windows import Window
 from unmixel.scene import transform_of, valid_pixels
-from unmixel.testing.reader_contract import check_reader
 
-NAMES = ["B12", "B02", "SCL", "B8A, central wavelength 865 nm", "B3", "B08_10m"]
 WAVELENGTH = [492.4, 559.8, 832.8, 864.7, 2202.4]
 BY_WAVELENGTH = [1, 4, 5, 3, 0]  # where these bands are in the file
-
-
-def write_stack(
-    path: Path, names: list[str] = NAMES, *, tags: dict[str, str] | None = None, offset: int | None = None
-) -> np.ndarray:
-    """Write a stack, and return its values."""
-    values = np.random.default_rng(0).integers(1100, 9000, (ROWS, COLUMNS, len(names))).astype(np.uint16)
-    values[0, 0] = 20_000
-    values[1, 2, 0], values[1, 3, 1] = 0, 65535
-    if "SCL" in names:
-        classes = np.full((ROWS, COLUMNS), 4)
-        classes[2, 0], classes[2, 1], classes[2, 2] = 9, 3, 11
-        values[:, :, names.index("SCL")] = classes
-    write_image(path, values)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with rasterio.open(path, "r+") as file:
-            file.descriptions = names
-            file.update_tags(**(tags or {}))
-            for band in file.indexes:
-                if offset is not None:
-                    file.update_tags(band, BOA_ADD_OFFSET=str(offset))
-    return values
 
 
 def test_bands_are_known_by_their_names(tmp_path: Path) -> None:
@@ -65,14 +38,6 @@ def test_bands_are_known_by_their_names(tmp_path: Path) -> None:
     assert transform_of(scene) == PLACE
     assert scene.attrs["acquired"] == "2024-08-30T10:05:59Z"
     assert "-1000 added to the values before scaling (baseline 05.11)" in scene.attrs["reading"]
-
-
-def test_windows_are_those_of_the_whole(tmp_path: Path) -> None:
-    write_stack(tmp_path / "s.tif")
-    check_reader(read_raw(tmp_path / "s.tif"))
-    window = Window(1, 4, 2, 8)
-    whole = open_scene(tmp_path / "s.tif")
-    np.testing.assert_array_equal(open_lazily(tmp_path / "s.tif").read(window).values, whole.values[window.slices])
 
 
 def test_what_the_file_does_not_say_is_not_guessed(tmp_path: Path) -> None:

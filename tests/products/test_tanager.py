@@ -13,11 +13,9 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from unmixel.errors import SceneError
-from unmixel.io import open_lazily, open_scene
+from unmixel.io import open_scene
 from unmixel.io.products import product_of, tanager
-from unmixel.io.windows import Window
 from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
-from unmixel.testing.reader_contract import check_reader
 
 ORTHO, BASIC = "HDFEOS/GRIDS/HYP", "HDFEOS/SWATHS/HYP"
 CUBE = f"{ORTHO}/Data Fields/surface_reflectance"
@@ -97,18 +95,6 @@ def test_scaled_numbers_are_unscaled(tmp_path: Path) -> None:
     scene = open_scene(path)
     valid = valid_pixels(scene)
     np.testing.assert_allclose(scene.values[valid], (stored / 10_000).transpose(1, 2, 0)[valid], rtol=1e-6)
-
-
-@pytest.mark.parametrize("chunks", [None, (5, 2, 3)])
-@pytest.mark.parametrize("basic", [False, True])
-def test_windows_are_parts_of_the_whole(tmp_path: Path, chunks: tuple[int, int, int] | None, basic: bool) -> None:
-    path = made.write(tmp_path / "scene.h5", chunks=chunks, basic=basic)
-    raw = tanager.read(path)
-    check_reader(raw)
-    assert raw.block == (chunks and chunks[1:])
-    whole, lazy = open_scene(path), open_lazily(path)
-    window = Window(1, 4, 2, 6)
-    np.testing.assert_array_equal(lazy.read(window).values, whole.values[window.slices])
 
 
 def numbers(name: str, shape: tuple[int, ...]) -> Callable[[h5py.File], None]:

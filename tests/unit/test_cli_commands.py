@@ -285,7 +285,7 @@ def test_what_goes_wrong_outside_is_one_line(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("unmixel.io.open_scene", fail)
+    monkeypatch.setattr("unmixel.io.open_lazily", fail)
     found = unmixel("info", "scene.img")
     assert found[0] == status
     assert found[2].count("\n") == 1
@@ -293,7 +293,7 @@ def test_what_goes_wrong_outside_is_one_line(
 
 
 def test_a_bug_is_not_hidden(unmixel: Unmixel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unmixel.io.open_scene", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("unmixel.io.open_lazily", lambda *_, **__: 1 / 0)
     monkeypatch.setattr(sys, "argv", ["unmixel", "info", "scene.img"])
     with pytest.raises(ZeroDivisionError):
         run()

@@ -220,6 +220,15 @@ class TestManifest:
             SceneJob(campaign / "july/b.npy", "b", None, 1.5),
         ]
 
+    def test_how_a_scene_is_read_and_what_its_noise_is(self, campaign: Path, jobs_of: JobsOf) -> None:
+        text = "path,keep_atmosphere,uncertainty\njune/line.img,true,june/sd.img\njuly/a.npy,false,\njuly/b.npy,,\n"
+        first, second, third = jobs_of("day.csv", text)
+        assert (first.keep_atmosphere, first.uncertainty) == (True, campaign / "june/sd.img")
+        assert (second.keep_atmosphere, second.uncertainty) == (False, None)
+        assert third.keep_atmosphere is None
+        with pytest.raises(ParameterError, match="expected the uncertainty file of one scene"):
+            jobs_of("day.csv", "path,uncertainty\njuly/*.npy,sd.img\n")
+
     def test_paths_are_relative_to_it(
         self, campaign: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
     ) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from unmixel.cli.main import run
 from unmixel.cli.run_config import read_run_config
+from unmixel.cli.scene_runs import Settings, _as_set, _open
+from unmixel.cli.scenes import SceneJob
 from unmixel.errors import ModelError, OutputError
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.io import open_lazily, open_scene, save_scene, write_envi
@@ -60,8 +62,15 @@ def test_bands_that_are_bad_anyway_are_not_counted(tmp_path: Path) -> None:
     path = write_foreign(tmp_path / "s.img", more="bbl = {1, 1, 0, 0, 0, 1, 1, 1, 0, 1, 1}\n")
     scene = open_scene(path, leave_out=[(2000, 2500)])
     assert good_bands(scene).tolist() == [*OUTSIDE[:-1], False]
-    said = [line for line in scene.attrs["reading"] if "air" in line]
-    assert said == ["1 band within 1800 to 1950 nm left out: the air absorbs there"]
+    said = [line for line in scene.attrs["reading"] if "left out" in line]
+    assert said == [
+        "4 bands left out: declared bad",
+        "1 band within 2000 to 2500 left out as asked",
+        "1 band within 1800 to 1950 nm left out: the air absorbs there",
+    ]
+    assert [
+        line for line in open_lazily(path, leave_out=[(2000, 2500)]).outline.attrs["reading"] if "left out" in line
+    ] == said
 
 
 def test_a_scene_with_nothing_else_keeps_them(tmp_path: Path) -> None:
@@ -126,6 +135,17 @@ def test_a_run_file_can_keep_them(tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text('method = "fcls"\nn_endmembers = 3\nkeep_atmosphere = true\n')
     assert read_run_config(tmp_path / "run.toml").keep_atmosphere
     assert not read_run_config(None).keep_atmosphere
+
+
+def test_a_manifest_decides_before_the_command_line(tmp_path: Path) -> None:
+    path = write_foreign(tmp_path / "s.img")
+    settings = Settings(
+        scenes=[], manifest=None, output=tmp_path, bands=None, scale=None, keep_atmosphere=True, workers=None,
+        scheduler=None, resume=False, overwrite=False,
+    )  # fmt: skip
+    jobs = [_as_set(SceneJob(path, "s", keep_atmosphere=kept), settings) for kept in (None, True, False)]
+    used = [int(_open(job).good_band.sum()) for job in jobs]
+    assert used == [11, 11, 6]
 
 
 def test_commands_take_the_option(

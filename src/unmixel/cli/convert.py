@@ -23,6 +23,10 @@ def convert(
     bands: Bands = None,
     scale: Scale = None,
     keep_atmosphere: KeepAtmosphere = False,
+    orthorectify: Annotated[
+        bool,
+        typer.Option("--orthorectify", help="Put a scene as its sensor saw it (EMIT) on the map, nearest pixel."),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace OUT; a folder only if it is a scene that unmixel wrote.")
     ] = False,
@@ -36,11 +40,18 @@ def convert(
     from unmixel.cli.progress import ProgressReport
     from unmixel.cli.screen import screen
     from unmixel.io import open_lazily, save_scene
+    from unmixel.lookup import lookup_of
 
     opened = open_lazily(scene, leave_out=parse_bands(bands), scale=scale, keep_atmosphere=keep_atmosphere)
     target = output.with_suffix(".img") if output.suffix.lower() == ".hdr" else output
     with ProgressReport() as progress:
-        save_scene(opened, target, overwrite=overwrite, progress=progress)
+        save_scene(opened, target, orthorectify=orthorectify, overwrite=overwrite, progress=progress)
         progress.say_scene(scene, opened.shape, opened.outline)
-    rows, columns, n_bands = opened.shape
+        lookup = lookup_of(opened.outline)
+        if lookup is not None and not orthorectify and target.suffix.lower() not in (".nc", ".zarr"):
+            progress.say(
+                f"{target} has no place on the map: .nc and .zarr keep the lookup table, --orthorectify uses it"
+            )
+    rows, columns = lookup.shape if lookup is not None and orthorectify else opened.shape[:2]
+    n_bands = opened.shape[2]
     screen().print(f"{target}: {rows} x {columns} x {n_bands} (rows x columns x bands)", soft_wrap=True)

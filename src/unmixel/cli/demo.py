@@ -42,7 +42,7 @@ def demo(
     from unmixel.cli.provenance import command_line
     from unmixel.cli.scene_report import print_scene
     from unmixel.cli.screen import screen
-    from unmixel.io import open_scene
+    from unmixel.io import open_lazily, open_scene
     from unmixel.io.whole_folder import whole_folder, write_provenance
     from unmixel.result import environment, save_result
 
@@ -54,7 +54,7 @@ def demo(
             path, truth = _simulated(folder, seed)
             opened, shown = open_scene(path), output / path.name
         screen().print(f"$ unmixel info {shown}", soft_wrap=True)
-        print_scene(opened, str(shown), screen())
+        print_scene(open_lazily(path), str(shown), screen())
         save_result(truth, folder / "truth.zarr")
         _unmix_and_compare(opened, truth, path, shown, folder, output, seed, threads)
         write_provenance(folder, {"command": command_line(), "seed": seed, "environment": environment()})

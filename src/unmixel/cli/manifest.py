@@ -7,6 +7,8 @@ TOML, with a table for each scene, ::
     name = "north"                    # of its output folder; the name of the file if left out
     bands = "1350-1450,1800-1950"     # to leave out, as --bands
     scale = 10000                     # as --scale
+    keep_atmosphere = true            # as --keep-atmosphere
+    uncertainty = "line_04_sd.img"    # as --uncertainty; relative to the manifest
 
     [[scene]]
     path = "2023-07-*/*.img"          # a pattern: each file that matches, under its own name
@@ -49,6 +51,8 @@ class SceneEntry(BaseModel):
     name: str | None = Field(default=None, min_length=1)
     bands: str | None = None
     scale: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    keep_atmosphere: bool | None = None
+    uncertainty: str | None = Field(default=None, min_length=1)
 
     @field_validator("bands")
     @classmethod

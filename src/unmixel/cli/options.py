@@ -10,13 +10,17 @@ import typer
 
 from unmixel.errors import ParameterError
 
+_READ = (
+    "ENVI, TIFF, MATLAB, NetCDF, Zarr or NumPy; or a product as it is distributed, its file or its folder (EMIT, "
+    "PRISMA, AVIRIS, Tanager, EnMAP, DESIS, Hyperion, Sentinel-2)"
+)
 SceneFile = Annotated[
     Path,
-    typer.Argument(metavar="SCENE", help="Scene: ENVI, TIFF, MATLAB, NetCDF, Zarr or NumPy.", show_default=False),
+    typer.Argument(metavar="SCENE", help=f"Scene: {_READ}.", show_default=False),
 ]
 SceneFiles = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="SCENE...", help="Scenes: ENVI, TIFF, MATLAB, NetCDF, Zarr or NumPy.", show_default=False),
+    typer.Argument(metavar="SCENE...", help=f"Scenes: {_READ}.", show_default=False),
 ]
 Manifest = Annotated[
     Path | None,

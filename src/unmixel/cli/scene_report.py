@@ -17,21 +17,29 @@ from unmixel.cli.number import print_number
 from unmixel.errors import UnmixingError
 from unmixel.extraction import estimate_n_endmembers
 from unmixel.io import looks_like_reflectance
+from unmixel.io.lazy import LazyScene
+from unmixel.io.remarks import Counts
 from unmixel.lookup import lookup_of
 from unmixel.preprocess import noise_told, noise_variance_of
-from unmixel.scene import crs_wkt_of, good_bands, pixels_of, transform_of, valid_pixels
+from unmixel.scale.sampling import sample_pixels
+from unmixel.scene import crs_wkt_of, good_bands, pixels_of, transform_of
 
-QUANTILE_PIXELS = 50_000
+SAMPLED = 12_000
+"""Pixels that values, noise and endmembers are judged by."""
+WINDOW_MEMORY = 64_000_000
+"""Bytes that reading a window takes."""
 
 
-def print_scene(scene: xr.DataArray, title: str, console: Console) -> None:
-    """Print what a scene is, and what speaks for each number of endmembers."""
-    pixels = pixels_of(scene)
+def print_scene(opened: LazyScene, title: str, console: Console) -> None:
+    """Print what a scene is, and what speaks for each number of endmembers; it is read once, by windows."""
+    sample = sample_pixels(opened, SAMPLED, memory=WINDOW_MEMORY)
+    scene, pixels = sample.scene, pixels_of(sample.scene)
+    lines = _geometry(opened.outline, sample.counts) | _spectrum(scene) | _values(pixels) | _signal(scene, pixels)
     table = Table(show_header=False)
-    for name, text in (_geometry(scene) | _spectrum(scene) | _values(scene, pixels) | _signal(scene, pixels)).items():
+    for name, text in lines.items():
         table.add_row(name, text)
     warning = looks_like_reflectance(scene)
-    for line in scene.attrs.get("reading", []):
+    for line in scene.attrs["reading"]:
         if line != warning:
             table.add_row("on reading", line)
     table.add_row("plausible", f"warning: {warning}" if warning else "yes: the values look like reflectance")
@@ -40,9 +48,8 @@ def print_scene(scene: xr.DataArray, title: str, console: Console) -> None:
     print_number(estimate_n_endmembers(scene), console)
 
 
-def _geometry(scene: xr.DataArray) -> dict[str, str]:
+def _geometry(scene: xr.DataArray, counts: Counts) -> dict[str, str]:
     rows, columns, n_bands = scene.shape
-    valid = valid_pixels(scene)
     lines = {"size": f"{rows} rows x {columns} columns x {n_bands} bands"}
     lines["coordinate system"] = _crs_name(crs_wkt_of(scene))
     transform = transform_of(scene)
@@ -55,8 +62,8 @@ def _geometry(scene: xr.DataArray) -> dict[str, str]:
             f"{lookup.shape[0]} rows x {lookup.shape[1]} columns, {_crs_name(lookup.crs_wkt)}, upper left corner "
             f"x {lookup.transform.c:.10g}, y {lookup.transform.f:.10g}"
         )
-    masked = int((~valid).sum())
-    lines["invalid pixels"] = f"{masked} of {valid.size} ({100 * masked / valid.size:.3g} %)"
+    masked = counts.pixels - counts.valid
+    lines["invalid pixels"] = f"{masked} of {counts.pixels} ({100 * masked / counts.pixels:.3g} %)"
     return lines
 
 
@@ -107,9 +114,8 @@ def _runs(flags: Bool[np.ndarray, "band"]) -> str:
     return ", ".join(f"{g[0]}-{g[-1]}" if len(g) > 1 else f"{g[0]}" for g in groups)
 
 
-def _values(scene: xr.DataArray, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, str]:
-    sample = pixels[:: max(1, len(pixels) // QUANTILE_PIXELS)]
-    one, middle, ninety_nine = np.quantile(sample, [0.01, 0.5, 0.99])
+def _values(pixels: Float[np.ndarray, "pixel band"]) -> dict[str, str]:
+    one, middle, ninety_nine = np.quantile(pixels, [0.01, 0.5, 0.99])
     low, high = pixels.min(), pixels.max()
     return {"values": f"{low:.4g} to {high:.4g}, median {middle:.4g}, 1 % to 99 %: {one:.4g} to {ninety_nine:.4g}"}
 
@@ -120,7 +126,7 @@ def _signal(scene: xr.DataArray, pixels: Float[np.ndarray, "pixel band"]) -> dic
     except UnmixingError as error:
         return {"noise": f"not estimated: {error}"}
     sd = np.sqrt(noise_variance)
-    power = np.mean(pixels.astype(np.float64) ** 2, axis=0)
+    power = np.square(pixels, dtype=np.float64).mean(axis=0)
     signal = np.maximum(power - noise_variance, 1e-12 * power)
     snr_db = 10 * np.log10(signal / np.maximum(noise_variance, np.finfo(float).tiny))
     source = "estimated" if noise_told(scene) is None else "by the uncertainty file"

@@ -46,10 +46,8 @@ class Settings:
         Or what lists them.
     output : path
         The folder to make: the result of the scene, or a folder of results of many.
-    bands, scale
+    bands, scale, keep_atmosphere
         How scenes are read, unless the manifest says it.
-    keep_atmosphere : bool
-        How all scenes are read: they share their bands.
     uncertainty : path, optional
         The uncertainty file of the only scene.
     workers, scheduler
@@ -91,13 +89,15 @@ def run_scenes(settings: Settings, model_of: ModelOf) -> None:
     alone = len(jobs) == 1 and settings.manifest is None and jobs[0].path in settings.scenes
     n_pixels = 0
     for job in jobs:
-        rows, columns, _ = _open(job, settings).shape
+        rows, columns, _ = _open(job).shape
         n_pixels += rows * columns
         if not settings.resume:
             check_output(settings.output if alone else settings.output / job.name, overwrite=settings.overwrite)
     if settings.uncertainty is not None and not alone:
-        raise ParameterError(f"--uncertainty {settings.uncertainty} and many scenes", "one scene", "unmix it alone")
-    model, *_ = model_of(_open(jobs[0], settings))
+        raise ParameterError(
+            f"--uncertainty {settings.uncertainty} and many scenes", "one scene", "say it in a manifest for each"
+        )
+    model, *_ = model_of(_open(jobs[0]))
     if "cuda" in str(getattr(model, "device", "cpu")):
         n_pixels = 0  # processes would share the GPU
     with ProgressReport() as report, open_engine(settings.workers, settings.scheduler, n_pixels) as engine:
@@ -118,16 +118,18 @@ def _as_set(job: SceneJob, settings: Settings) -> SceneJob:
         job,
         bands=settings.bands if job.bands is None else job.bands,
         scale=settings.scale if job.scale is None else job.scale,
+        keep_atmosphere=settings.keep_atmosphere if job.keep_atmosphere is None else job.keep_atmosphere,
+        uncertainty=job.uncertainty or settings.uncertainty,
     )
 
 
-def _open(job: SceneJob, settings: Settings) -> LazyScene:
+def _open(job: SceneJob) -> LazyScene:
     return open_lazily(
         job.path,
         leave_out=parse_bands(job.bands),
         scale=job.scale,
-        keep_atmosphere=settings.keep_atmosphere,
-        uncertainty=settings.uncertainty,
+        keep_atmosphere=bool(job.keep_atmosphere),
+        uncertainty=job.uncertainty,
     )
 
 
@@ -135,7 +137,7 @@ def _unmix(
     job: SceneJob, output: Path, settings: Settings, model_of: ModelOf, engine: Engine, report: ProgressReport
 ) -> None:
     """Unmix a scene, and print its summary."""
-    scene = _open(job, settings)
+    scene = _open(job)
     model, bundle, known = model_of(scene)
     done = unmix_file(
         model,
@@ -154,7 +156,7 @@ def _unmix(
         drawings=_drawings,
         resume=settings.resume,
         overwrite=settings.overwrite,
-        provenance=lambda: {**known, **_inputs(scene, job, settings)},
+        provenance=lambda: {**known, **_inputs(scene, job)},
         command=command_line(),
     )
     if done.n_done_before:
@@ -162,10 +164,10 @@ def _unmix(
     print_summary(open_result(output), output, screen())
 
 
-def _inputs(scene: LazyScene, job: SceneJob, settings: Settings) -> dict[str, Any]:
+def _inputs(scene: LazyScene, job: SceneJob) -> dict[str, Any]:
     """Return what the provenance says of the files that a scene was read from."""
     told = {"input": input_record(job.path, scene.companions)}
-    return told if settings.uncertainty is None else {**told, "uncertainty": input_record(settings.uncertainty)}
+    return told if job.uncertainty is None else {**told, "uncertainty": input_record(job.uncertainty)}
 
 
 def _unmix_all(
@@ -179,12 +181,12 @@ def _unmix_all(
     collection = folder / COLLECTION
     if collection.exists() and not (settings.resume or settings.overwrite):
         raise OutputError(f"{collection} exists", "a folder of no other scenes", "choose another, or give --resume")
-    model, bundle, known = model_of(_open(jobs[0], settings))
+    model, bundle, known = model_of(_open(jobs[0]))
     if isinstance(model, Method) and not settings.each:
         report.say(f"one model for {len(jobs)} scenes")
         fitted = fit_to_all(
             model,
-            [_open(job, settings) for job in jobs],
+            [_open(job) for job in jobs],
             folder / MODEL,
             bundle=bundle,
             progress=report,

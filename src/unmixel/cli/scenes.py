@@ -15,7 +15,7 @@ from unmixel.cli.manifest import SceneEntry, read_manifest
 from unmixel.errors import ParameterError, SceneError, UnmixingError, damage_told
 from unmixel.io.envi_header import find_data, is_envi_header, read_envi_header
 from unmixel.io.opening import split_variable
-from unmixel.io.products import product_of
+from unmixel.io.products import product_of, whole_of
 
 _PATTERN = frozenset("*?[")
 _UNSAFE = frozenset('/\\:*?"<>|#%')  # separators, what Windows refuses, and what has a meaning in a link
@@ -37,22 +37,29 @@ class SceneJob:
         Bands to leave out of this scene, as text (see `unmixel.cli.options.parse_bands`); None: as the others.
     scale : float or None
         Stored value that means a reflectance of 1 in this scene; None: as the others.
+    keep_atmosphere : bool or None
+        Whether bands in which the air absorbs the light are used; None: as the others.
+    uncertainty : path or None
+        The uncertainty file of this scene.
     """
 
     path: Path
     name: str
     bands: str | None = None
     scale: float | None = None
+    keep_atmosphere: bool | None = None
+    uncertainty: Path | None = None
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A file that was asked for: by an argument, or by an entry of a manifest whose place is `where`."""
+    """A file that was asked for: by an argument, or by an entry of a manifest in `base` whose place is `where`."""
 
     path: Path
     data: Path
     variable: str | None
     entry: SceneEntry
+    base: Path
     where: str = ""
 
     @property
@@ -75,8 +82,8 @@ def scenes_of(given: Sequence[Path], manifest: Path | None, *, made_in: Path | N
 
     Patterns (``*``, ``?``, ``[...]``, and ``**`` for folders in folders) that the shell left as they are, since
     they were quoted or stand in a manifest, are expanded in alphabetical order. An ENVI file and its header are one
-    scene, and so is a file that is given twice. Folders (but for Zarr stores and products) and ``.aux.xml`` files that
-    match are passed over.
+    scene, and so are a file that is given twice and all files of a product. Folders (but for Zarr stores and products)
+    and ``.aux.xml`` files that match are passed over.
 
     The name of a scene is that of its data file without its last suffix, unless a manifest says another. Scenes that
     would have the same name get the name of their variable, too, and then as many of their folders as tell them
@@ -118,10 +125,13 @@ def scenes_of(given: Sequence[Path], manifest: Path | None, *, made_in: Path | N
         found = _each_once(one for entry in entries for one in _find(entry, Path(), "", made_in))
     else:
         raise ParameterError("no scene", "scene files, patterns in quotes, or a manifest", "give at least one")
-    return [
-        SceneJob(one.path, name, one.entry.bands, one.entry.scale)
-        for one, name in zip(found, _names_of(found), strict=True)
-    ]
+    return [_job(one, name) for one, name in zip(found, _names_of(found), strict=True)]
+
+
+def _job(found: _Found, name: str) -> SceneJob:
+    entry = found.entry
+    uncertainty = None if entry.uncertainty is None else found.base / entry.uncertainty
+    return SceneJob(found.path, name, entry.bands, entry.scale, entry.keep_atmosphere, uncertainty)
 
 
 def _from_manifest(manifest: Path, made_in: Path | None) -> list[_Found]:
@@ -173,21 +183,41 @@ def _find(entry: SceneEntry, base: Path, where: str, made_in: Path | None) -> It
             "no name: each scene has that of its file",
             "remove the name, or list the scenes one by one",
         )
+    elif entry.uncertainty is not None:
+        raise ParameterError(
+            f"uncertainty = {entry.uncertainty!r} for the pattern {entry.path!r}",
+            "the uncertainty file of one scene",
+            "list the scenes one by one",
+        )
     else:
         pattern = entry.path if variable is None else entry.path.removesuffix(f"::{variable}")
         matches = glob.glob(pattern, root_dir=base, recursive=True)  # noqa: PTH207, it takes absolute patterns
-        files = [base / match for match in sorted(matches) if _may_be_scene(base / match)]
+        files = _scenes_among([base / match for match in sorted(matches)])
         if made_in is not None:
             files = [file for file in files if made_in.resolve() not in file.resolve().parents]
         if not files:
             raise ParameterError(f"the pattern {str(file)!r}, which matches no file", "scene files", "check the path")
     for one in files:
         chosen = one if variable is None else one.with_name(f"{one.name}::{variable}")
-        yield _Found(chosen, _data_of(one), variable, entry, where)
+        yield _Found(chosen, _data_of(one), variable, entry, base, where)
+
+
+def _scenes_among(matches: list[Path]) -> list[Path]:
+    """Return the matches of a pattern that may be scenes: of the files of a product one, none if its folder matches."""
+    found, folders, wholes = [], {match for match in matches if match.is_dir()}, set()
+    for match in matches:
+        whole = None if match in folders else whole_of(match)
+        if whole is not None:
+            if whole in wholes or not folders.isdisjoint((whole, whole.parent)) or product_of(match) is None:
+                continue
+            wholes.add(whole)
+        if _may_be_scene(match):
+            found.append(match)
+    return found
 
 
 def _may_be_scene(match: Path) -> bool:
-    """Return whether a match of a pattern is a file, a Zarr store or a product, and no part of another scene."""
+    """Return whether a match of a pattern is a file, a Zarr store or a product, and no part of a Zarr store."""
     if any((parent / "zarr.json").is_file() for parent in match.parents):
         return False
     if match.is_dir():

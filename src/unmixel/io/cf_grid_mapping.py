@@ -81,16 +81,17 @@ def axes(crs_wkt: str | None, transform: Affine | None) -> tuple[dict[str, str],
     >>> axes(CRS.from_epsg(4326).to_wkt(), Affine(0.1, 0, 8, 0, -0.1, 48))[1]
     {'axis': 'X', 'standard_name': 'longitude', 'units': 'degrees_east'}
     """
-    y, x = {"axis": "Y"}, {"axis": "X"}
     if transform is None or transform.b or transform.d:
         pixels = {"units": "1", "long_name": "pixels from the upper left corner to the centre"}
-        return y | pixels, x | pixels
+        return {**pixels}, {**pixels}
     try:
         crs = CRS.from_wkt(crs_wkt) if crs_wkt else None
     except CRSError:
         crs = None
     if crs is None:
-        return y, x
+        unknown = {"units": "1", "long_name": "map coordinate, in a reference system that is not known"}
+        return {**unknown}, {**unknown}
+    y, x = {"axis": "Y"}, {"axis": "X"}
     if crs.is_geographic:
         return (
             y | {"standard_name": "latitude", "units": "degrees_north"},

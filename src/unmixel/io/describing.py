@@ -66,7 +66,8 @@ def describe(
     good = np.ones(raw.shape[2], dtype=bool) if raw.good_band is None else raw.good_band
     if len(good) != raw.shape[2]:
         raise SceneError(f"a bad-band list of {len(good)} for {raw.shape[2]} bands", "one flag for each band")
-    left_out: list[str] = []
+    n_bad = int((~good).sum())
+    left_out = [f"{n_bad} {'band' if n_bad == 1 else 'bands'} left out: declared bad"] if n_bad else []
     good = good & ~_asked_out(wavelength, raw.shape[2], leave_out, left_out)
     atmosphere = np.zeros_like(good)
     if wavelength is not None and not keep_atmosphere:

@@ -34,6 +34,25 @@ def metadata_beside(path: Path) -> Path | None:
     return next((files[METADATA] for files in products.values() if METADATA in files), None)
 
 
+def name_beside(path: Path) -> Path | None:
+    """Return the name of the product that a file is a part of, in its folder; None if no metadata are beside it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("A-METADATA.XML", "A-QL_VNIR.TIF", "B-QL_VNIR.TIF"):
+    ...     (folder / name).touch()
+    >>> name_beside(folder / "A-QL_VNIR.TIF").name, name_beside(folder / "B-QL_VNIR.TIF")
+    ('A', None)
+    """
+    told = _FILE.fullmatch(path.name)
+    if told is None:
+        return None
+    has_metadata = any(path.with_name(f"{told['name']}-{METADATA}.{suffix}").is_file() for suffix in ("XML", "xml"))
+    return path.with_name(told["name"]) if has_metadata else None
+
+
 def files_of(path: Path) -> dict[str, Path]:
     """Return the files of the product that a spectral image, a metadata file or a folder is, by their part.
 

@@ -25,7 +25,7 @@ from unmixel.claims import check_claim, check_memory
 from unmixel.errors import DAMAGE, SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.hdf5_guard import GuardedFile
-from unmixel.io.matlab_5 import list_variables, load_variable
+from unmixel.io.matlab_5 import Variable, list_variables, load_variable
 from unmixel.io.windows import Window
 
 _ROWS = {"nrow", "nrows", "rows", "row", "lines", "h", "height", "n_rows"}
@@ -47,7 +47,7 @@ class _Layout:
 
 
 def read_matlab(path: Path, variable: str | None = None) -> RawScene:
-    """Read the description of a MATLAB scene. Version 5 is read whole, 7.3 by rows.
+    """Read the description of a MATLAB scene. A compressed variable of version 5 is read whole.
 
     Parameters
     ----------
@@ -77,12 +77,21 @@ def read_matlab(path: Path, variable: str | None = None) -> RawScene:
             parts: dict[str, Any] = {"read_part": partial(_read_hdf5_part, path, layout), "block": block}
         else:
             check_claim(path, repr(layout.name), math.prod(layout.shape) * older[layout.name].dtype.itemsize)
-            check_memory(layout.shape)
-            whole = _as_scene(load(layout.name), layout)
-            dtype, read, parts = whole.dtype, partial(_rows_of, whole), {"by_parts": False}
+            dtype, read, parts = _older(path, older[layout.name], layout)
     except DAMAGE as error:
         raise SceneError(f"{path}: {error}", "a complete MATLAB file", "is it truncated?") from error
     return _raw_scene(layout, dtype, read, small, parts)
+
+
+def _older(path: Path, variable: Variable, layout: _Layout) -> tuple[np.dtype, partial[NDArray], dict[str, Any]]:
+    """Return type, reader and parts of a variable of version 5: read at once if it is compressed."""
+    dtype = variable.dtype.newbyteorder("=")
+    if not variable.compressed:
+        parts = {"read_part": partial(_read_mapped_part, path, variable, layout), "block": _block(layout, None)}
+        return dtype, partial(_read_mapped_rows, path, variable, layout), parts
+    check_memory(layout.shape)
+    whole = _as_scene(load_variable(path, variable), layout).astype(dtype, copy=False)
+    return dtype, partial(_rows_of, whole), {"by_parts": False}
 
 
 def _raw_scene(
@@ -193,6 +202,15 @@ def _as_scene(values: NDArray, layout: _Layout) -> NDArray:
 
 def _rows_of(whole: NDArray, first: int, last: int) -> NDArray:
     return whole[first:last]
+
+
+def _read_mapped_rows(path: Path, variable: Variable, layout: _Layout, first: int, last: int) -> NDArray:
+    return _read_mapped_part(path, variable, layout, Window(first, last, 0, layout.shape[1]))
+
+
+def _read_mapped_part(path: Path, variable: Variable, layout: _Layout, window: Window) -> NDArray:
+    part = _as_scene(load_variable(path, variable), layout)[window.slices]
+    return np.array(part, dtype=variable.dtype.newbyteorder("="))
 
 
 def _read_hdf5_rows(path: Path, layout: _Layout, first: int, last: int) -> NDArray:

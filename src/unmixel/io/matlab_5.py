@@ -77,7 +77,7 @@ def list_variables(path: Path) -> dict[str, Variable]:
 
 
 def load_variable(path: Path, variable: Variable) -> NDArray:
-    """Return the values of an array, in MATLAB's order of axes.
+    """Return the values of an array, in MATLAB's order of axes; mapped from the file if they are not compressed.
 
     Raises
     ------
@@ -90,15 +90,14 @@ def load_variable(path: Path, variable: Variable) -> NDArray:
     if not variable.compressed:
         if end > size:
             raise ValueError("an array is larger than its element")
-        values = np.fromfile(path, dtype=variable.dtype, count=count, offset=position + variable.start)
-    else:
-        with path.open("rb") as file:
-            file.seek(position)
-            content = zlib.decompressobj().decompress(file.read(size), end + 8)
-        if len(content) < end + 8:
-            raise ValueError("an array is larger than its element")
-        values = np.frombuffer(content, dtype=variable.dtype, count=count, offset=variable.start + 8)
-    return values.reshape(variable.shape, order="F").astype(variable.dtype.newbyteorder("="), copy=False)
+        return np.memmap(path, variable.dtype, "r", position + variable.start, variable.shape, order="F")
+    with path.open("rb") as file:
+        file.seek(position)
+        content = zlib.decompressobj().decompress(file.read(size), end + 8)
+    if len(content) < end + 8:
+        raise ValueError("an array is larger than its element")
+    values = np.frombuffer(content, dtype=variable.dtype, count=count, offset=variable.start + 8)
+    return values.reshape(variable.shape, order="F")
 
 
 def _elements(path: Path, order: str) -> Iterator[tuple[int, int, int]]:

@@ -6,7 +6,7 @@ import math
 import zipfile
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -18,10 +18,12 @@ from unmixel.io._raw import RawScene
 
 _BESIDE = ("wavelength", "fwhm", "good_band")
 _LONGEST_LIST = 1_000_000
+_LENGTHS = 26
+"""Where the lengths are in what a ZIP archive has before each file; they and the texts that they count follow."""
 
 
 def read_npy(path: Path) -> RawScene:
-    """Read the description of an array (y, x, band) or (pixel, band); its rows are mapped, not loaded.
+    """Read the description of an array (y, x, band) or (pixel, band); it is mapped, not loaded.
 
     Raises
     ------
@@ -29,11 +31,19 @@ def read_npy(path: Path) -> RawScene:
         If the file is damaged, or holds objects or another number of axes.
     """
     stored = _mapped(path)
-    return RawScene(shape=_shape(path, stored.shape), dtype=stored.dtype, read=partial(_rows_of_file, path))
+    shape = _shape(path, stored.shape)
+    return RawScene(
+        shape=shape,
+        dtype=stored.dtype,
+        read=partial(_rows_of_file, path),
+        block=_block(shape, down_columns=stored.flags.f_contiguous),
+    )
 
 
 def read_npz(path: Path, variable: str | None = None) -> RawScene:
     """Read a scene from a ``.npz`` file: the largest array, and what is known of its bands beside it.
+
+    An array that is compressed is loaded, another is mapped.
 
     Raises
     ------
@@ -46,17 +56,20 @@ def read_npz(path: Path, variable: str | None = None) -> RawScene:
             name = _choose(path, headers, variable)
             shape = _shape(path, headers[name].shape)
             check_claim(path, repr(name), math.prod(shape) * headers[name].dtype.itemsize)
-            check_memory(shape)
-            found = _member(archive, name)
+            mapped = archive.getinfo(f"{name}.npy").compress_type == zipfile.ZIP_STORED
+            if not mapped:
+                check_memory(shape)
+            found = _mapped_member(path, name) if mapped else _member(archive, name)
             beside = {key: np.ravel(_member(archive, key)) for key in _BESIDE if _is_short(headers.get(key))}
     except DAMAGE as error:
         raise SceneError(f"{path}: {error}", "a complete .npz file with arrays of numbers") from error
     flags = beside.get("good_band")
     return RawScene(
-        shape=_shape(path, found.shape),
+        shape=shape,
         dtype=found.dtype,
-        read=partial(_rows_of, found),
-        by_parts=False,
+        read=partial(_rows_of_member, path, name) if mapped else partial(_rows_of, found),
+        block=_block(shape, down_columns=found.flags.f_contiguous) if mapped else None,
+        by_parts=mapped,
         wavelength=beside.get("wavelength"),
         fwhm=beside.get("fwhm"),
         good_band=None if flags is None else flags > 0,
@@ -65,8 +78,12 @@ def read_npz(path: Path, variable: str | None = None) -> RawScene:
 
 
 class _Header(NamedTuple):
+    """Shape and type of an array, whether its first axis goes fastest, and where it begins in its file."""
+
     shape: tuple[int, ...]
     dtype: np.dtype
+    in_fortran_order: bool
+    start: int
 
 
 def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Header:
@@ -74,15 +91,33 @@ def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Header:
     with archive.open(info) as file:
         version = npy_format.read_magic(file)
         read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-        shape, _, dtype = read(file)
+        shape, in_fortran_order, dtype = read(file)
         if file.tell() + math.prod(shape) * dtype.itemsize != info.file_size:
             raise ValueError(f"{info.filename} of {info.file_size} bytes with an array of shape {shape}")
-    return _Header(shape, dtype)
+        return _Header(shape, dtype, in_fortran_order, file.tell())
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> NDArray:
     with archive.open(f"{name}.npy") as file:
         return npy_format.read_array(file, allow_pickle=False)
+
+
+def _mapped_member(path: Path, name: str) -> NDArray:
+    """Return an array that lies in an archive as it is."""
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(f"{name}.npy")
+        header = _header(archive, info)
+    with path.open("rb") as file:
+        file.seek(info.header_offset + _LENGTHS)
+        lengths = np.frombuffer(file.read(4), "<u2").astype(int)  # of its name, and of what else is said of it
+    start = info.header_offset + _LENGTHS + 4 + int(lengths.sum()) + header.start
+    order: Literal["C", "F"] = "F" if header.in_fortran_order else "C"
+    return np.memmap(path, header.dtype, "r", start, header.shape, order)
+
+
+def _block(shape: tuple[int, int, int], *, down_columns: bool) -> tuple[int, int] | None:
+    """Return which rows and columns lie together, where the first axis goes fastest."""
+    return (shape[0], 1) if down_columns and shape[1] > 1 else None
 
 
 def _is_short(header: _Header | None) -> bool:
@@ -125,6 +160,13 @@ def _mapped(path: Path) -> NDArray:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except DAMAGE as error:
         raise SceneError(f"{path}: {error}", "a complete array of numbers") from error
+
+
+def _rows_of_member(path: Path, name: str, first: int, last: int) -> NDArray:
+    try:
+        return _rows_of(_mapped_member(path, name), first, last)
+    except DAMAGE as error:
+        raise SceneError(f"{path}: {error}", "a complete .npz file with arrays of numbers") from error
 
 
 def _rows_of_file(path: Path, first: int, last: int) -> NDArray:

@@ -97,7 +97,6 @@ def open_scene(
     wavelength unit not given: 0.45 to 0.65 taken as micrometres
     values divided by 10000 (as asked)
     1 band within 600 to 700 left out as asked
-    1 band left out: declared bad
     """
     file, variable = split_variable(path)
     raw = read_raw(file, variable)

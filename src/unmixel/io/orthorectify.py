@@ -1,4 +1,4 @@
-"""Maps in the geometry of the sensor -> the same on the map, by the lookup table of their scene."""
+"""Maps, or a scene, in the geometry of the sensor -> the same on the map, by the scene's lookup table."""
 
 from __future__ import annotations
 
@@ -10,14 +10,47 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from unmixel.errors import ParameterError
+from unmixel.io.windowed_scene import WindowedScene
 from unmixel.io.windows import Window
-from unmixel.lookup import Lookup, places_in
+from unmixel.lookup import Lookup, lookup_of, places_in
+from unmixel.scene import DIMS, place_of
 
 ReadMaps = Callable[[Window], Float[np.ndarray, "y x band"]]
 """Gives maps in a window."""
 
+_VALUES = 16_000_000
+_ON_MAP = "put on the map by its lookup table, nearest pixel: pixels repeat, and some are left out"
 
-def orthorectified(read: ReadMaps, result: xr.Dataset, lookup: Lookup, n_bands: int, most: int) -> ReadMaps:
+
+def on_map(scene: WindowedScene) -> WindowedScene:
+    """Return a scene in the geometry of the sensor as one on the map of its lookup table: its spectra are not mixed.
+
+    Raises
+    ------
+    ParameterError
+        If it has no lookup table.
+    """
+    outline, lookup = scene.outline, lookup_of(scene.outline)
+    if lookup is None:
+        raise ParameterError("a scene without a lookup table", "one in the geometry of its sensor", "it needs none")
+    n_bands = scene.shape[2]
+    most = max(1, _VALUES // n_bands)
+    bands = {name: coord for name, coord in outline.coords.items() if coord.dims == ("band",)}
+    mapped = xr.DataArray(
+        np.broadcast_to(np.float32(np.nan), (*lookup.shape, n_bands)),
+        dims=DIMS,
+        name=outline.name,
+        coords={**place_of(*lookup.shape, lookup.crs_wkt, lookup.transform), **bands},
+        attrs={**outline.attrs, "reading": [*outline.attrs.get("reading", ()), _ON_MAP]},
+    )
+    read = orthorectified(scene.read, outline, lookup, n_bands, most)
+    return WindowedScene(mapped, square_windows(lookup.shape, most), read)
+
+
+def orthorectified(
+    read: ReadMaps, result: xr.Dataset | xr.DataArray, lookup: Lookup, n_bands: int, most: int
+) -> ReadMaps:
     """Return what reads the maps of a result on the map: each pixel from the one that the table names, else NaN.
 
     A window of the map is read from the rectangle of the result around the pixels that lie in it, so that windows of
@@ -27,8 +60,8 @@ def orthorectified(read: ReadMaps, result: xr.Dataset, lookup: Lookup, n_bands: 
     ----------
     read : callable
         Gives the maps in a window of the result.
-    result : Dataset
-        It, or a crop of it, is what `lookup` names the pixels of.
+    result : Dataset or DataArray
+        A result or a scene; it, or a crop of it, is what `lookup` names the pixels of.
     lookup : Lookup
     n_bands : int
         Maps that `read` gives.
@@ -51,7 +84,7 @@ def orthorectified(read: ReadMaps, result: xr.Dataset, lookup: Lookup, n_bands: 
 
 
 def _read_on_map(
-    read: ReadMaps, result: xr.Dataset, lookup: Lookup, n_bands: int, most: int, window: Window
+    read: ReadMaps, result: xr.Dataset | xr.DataArray, lookup: Lookup, n_bands: int, most: int, window: Window
 ) -> Float[np.ndarray, "map_y map_x band"]:
     values = np.full((*window.shape, n_bands), np.nan, dtype=np.float32)
     rows, columns = places_in(result, lookup.read(*window.slices))

@@ -14,6 +14,7 @@ from unmixel.io.envi import stream_envi
 from unmixel.io.envi_header import data_files_of, find_header
 from unmixel.io.lazy import LazyScene
 from unmixel.io.netcdf import stream_netcdf
+from unmixel.io.orthorectify import on_map
 from unmixel.io.tiff import stream_tiff
 from unmixel.io.whole_file import written_whole
 from unmixel.io.windowed_scene import WindowedScene, windowed
@@ -36,6 +37,7 @@ def save_scene(
     scene: xr.DataArray | LazyScene,
     path: str | Path,
     *,
+    orthorectify: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> None:
@@ -58,6 +60,9 @@ def save_scene(
         The scene; one that was opened lazily is read and written window by window.
     path : path
         The file to make.
+    orthorectify : bool
+        Put a scene that is in the geometry of its sensor on the map of its lookup table, each pixel of the map from the
+        nearest one. Otherwise ``.nc`` and ``.zarr`` keep the table, and the others have no place for it.
     overwrite : bool
         Replace what is there; a folder only if it is a scene that unmixel wrote.
     progress : callable, optional
@@ -65,6 +70,8 @@ def save_scene(
 
     Raises
     ------
+    ParameterError
+        If a scene is to be put on the map that has no lookup table.
     OutputError
         If the path exists, has another suffix, is the scene's own file, lies beside an ENVI header that would
         describe it, or cannot be written.
@@ -89,7 +96,8 @@ def save_scene(
     companions = (target.with_suffix(".hdr"),) if write is stream_envi else ()
     _check_place(scene, (target, *companions), overwrite=overwrite)
     with written_whole(target, companions=companions, overwrite=overwrite) as (unfinished, *_):
-        write(_telling(_by_windows(scene), progress), unfinished)
+        windows = _by_windows(scene)
+        write(_telling(on_map(windows) if orthorectify else windows, progress), unfinished)
 
 
 def _by_windows(scene: xr.DataArray | LazyScene) -> WindowedScene:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from affine import Affine
 
+from unmixel import __version__
 from unmixel.errors import SceneError
 from unmixel.io.cf_grid_mapping import axes, grid_mapping
 from unmixel.lookup import lookup_coordinates, lookup_of, places_in, table_from
@@ -33,7 +34,7 @@ def dataset_of(scene: xr.DataArray) -> xr.Dataset:
     """
     check_scene(scene)
     wkt, transform = crs_wkt_of(scene), transform_of(scene)
-    spatial_ref = xr.DataArray(np.int32(0), attrs=grid_mapping(wkt))
+    spatial_ref = xr.DataArray(np.int32(0), attrs={"long_name": "place of the scene", **grid_mapping(wkt)})
     if transform is not None:
         spatial_ref.attrs["GeoTransform"] = " ".join(repr(float(v)) for v in transform.to_gdal())
     written = scene.drop_encoding().assign_coords(spatial_ref=spatial_ref).drop_vars("lookup", errors="ignore")
@@ -50,11 +51,18 @@ def dataset_of(scene: xr.DataArray) -> xr.Dataset:
         **origin,
     }
     dataset = written.to_dataset(name="reflectance")
-    dataset["reflectance"].encoding["grid_mapping"] = "spatial_ref"
+    if _is_mapped(spatial_ref):
+        dataset["reflectance"].encoding["grid_mapping"] = "spatial_ref"
     if (lookup := lookup_of(scene)) is not None:
         table = places_in(scene, lookup.whole())
         dataset = dataset.assign_coords(lookup_coordinates(table_from(*table, lookup.crs_wkt, lookup.transform)))
-    dataset.attrs = {"Conventions": "CF-1.8", "unmixel_content": "scene"}
+        dataset["lookup_ref"].attrs |= {**grid_mapping(lookup.crs_wkt), "long_name": "map of the lookup table"}
+    dataset.attrs = {
+        "Conventions": "CF-1.8",
+        "title": f"Scene: {origin.get('product', 'reflectance')}",
+        "history": f"written by unmixel {__version__}",
+        "unmixel_content": "scene",
+    }
     if "product" in origin:
         dataset.attrs["source"] = origin["product"]
     if "acquired" in origin:
@@ -66,11 +74,18 @@ def without_pixels(dataset: xr.Dataset) -> tuple[xr.Dataset, dict[str, Any]]:
     """Return a dataset without its scene, and the attributes of the scene in the file, by which it finds all again."""
     scene = dataset["reflectance"]
     others = [str(name) for name in scene.coords if name not in (*DIMS, "spatial_ref")]
-    attributes = {**scene.attrs, "coordinates": " ".join(others), "grid_mapping": "spatial_ref"}
+    mapped = _is_mapped(scene["spatial_ref"])
+    named = {"grid_mapping": "spatial_ref"} if mapped else {}
+    attributes = {**scene.attrs, "coordinates": " ".join(others if mapped else [*others, "spatial_ref"]), **named}
     rest = dataset.drop_vars("reflectance").reset_coords([*others, "spatial_ref"])
     for name in ("y", "x"):
         rest[name].encoding["_FillValue"] = None  # the conventions allow no gap in an axis
     return rest, attributes
+
+
+def _is_mapped(spatial_ref: xr.DataArray) -> bool:
+    """Return whether a scene has a place on a map, as far as other programs are told."""
+    return not {"crs_wkt", "GeoTransform"}.isdisjoint(spatial_ref.attrs)
 
 
 def described_in(dataset: xr.Dataset, path: Path) -> dict[str, Any]:

@@ -99,7 +99,8 @@ def estimate_noise(
     values /= scale
     gram = values.T @ values / n_pixels
     inverse = np.linalg.inv(gram + RIDGE * np.eye(n_bands))
-    noise = (values @ inverse) / np.diag(inverse) * scale
+    noise = values @ inverse
+    noise *= scale / np.diag(inverse)
     return noise, (noise**2).sum(axis=0) / (n_pixels - n_bands + 1)
 
 

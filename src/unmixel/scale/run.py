@@ -107,15 +107,10 @@ def unmix_file(
     if isinstance(model, (str, Path)):
         model = load(model)
     how: dict[str, Any] = {"leave_out": leave_out, "scale": scale, "uncertainty": uncertainty, "memory": tile_memory}
-    opened = open_lazily(scene, keep_atmosphere=keep_atmosphere, **how)
-    if isinstance(model, Fitted) and _uses_atmosphere(model, opened):
-        opened = open_lazily(scene, keep_atmosphere=True, **how)
+    opened = _open_for(model, scene, keep_atmosphere, how)
     identity = run_identity(what_decides(model, bundle), opened)
     if resume and provenance_in(output).get("run") == digest_of(identity):
-        with run_folder(output) as folder:
-            discard(folder)
-        n_tiles = len(opened.windows())
-        return TileRun(n_tiles, n_tiles, 0, {}, peak_memory(), "nothing was left to do")
+        return _done_before(output, len(opened.windows()))
     check_output(output, overwrite=overwrite)
     if isinstance(model, Fitted):
         model.on_my_bands(opened.outline)
@@ -135,11 +130,30 @@ def unmix_file(
         stages.learn(model, bundle, on_scene, on_number)
         stages.unmix(engine or Serial())
         stages.finish(engine or Serial(), drawings)
-        if scene_identity(opened.path, opened.variable, opened.companions) != identity["scene"]:
-            discard(folder)
-            raise SceneError(f"{opened.path}, which changed while it was read", "a scene that stays", "start again")
+        _check_unchanged(opened, identity["scene"], folder)
         finish(folder, stages.made, output)
     return stages.run
+
+
+def _open_for(model: Method | Fitted, scene: str | Path, keep_atmosphere: bool, how: Mapping[str, Any]) -> LazyScene:
+    """Open a scene, with the bands in which the air absorbs the light if a fitted model uses them."""
+    opened = open_lazily(scene, keep_atmosphere=keep_atmosphere, **how)
+    if isinstance(model, Fitted) and _uses_atmosphere(model, opened):
+        return open_lazily(scene, keep_atmosphere=True, **how)
+    return opened
+
+
+def _done_before(output: Path, n_tiles: int) -> TileRun:
+    """Return what is told of a run whose result is there, and forget what is left of its making."""
+    with run_folder(output) as folder:
+        discard(folder)
+    return TileRun(n_tiles, n_tiles, 0, {}, peak_memory(), "nothing was left to do")
+
+
+def _check_unchanged(scene: LazyScene, identity: Mapping[str, Any], folder: Path) -> None:
+    if scene_identity(scene.path, scene.variable, scene.companions) != identity:
+        discard(folder)
+        raise SceneError(f"{scene.path}, which changed while it was read", "a scene that stays", "start again")
 
 
 def _uses_atmosphere(model: Fitted, scene: LazyScene) -> bool:

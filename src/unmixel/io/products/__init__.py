@@ -2,7 +2,9 @@
 
 A module here has a `NAME`, ``is_mine(path)``, which says cheaply whether a file or folder is that product and is False
 for all others, damaged ones included, and ``read(path)``, which describes its scene as every reader does. It may have
-``read_uncertainty(path)``, which does so for the standard deviations that a product comes with.
+``read_uncertainty(path)``, which does so for the standard deviations that a product comes with; and, where a product is
+many files, ``whole_of(path)``: for any file that is one of them a path that is the same for all, the folder or the name
+of the product, and None for other files.
 """
 
 from __future__ import annotations
@@ -23,6 +25,12 @@ PRODUCTS: tuple[ModuleType, ...] = (
     sentinel2_stack,
     tanager,
 )
+
+
+def whole_of(path: Path) -> Path | None:
+    """Return the product that a file is a part of, as a path that is the same for all its parts; None if it is none."""
+    asked = (product.whole_of(path) for product in PRODUCTS if hasattr(product, "whole_of"))
+    return next((whole for whole in asked if whole is not None), None)
 
 
 def product_of(path: Path) -> ModuleType | None:

@@ -18,15 +18,19 @@ from xml.etree.ElementTree import Element
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
-from unmixel.io.dlr_files import METADATA, files_of, image_among, metadata_beside
-from unmixel.io.quality_layers import QualityLayer, check_layers, unusable
-from unmixel.io.raster import describe_raster, read_raster, read_raster_rows
-from unmixel.io.xml_metadata import begins_with, number_at, numbers_of, read_xml, text_at
+from unmixel.io.dlr_files import METADATA, files_of, image_among, metadata_beside, name_beside
+from unmixel.io.dlr_image import BandNames, described_image
+from unmixel.io.quality_layers import QualityLayer
+from unmixel.io.raster import describe_raster
+from unmixel.io.xml_metadata import begins_with, number_at, read_xml
 
 NAME = "DESIS L2A reflectance"
-_FILL = -32768.0
+_BAND = BandNames("wavelengthCenterOfBand", "wavelengthWidthOfBand", "gainOfBand", "offsetOfBand")
 _MASKS = "QL_QUALITY-2"
 _SHADOW, _CLOUD_OVER_LAND, _CLOUD_OVER_WATER = 1, 6, 7
+
+
+whole_of = name_beside
 
 
 def is_mine(path: Path) -> bool:
@@ -52,7 +56,7 @@ def read(path: Path) -> RawScene:
     root = read_xml(metadata)
     image = image_among(files)
     raster = describe_raster(image)
-    rows, columns, n_bands = raster.shape
+    n_bands = raster.shape[2]
     bands = sorted(root.findall("specific/bandCharacterisation/band"), key=partial(_number, metadata))
     if len({_number(metadata, band) for band in bands}) != n_bands or len(bands) != n_bands:
         raise SceneError(
@@ -63,27 +67,11 @@ def read(path: Path) -> RawScene:
         for band in (_SHADOW, _CLOUD_OVER_LAND, _CLOUD_OVER_WATER)
         if _MASKS in files
     ]
-    check_layers(layers, (rows, columns))
     masked = f"masked by {_MASKS}: shadows and clouds" if layers else f"no {_MASKS} beside the image: nothing masked"
     return RawScene(
-        shape=raster.shape,
-        dtype=raster.dtype,
-        read=partial(read_raster_rows, image, "GTiff", columns),
-        read_part=partial(read_raster, image, "GTiff"),
-        block=raster.block,
-        wavelength=numbers_of(bands, "wavelengthCenterOfBand", metadata),
-        wavelength_unit="nm",
-        fwhm=numbers_of(bands, "wavelengthWidthOfBand", metadata),
-        gain=numbers_of(bands, "gainOfBand", metadata),
-        offset=numbers_of(bands, "offsetOfBand", metadata),
-        fill=(_FILL,),
-        crs_wkt=raster.crs_wkt,
-        transform=raster.transform,
         product=NAME,
-        acquired=text_at(root, "base/temporalCoverage/startTime"),
-        companions=(metadata, image, *(layer.path for layer in layers)),
-        invalid=partial(unusable, layers) if layers else None,
         notes=(masked, "kept: haze, snow, water, and single values that QL_QUALITY calls suspicious"),
+        **described_image(files, raster, root, bands, _BAND, layers),
     )
 
 

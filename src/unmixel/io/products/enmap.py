@@ -20,7 +20,6 @@ leave these pixels out would leave out whole columns.
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -29,13 +28,14 @@ from numpy.typing import NDArray
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
-from unmixel.io.dlr_files import METADATA, files_of, image_among, metadata_beside
-from unmixel.io.quality_layers import QualityLayer, check_layers, unusable
-from unmixel.io.raster import describe_raster, read_raster, read_raster_rows
-from unmixel.io.xml_metadata import begins_with, numbers_of, read_xml, text_at
+from unmixel.io.dlr_files import METADATA, files_of, image_among, metadata_beside, name_beside
+from unmixel.io.dlr_image import BandNames, described_image
+from unmixel.io.quality_layers import QualityLayer
+from unmixel.io.raster import describe_raster
+from unmixel.io.xml_metadata import begins_with, read_xml, text_at
 
 NAME = "EnMAP L2A reflectance"
-_FILL = -32768.0
+_BAND = BandNames("wavelengthCenterOfBand", "FWHMOfBand", "GainOfBand", "OffsetOfBand")
 _LAYERS: dict[str, tuple[tuple[int, ...], int]] = {  # values and bits that mean unusable
     "QL_QUALITY_CLOUD": ((1,), 0),
     "QL_QUALITY_CLOUDSHADOW": ((1,), 0),
@@ -44,6 +44,9 @@ _LAYERS: dict[str, tuple[tuple[int, ...], int]] = {  # values and bits that mean
     "QL_QUALITY_CLASSES": ((3,), 0),
 }
 _MASKED = "clouds, their shadows, medium and thick cirrus, saturated pixels and background"
+
+
+whole_of = name_beside
 
 
 def is_mine(path: Path) -> bool:
@@ -67,39 +70,18 @@ def read(path: Path) -> RawScene:
         raise SceneError(f"{metadata}, EnMAP {level or 'of no level'}", "L2A: surface reflectance", "order it as L2A")
     image = image_among(files)
     raster = describe_raster(image)
-    rows, columns, n_bands = raster.shape
+    n_bands = raster.shape[2]
     bands = sorted(root.findall("specific/bandCharacterisation/bandID"), key=_number)
     if [_number(band) for band in bands] != list(range(1, n_bands + 1)):
         raise SceneError(
             f"{metadata} that describes {len(bands)} bands", f"those of {image.name}, 1 to {n_bands}", "is it complete?"
         )
-    wavelength = numbers_of(bands, "wavelengthCenterOfBand", metadata)
-    good, notes = _good_bands(root, wavelength)
     layers = [
         QualityLayer(files[part], values=values, bits=bits) for part, (values, bits) in _LAYERS.items() if part in files
     ]
-    check_layers(layers, (rows, columns))
-    return RawScene(
-        shape=raster.shape,
-        dtype=raster.dtype,
-        read=partial(read_raster_rows, image, "GTiff", columns),
-        read_part=partial(read_raster, image, "GTiff"),
-        block=raster.block,
-        wavelength=wavelength,
-        wavelength_unit="nm",
-        fwhm=numbers_of(bands, "FWHMOfBand", metadata),
-        good_band=good,
-        gain=numbers_of(bands, "GainOfBand", metadata),
-        offset=numbers_of(bands, "OffsetOfBand", metadata),
-        fill=(_FILL,),
-        crs_wkt=raster.crs_wkt,
-        transform=raster.transform,
-        product=NAME,
-        acquired=text_at(root, "base/temporalCoverage/startTime"),
-        companions=(metadata, image, *(layer.path for layer in layers)),
-        invalid=partial(unusable, layers) if layers else None,
-        notes=(*notes, *_on_layers(set(files))),
-    )
+    described = described_image(files, raster, root, bands, _BAND, layers)
+    good, notes = _good_bands(root, described["wavelength"])
+    return RawScene(product=NAME, good_band=good, notes=(*notes, *_on_layers(set(files))), **described)
 
 
 def _number(band: Element) -> int:

@@ -56,6 +56,12 @@ def is_mine(path: Path) -> bool:
         return False
 
 
+def whole_of(path: Path) -> Path | None:
+    """Return the name of the scene that a file has one band of, in its folder."""
+    told = _BAND_FILE.fullmatch(path.name)
+    return path.with_name(told["scene"]) if told is not None else None
+
+
 def read(path: Path) -> RawScene:
     """Describe a scene.
 

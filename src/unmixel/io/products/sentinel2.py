@@ -59,6 +59,11 @@ def is_mine(path: Path) -> bool:
     return path.name in (_METADATA, _LEVEL_1)
 
 
+def whole_of(path: Path) -> Path | None:
+    """Return the folder of the product that a file is in."""
+    return next((folder for folder in path.parents if (folder / _METADATA).is_file()), None)
+
+
 def read(path: Path) -> RawScene:
     """Describe the scene of a product.
 
