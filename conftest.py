@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-from jaxtyping import install_import_hook
+from tests import remembered_checks
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
-install_import_hook("unmixel", "beartype.beartype")
+remembered_checks.install()
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,10 @@ def running(folder: Path) -> Iterator[Running]:
             pytest.fail(process.stderr.read())
         yield Running(process, link, time.perf_counter() - start)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        try:
+            _, said = process.communicate(timeout=20)
+        finally:
+            process.kill()  # or what did not end at the signal would be waited for without end
         assert process.returncode == 0
         assert not any(word in said for word in ("Traceback", "KeyboardInterrupt", "CancelledError")), said
 

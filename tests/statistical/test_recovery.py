@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 import xarray as xr
 
-from unmixel.extraction import extract
 from unmixel.metrics import abundance_rmse, match_endmembers
 from unmixel.scene import valid_pixels
 from unmixel.simulate import simulate_demo
@@ -16,22 +13,6 @@ from unmixel.spectra import make_bundle
 from unmixel.unmixing import unmix
 
 pytestmark = pytest.mark.slow
-
-
-class Case(NamedTuple):
-    """A scene with its truth, a bundle found in it, and what default ID-Net makes of them."""
-
-    scene: xr.DataArray
-    truth: xr.Dataset
-    bundle: xr.DataArray
-    result: xr.Dataset
-
-
-@pytest.fixture(scope="module")
-def case() -> Case:
-    scene, truth = simulate_demo(rows=40, columns=50, seed=0)
-    bundle = extract(scene, 3, extractor="clusters", seed=0)
-    return Case(scene, truth, bundle, unmix(scene, bundle=bundle))
 
 
 def off_by(result: xr.Dataset, truth: xr.Dataset, scene: xr.DataArray) -> np.ndarray:
@@ -49,7 +30,7 @@ def error(result: xr.Dataset, truth: xr.Dataset, scene: xr.DataArray) -> float:
 
 def test_idnet_recovers_abundances_better_than_least_squares(case):
     """By a tenth at least, all with the same endmembers, found by clusters."""
-    scene, truth, bundle, result = case
+    scene, truth, bundle, _, result = case
     baselines = [error(unmix(scene, method=name, bundle=bundle), truth, scene) for name in ("fcls", "scls")]
     assert error(result, truth, scene) < 0.9 * min(baselines)
 
@@ -73,7 +54,7 @@ def test_recovery_improves_as_noise_falls():
 
 def test_uncertainty_is_larger_where_the_error_is(case):
     """Pixels in the upper third of standard deviations err more than those in the lower third."""
-    scene, truth, _, result = case
+    scene, truth, _, _, result = case
     errors = np.abs(off_by(result, truth, scene)).mean(axis=1)
     sd = result["abundance_sd"].values[valid_pixels(scene)].mean(axis=1)
     low, high = np.quantile(sd, [1 / 3, 2 / 3])
@@ -82,7 +63,7 @@ def test_uncertainty_is_larger_where_the_error_is(case):
 
 def test_training_forgets_the_order_of_the_endmembers(case):
     """Networks start at random numbers that don't change places with the bundle's: abundances agree statistically."""
-    scene, truth, bundle, result = case
+    scene, truth, bundle, _, result = case
     names = result["endmember"].values.tolist()
     order = [names[2], names[0], names[1]]
     spectra = np.concatenate([np.flatnonzero(bundle["endmember"].values == name) for name in order])

@@ -358,7 +358,9 @@ def test_demo_on_the_real_scene(
 
 
 @pytest.mark.usefixtures("no_figures")
-def test_idnet_gives_uncertainty_and_nonlinearity(scene_file: Path, tmp_path: Path, unmixel: Unmixel) -> None:
+def test_idnet_gives_uncertainty_and_nonlinearity_and_apply_takes_threads(
+    scene_file: Path, tmp_path: Path, unmixel: Unmixel
+) -> None:
     status, out, err = unmixel("unmix", scene_file, "-p", 3, "--epochs", 1, "-o", tmp_path / "out")
     assert status == 0, err
     assert "mean uncertainty (sd)" in out
@@ -374,14 +376,10 @@ def test_idnet_gives_uncertainty_and_nonlinearity(scene_file: Path, tmp_path: Pa
     assert status == 0, err
     for name in ("abundance.tif", "abundance_sd.tif", "nonlinearity.tif"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
-
-
-@pytest.mark.usefixtures("no_figures")
-def test_threads_of_apply_reach_the_model(scene_file: Path, tmp_path: Path, unmixel: Unmixel) -> None:
-    unmixel("unmix", scene_file, "-p", 3, "--epochs", 1, "-o", tmp_path / "out")
-    status, _, err = unmixel("apply", tmp_path / "out", scene_file, "-o", tmp_path / "again", "--threads", 2)
+    threaded = tmp_path / "threaded"
+    status, _, err = unmixel("apply", tmp_path / "out", scene_file, "-o", threaded, "--threads", 2)
     assert status == 0, err
-    assert json.loads((tmp_path / "again/provenance.json").read_text())["parameters"]["threads"] == 2
+    assert json.loads((threaded / "provenance.json").read_text())["parameters"]["threads"] == 2
 
 
 def test_a_negative_seed_is_refused(scene_file: Path, tmp_path: Path, unmixel: Unmixel) -> None:

@@ -16,6 +16,7 @@ import rasterio
 import xarray as xr
 import zarr
 from affine import Affine
+from killed_runs import exit_code, unmix_and_die
 from tiled_scene import BANDS, COLUMNS, N_TILES, ROWS, TILE_MEMORY, content, make_folder
 
 from unmixel.diagnostics import diagnose
@@ -141,54 +142,8 @@ def test_masked_tiles_cost_nothing(folder: Path) -> None:
     assert result.abundance[21:40].notnull().all()
 
 
-KILLED = """
-    import os, signal, sys
-    from unmixel.io import result_folder
-    from unmixel.scale import finishing, run, stages, unmix_file
-    from unmixel.scale.journal import Journal
-
-    folder, point, at = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    calls = 0
-
-    def die(*_, **__):
-        global calls
-        calls += 1
-        if calls > at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def before(module, name):
-        original = getattr(module, name)
-        def replaced(*given, **named):
-            die()
-            return original(*given, **named)
-        setattr(module, name, replaced)
-
-    def after(module, name):
-        original = getattr(module, name)
-        def replaced(*given, **named):
-            original(*given, **named)
-            die()
-        setattr(module, name, replaced)
-
-    points = {
-        "tile": lambda: None,
-        "before the journal": lambda: before(Journal, "add"),
-        "maps": lambda: after(result_folder, "stream_cog"),
-        "spectra": lambda: before(finishing, "write_spectra"),
-        "before the move": lambda: before(run, "finish"),
-        "after the move": lambda: after(sys.modules["unmixel.scale.run_folder"], "move_into_place"),
-    }
-    points[point]()
-    progress = (lambda stage, numbers: stage == "tiles" and die()) if point == "tile" else None
-    paths = [f"{folder}/{name}" for name in ("model", "scene.img", "out")]
-    unmix_file(*paths, tile_memory=int(sys.argv[4]), progress=progress)
-"""
-
-
 def kill_at(folder: Path, point: str, at: int) -> None:
-    arguments = [str(folder), point, str(at), str(TILE_MEMORY)]
-    ended = subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), *arguments], check=False)
-    assert ended.returncode == -signal.SIGKILL
+    assert exit_code(unmix_and_die, folder, TILE_MEMORY, point, at) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(
@@ -426,10 +381,10 @@ def test_memory_does_not_grow_with_the_scene(tmp_path: Path) -> None:
     if not Path("/proc/self/clear_refs").exists():
         pytest.skip("resident memory is measured on Linux only")
     rng = np.random.default_rng(0)
-    spectra = rng.uniform(0.05, 0.6, (3, 50))
+    spectra = rng.uniform(0.05, 0.6, (3, 200))
     for name, rows in (("warm", 110), ("small", 400), ("large", 1200)):
-        values = (rng.dirichlet(np.ones(3), (rows, 200)) @ spectra).astype(np.float32)
-        write_envi(make_scene(values, wavelength=np.linspace(450, 2400, 50)), tmp_path / f"{name}.img")
+        values = (rng.dirichlet(np.ones(3), (rows, 50)) @ spectra).astype(np.float32)
+        write_envi(make_scene(values, wavelength=np.linspace(450, 2400, 200)), tmp_path / f"{name}.img")
     FCLS(n_endmembers=3).fit(open_scene(tmp_path / "small.img")).save(tmp_path / "model")
 
     def growth(how: str) -> int:
@@ -443,7 +398,7 @@ def test_memory_does_not_grow_with_the_scene(tmp_path: Path) -> None:
         ]
         return int(peaks[1]) - int(peaks[0])
 
-    more = 800 * 200 * 50 * 4
+    more = 800 * 50 * 200 * 4
     by_tiles, whole_scene = growth("tiles"), growth("whole")
     assert by_tiles < more / 2
     assert whole_scene > more

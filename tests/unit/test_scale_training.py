@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
+from killed_runs import exit_code, learn_and_die
 from tiled_scene import COLUMNS, ROWS, TILE_MEMORY, content, make_folder
 
 from unmixel.errors import OutputError, SceneError
@@ -19,26 +17,9 @@ from unmixel.result import open_result, provenance_of
 from unmixel.scale import fit_to_all, unmix_file
 from unmixel.scene import pixels_of
 
-RUN = """
-    import os, signal, sys
-    from unmixel.methods.idnet import IDNet
-    from unmixel.scale import unmix_file
-
-    folder, output, stage_to_die_in, at, tile_memory = sys.argv[1:]
-
-    def progress(stage, numbers):
-        if stage == stage_to_die_in and next(iter(numbers.values())) == int(at):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    method = IDNet(n_endmembers=3, extraction="clusters", n_epochs=3, steps_per_epoch=2)
-    paths = f"{folder}/scene.img", f"{folder}/{output}"
-    unmix_file(method, *paths, tile_memory=int(tile_memory), progress=progress, resume=True)
-"""
-
 
 def run(folder: Path, output: str, stage: str = "", at: int = 0) -> int:
-    arguments = [str(folder), output, stage, str(at), str(TILE_MEMORY)]
-    return subprocess.run([sys.executable, "-c", textwrap.dedent(RUN), *arguments], check=False).returncode
+    return exit_code(learn_and_die, folder, output, TILE_MEMORY, stage, at)
 
 
 def test_a_run_killed_while_it_learns_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
