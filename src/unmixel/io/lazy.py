@@ -210,9 +210,9 @@ def open_lazily(
     uncertainty: str | Path | None = None,
     memory: int = WINDOW_MEMORY,
 ) -> LazyScene:
-    """Open a scene file without reading its pixels: ENVI, TIFF, Zarr, NetCDF, MATLAB 7.3 or ``.npy``.
+    """Open a scene file without reading its pixels: any format but compressed MATLAB 5 and ``.npz``.
 
-    Older MATLAB files and ``.npz`` can only be read whole: such a scene stays in memory.
+    These can only be read whole: such a scene stays in memory.
 
     Parameters
     ----------
