@@ -7,5 +7,7 @@ from typing import Any
 QUICK: dict[str, dict[str, Any] | None] = {
     "fcls": {},
     "idnet": None,
+    "nnls": {},
     "scls": {},
+    "ucls": {},
 }
