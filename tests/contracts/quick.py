@@ -9,5 +9,6 @@ QUICK: dict[str, dict[str, Any] | None] = {
     "idnet": None,
     "nnls": {},
     "scls": {},
+    "sunsal": {},
     "ucls": {},
 }

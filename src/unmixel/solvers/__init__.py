@@ -7,11 +7,13 @@ from unmixel.solvers.constrained_least_squares import fcls, nnls, scaled_nnls
 from unmixel.solvers.kkt import kkt_residual
 from unmixel.solvers.proximal_least_squares import ProximalLeastSquares
 from unmixel.solvers.simplex_projection import project_to_simplex
+from unmixel.solvers.sparse_regression import SparseRegression
 from unmixel.solvers.unconstrained_least_squares import ucls
 
 __all__ = [
     "ConstrainedLeastSquares",
     "ProximalLeastSquares",
+    "SparseRegression",
     "fcls",
     "kkt_residual",
     "nnls",
