@@ -10,5 +10,6 @@ QUICK: dict[str, dict[str, Any] | None] = {
     "nnls": {},
     "scls": {},
     "sunsal": {},
+    "sunsal_tv": {},
     "ucls": {},
 }

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 
 def noise_pull(spectra: Float[np.ndarray, "spectrum band"], noise_variance: Float[np.ndarray, "band"]) -> float:
-    r"""Return the standard deviation of the slope that noise gives the misfit, along the abundance of the darkest spectrum.
+    r"""Return the standard deviation of the slope that noise gives the misfit, along the darkest spectrum's abundance.
 
     .. math:: \min_k \sqrt{\textstyle\sum_l m_{kl}^2 \sigma_l^2}, \qquad
               \text{the sd of } m_k^\top n, \quad n_l \sim N(0, \sigma_l^2)

@@ -8,6 +8,7 @@ from unmixel.solvers.kkt import kkt_residual
 from unmixel.solvers.proximal_least_squares import ProximalLeastSquares
 from unmixel.solvers.simplex_projection import project_to_simplex
 from unmixel.solvers.sparse_regression import SparseRegression
+from unmixel.solvers.total_variation_regression import total_variation_regression
 from unmixel.solvers.unconstrained_least_squares import ucls
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "nnls",
     "project_to_simplex",
     "scaled_nnls",
+    "total_variation_regression",
     "ucls",
 ]

@@ -74,9 +74,7 @@ class ProximalLeastSquares:
             )
         self._proximal = proximal
         gram = spectra @ spectra.T
-        curvature = np.linalg.eigvalsh(gram)
-        greatest = max(curvature[-1], np.finfo(float).tiny)
-        self._rho = float(np.sqrt(greatest * max(curvature[0], FLATTEST * greatest)))
+        self._rho = penalty_parameter(gram)
         inverse = np.linalg.inv(gram + self._rho * np.eye(len(gram)))
         self._constant = np.zeros(len(gram))
         if sum_to_one:
@@ -107,3 +105,16 @@ class ProximalLeastSquares:
                 break
             pending, fixed, shaped, dual = pending[~done], fixed[~done], shaped[~done], dual[~done]
         return solved
+
+
+def penalty_parameter(gram: Float[np.ndarray, "endmember endmember"]) -> float:
+    """Return the penalty parameter rho of ADMM: the geometric mean of the greatest and the least curvature.
+
+    Examples
+    --------
+    >>> round(penalty_parameter(np.diag([4.0, 1.0])), 6)
+    2.0
+    """
+    curvature = np.linalg.eigvalsh(gram)
+    greatest = max(curvature[-1], np.finfo(float).tiny)
+    return float(np.sqrt(greatest * max(curvature[0], FLATTEST * greatest)))
