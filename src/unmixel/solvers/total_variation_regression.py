@@ -12,7 +12,7 @@ from unmixel.solvers.proximal_least_squares import RELAXATION, penalty_parameter
 
 TOLERANCE = 1e-5
 """Largest change of an abundance in a step, and distance of its copies, at which it ends [1]."""
-MAX_STEPS = 5000
+MAX_STEPS = 1500
 CHECKED_EVERY = 10
 
 
@@ -39,7 +39,8 @@ def total_variation_regression(
         E = shrink(D X + d_E, lambda_TV / rho)              d += what is left between X and its copy
 
     The X are on the whole rectangle, whose D^T D the cosine transform makes diagonal. A pixel that is not valid has no
-    misfit and its pairs no penalty, so it is free and says nothing to its neighbours.
+    misfit and its pairs no penalty, so it is free and says nothing to its neighbours. Inside, every spectrum has
+    length 1, and abundances and penalties are scaled to match: so dark endmembers converge as quickly as bright ones.
 
     Parameters
     ----------
@@ -74,14 +75,17 @@ def total_variation_regression(
            [0.1, 0.2]])
     """
     spectra = endmembers.astype(np.float64)
+    length = np.linalg.norm(spectra, axis=1)
+    length[length == 0] = 1.0
+    spectra = spectra / length[:, None]
     gram = spectra @ spectra.T
     rho = penalty_parameter(gram)
     from_copy = np.linalg.inv(gram + rho * np.eye(len(gram)))
     from_pixel = pixels.astype(np.float64) @ spectra.T @ from_copy
     from_copy *= rho
     flat = 2 + _laplacian(valid.shape)[:, :, None]
-    down = np.where(valid[1:] & valid[:-1], smoothness / rho, 0)[:, :, None]
-    right = np.where(valid[:, 1:] & valid[:, :-1], smoothness / rho, 0)[:, :, None]
+    down = np.where(valid[1:] & valid[:-1], smoothness / rho, 0)[:, :, None] / length
+    right = np.where(valid[:, 1:] & valid[:, :-1], smoothness / rho, 0)[:, :, None] / length
 
     fit, shaped = np.zeros((*valid.shape, len(gram))), np.zeros((*valid.shape, len(gram)))
     shaped[valid] = np.maximum(from_pixel, 0)
@@ -101,16 +105,16 @@ def total_variation_regression(
         ]
         fit = targets[0].copy()
         fit[valid] = from_pixel + targets[0][valid] @ from_copy
-        shaped = np.maximum(targets[1] - sparsity / rho, 0)
+        shaped = np.maximum(targets[1] - sparsity / rho / length, 0)
         downs, rights = _shrink(targets[2], down), _shrink(targets[3], right)
         duals = [target - copy for target, copy in zip(targets, (fit, shaped, downs, rights), strict=True)]
         if step % CHECKED_EVERY == 0:
             if progress is not None:
                 progress(step)
-            change = max(np.abs(shaped - other)[valid].max(initial=0) for other in (before, image, fit))
+            change = max((np.abs(shaped - other)[valid] / length).max(initial=0) for other in (before, image, fit))
             if change <= TOLERANCE:
                 break
-    return shaped[valid]
+    return shaped[valid] / length
 
 
 def _laplacian(shape: tuple[int, int]) -> Float[np.ndarray, "y x"]:
@@ -126,5 +130,5 @@ def _adjoint(
     return -np.diff(downs, axis=0, prepend=0, append=0) - np.diff(rights, axis=1, prepend=0, append=0)
 
 
-def _shrink(values: Float[np.ndarray, "y x endmember"], by: Float[np.ndarray, "y x 1"]) -> np.ndarray:
+def _shrink(values: Float[np.ndarray, "y x endmember"], by: Float[np.ndarray, "y x endmember"]) -> np.ndarray:
     return np.sign(values) * np.maximum(np.abs(values) - by, 0)
