@@ -7,5 +7,9 @@ from typing import Any
 QUICK: dict[str, dict[str, Any] | None] = {
     "fcls": {},
     "idnet": None,
+    "nnls": {},
     "scls": {},
+    "sunsal": {},
+    "sunsal_tv": {},
+    "ucls": {},
 }

@@ -18,7 +18,8 @@ KKT_LIMIT = 1e-10
 """Residual (see `kkt_residual`) above which a pixel is solved by itself."""
 KKT_FAILURE = 1e-7
 """Residual that is never returned."""
-_MANY_ENDMEMBERS = 62
+MANY_ENDMEMBERS = 16
+"""With more endmembers nearly every pixel has a support of its own: one by one is quicker than a table of them."""
 
 
 class ConstrainedLeastSquares:
@@ -59,7 +60,7 @@ class ConstrainedLeastSquares:
         basis, columns = np.linalg.qr(spectra.T / longest)
         self._columns = columns
         self._basis = basis / longest
-        self._operators = SupportOperators(columns, sum_to_one) if len(spectra) <= _MANY_ENDMEMBERS else None
+        self._operators = SupportOperators(columns, sum_to_one) if len(spectra) <= MANY_ENDMEMBERS else None
         singular = np.linalg.svd(columns, compute_uv=False)
         smallest = singular[singular > KKT_LIMIT].min(initial=1.0)
         self._rounding = min(64 * np.finfo(float).eps / smallest, KKT_LIMIT)
@@ -110,8 +111,9 @@ class ConstrainedLeastSquares:
             unsolved = self._residual(coordinates, abundances, unit) > KKT_LIMIT
         left = np.flatnonzero(unsolved)
         if len(left):
-            for pixel in left:
-                abundances[:, pixel] = self._solve_one(coordinates[:, pixel])
+            different = np.append(True, (np.diff(coordinates[:, left], axis=1) != 0).any(axis=0))
+            solved = np.stack([self._solve_one(coordinates[:, pixel]) for pixel in left[different]], axis=1)
+            abundances[:, left] = solved[:, np.cumsum(different) - 1]
             worst = self._residual(coordinates[:, left], abundances[:, left], unit[left]).max()
             if worst > KKT_FAILURE:
                 raise BundleError(
