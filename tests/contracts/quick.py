@@ -6,6 +6,7 @@ from typing import Any
 
 QUICK: dict[str, dict[str, Any] | None] = {
     "fcls": {},
+    "gbm": {},
     "idnet": None,
     "scls": {},
 }
