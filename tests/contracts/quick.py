@@ -7,6 +7,9 @@ from typing import Any
 QUICK: dict[str, dict[str, Any] | None] = {
     "fcls": {},
     "gbm": {},
+    "hapke": {"recovery_atol": 0.25},
     "idnet": None,
+    "mlm": {},
+    "ppnm": {},
     "scls": {},
 }
