@@ -9,6 +9,7 @@ QUICK: dict[str, dict[str, Any] | None] = {
     "gbm": {},
     "hapke": {"recovery_atol": 0.25},
     "idnet": None,
+    "khype": {"recovery_atol": 0.15},
     "mlm": {},
     "ppnm": {},
     "scls": {},

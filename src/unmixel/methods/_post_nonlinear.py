@@ -76,7 +76,7 @@ class PostNonlinear(Method):
     @staticmethod
     @abc.abstractmethod
     def bent(single: np.ndarray, bend: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Bend linear mixtures (pixel, band) by (pixel, 1); return mixtures and derivatives by the one and the other."""
+        """Bend linear mixtures (pixel, band) by (pixel, 1); return them, and derivatives by the one and the other."""
 
     def _fit(
         self,
