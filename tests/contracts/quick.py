@@ -10,6 +10,7 @@ QUICK: dict[str, dict[str, Any] | None] = {
     "hapke": {"recovery_atol": 0.25},
     "idnet": None,
     "khype": {"recovery_atol": 0.15},
+    "minvol_nmf": {"n_steps": 40, "recovery_atol": 0.02, "permutation_atol": 1e-3},
     "mlm": {},
     "ppnm": {},
     "scls": {},
