@@ -12,6 +12,7 @@ QUICK: dict[str, dict[str, Any] | None] = {
     "khype": {"recovery_atol": 0.15},
     "minvol_nmf": {"n_steps": 40, "recovery_atol": 0.02, "permutation_atol": 1e-3},
     "mlm": {},
+    "nmf_l12": {"n_steps": 100, "recovery_atol": 0.05, "permutation_atol": 1e-4},
     "ppnm": {},
     "scls": {},
 }
