@@ -6,8 +6,15 @@ from typing import Any
 
 QUICK: dict[str, dict[str, Any] | None] = {
     "fcls": {},
+    "gbm": {},
+    "hapke": {"recovery_atol": 0.25},
     "idnet": None,
     "nnls": {},
+    "khype": {"recovery_atol": 0.15},
+    "minvol_nmf": {"n_steps": 40, "recovery_atol": 0.02, "permutation_atol": 1e-3},
+    "mlm": {},
+    "nmf_l12": {"n_steps": 100, "recovery_atol": 0.05, "permutation_atol": 1e-4},
+    "ppnm": {},
     "scls": {},
     "sunsal": {},
     "sunsal_tv": {},

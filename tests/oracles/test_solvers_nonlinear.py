@@ -1,0 +1,59 @@
+"""Quadratic programs of many pixels against quadprog, and nonlinear least squares against its own conditions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import quadprog
+
+from unmixel.solvers import fcls
+from unmixel.solvers.box_simplex_program import solve_box_simplex_program
+from unmixel.solvers.nonlinear_least_squares import nonlinear_least_squares
+
+P, MORE = 4, 3
+LOWER, UPPER = np.r_[np.zeros(P), -0.5, -np.inf, 0.0], np.r_[np.ones(P), 0.5, np.inf, 1.0]
+
+
+def programs(n_pixels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(4)
+    factors = rng.standard_normal((n_pixels, 9, P + MORE))
+    start = np.concatenate([rng.dirichlet(np.full(P, 0.3), n_pixels), rng.uniform(0, 0.5, (n_pixels, MORE))], axis=1)
+    return np.einsum("nij,nik->njk", factors, factors), 5 * rng.standard_normal(start.shape), start
+
+
+def by_quadprog(hessian: np.ndarray, gradient: np.ndarray, start: np.ndarray) -> np.ndarray:
+    summed = (np.arange(P + MORE) < P).astype(float)
+    low, high = np.isfinite(LOWER), np.isfinite(UPPER)
+    constraints = np.column_stack([summed, np.eye(P + MORE)[:, low], -np.eye(P + MORE)[:, high]])
+    limits = np.r_[1.0, LOWER[low], -UPPER[high]]
+    return quadprog.solve_qp(hessian, hessian @ start - gradient, constraints, limits, 1)[0]
+
+
+def test_programs_agree_with_quadprog():
+    hessian, gradient, start = programs(200)
+    found = solve_box_simplex_program(hessian, gradient, start, LOWER, UPPER, P)
+    expected = np.stack([by_quadprog(*one) for one in zip(hessian, gradient, start, strict=True)])
+    np.testing.assert_allclose(found, expected, atol=1e-8)
+    assert 0.1 < ((found == LOWER) | (found == UPPER)).mean() < 0.9, "some bounds should be active, and some not"
+
+
+@pytest.mark.parametrize("part", [slice(0, 1), slice(57, 58), slice(3, 90)])
+def test_a_program_does_not_depend_on_the_others(part):
+    every = programs(100)
+    whole = solve_box_simplex_program(*every, LOWER, UPPER, P)
+    alone = solve_box_simplex_program(*(array[part] for array in every), LOWER, UPPER, P)
+    np.testing.assert_array_equal(alone, whole[part])
+
+
+def test_linear_mixing_is_solved_as_by_fcls():
+    rng = np.random.default_rng(5)
+    endmembers = rng.random((P, 12))
+    pixels = rng.dirichlet(np.ones(P), 60) @ endmembers + 0.2 * rng.standard_normal((60, 12))
+
+    def law(unknowns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return unknowns @ endmembers, np.broadcast_to(endmembers, (len(unknowns), P, 12))
+
+    start = np.full((60, P), 1 / P)
+    found, squared = nonlinear_least_squares(law, pixels, start, np.zeros(P), np.ones(P), P)
+    np.testing.assert_allclose(found, fcls(pixels, endmembers), atol=1e-6)
+    np.testing.assert_allclose(squared, ((pixels - found @ endmembers) ** 2).sum(axis=1))
