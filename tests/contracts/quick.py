@@ -7,5 +7,6 @@ from typing import Any
 QUICK: dict[str, dict[str, Any] | None] = {
     "fcls": {},
     "idnet": None,
+    "mesma": {"permutation_atol": 0.05},
     "scls": {},
 }
