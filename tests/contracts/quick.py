@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 QUICK: dict[str, dict[str, Any] | None] = {
+    "elmm": {"permutation_atol": 0.01, "recovery_atol": 0.05},
     "fcls": {},
+    "glmm": {"permutation_atol": 0.01, "recovery_atol": 0.05, "n_scalings": 2},
     "idnet": None,
     "mesma": {"permutation_atol": 0.05},
+    "plmm": {"permutation_atol": 0.01, "recovery_atol": 0.05, "abundance_step": 1.0},
     "scls": {},
 }
