@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 QUICK: dict[str, dict[str, Any] | None] = {
+    "elmm": {"permutation_atol": 0.01, "recovery_atol": 0.05},
     "fcls": {},
     "gbm": {},
     "hapke": {"recovery_atol": 0.25},
@@ -15,6 +16,10 @@ QUICK: dict[str, dict[str, Any] | None] = {
     "mlm": {},
     "nmf_l12": {"n_steps": 100, "recovery_atol": 0.05, "permutation_atol": 1e-4},
     "ppnm": {},
+    "glmm": {"permutation_atol": 0.01, "recovery_atol": 0.05, "n_scalings": 2},
+    "idnet": None,
+    "mesma": {"permutation_atol": 0.05},
+    "plmm": {"permutation_atol": 0.01, "recovery_atol": 0.05, "abundance_step": 1.0},
     "scls": {},
     "sunsal": {},
     "sunsal_tv": {},

@@ -1,0 +1,92 @@
+"""Models in which the endmember spectra of a pixel are near references, as near as the pixel and its noise allow."""
+
+from __future__ import annotations
+
+import abc
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Integer
+
+from unmixel.methods._fixed_spectra import spectra_in
+from unmixel.methods._protocol import EndmemberSpectra, Method
+from unmixel.methods._whole_scene import CHUNK, Image, Solution, WholeSceneFitted
+from unmixel.preprocess import noise_variance_of
+from unmixel.scene import good_bands
+from unmixel.solvers.nearest_spectra import pull_of, pulled_spectra
+
+LEAST_NOISE = 1e-4
+"""Standard deviation of the noise below which none is believed, relative to the endmembers' root mean square."""
+
+
+class VariableSpectraFitted(WholeSceneFitted):
+    """Reference spectra, and how much noise there is.
+
+    Attributes
+    ----------
+    endmembers : array, shape (endmember, band)
+        Reference reflectance over the good bands.
+    noise_sd : float
+        Standard deviation of the noise of a band [reflectance].
+    level : float
+        Root mean square of the references [reflectance].
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        scene: xr.DataArray,
+        endmember: tuple[str, ...],
+        endmembers: Float[np.ndarray, "endmember band"],
+        noise_sd: float,
+    ) -> None:
+        super().__init__(method, scene, endmember)
+        self.endmembers = endmembers
+        self.level = float(np.sqrt(np.mean(endmembers.astype(np.float64) ** 2)))
+        self.noise_sd = max(noise_sd, LEAST_NOISE * self.level)
+
+    @property
+    @abc.abstractmethod
+    def spectrum_sd(self) -> float:
+        """By how much a spectrum differs from its reference in a band [reflectance]."""
+
+    @abc.abstractmethod
+    def _references_in(
+        self, solution: Solution, chosen: Integer[np.ndarray, "chosen"]
+    ) -> Float[np.ndarray, "chosen endmember band"]:
+        """Return the references of some pixels."""
+
+    @classmethod
+    def of(
+        cls, method: Method, scene: xr.DataArray, pixels: Float[np.ndarray, "pixel band"], endmembers: EndmemberSpectra
+    ) -> VariableSpectraFitted:
+        """Make it of a scene and the mean spectra of bundles."""
+        noise_sd = float(np.sqrt(noise_variance_of(scene, pixels, seed=method.seed).mean()))
+        return cls(method, scene, endmembers.names, endmembers.means, noise_sd)
+
+    def _pulled(self, image: Image, solution: Solution) -> Solution:
+        """Return the solution with what pulls the spectra of every pixel away from its references."""
+        pull = np.empty(image.pixels.shape, dtype=np.float32)
+        ratio = (self.noise_sd / self.spectrum_sd) ** 2
+        for first in range(0, len(pull), CHUNK):
+            chosen = np.arange(first, min(first + CHUNK, len(pull)))
+            abundances = np.asarray(solution["abundance"][chosen], dtype=np.float64)
+            references = self._references_in(solution, chosen).astype(np.float64)
+            pull[chosen] = pull_of(image.pixels[chosen].astype(np.float64), abundances, references, ratio)
+        return {**solution, "pull": pull}
+
+    def _spectra_in(
+        self, solution: Solution, chosen: Integer[np.ndarray, "chosen"]
+    ) -> Float[np.ndarray, "chosen endmember band"]:
+        references = self._references_in(solution, chosen)
+        return pulled_spectra(references, solution["abundance"][chosen], solution["pull"][chosen])
+
+    def _state(self) -> dict[str, np.ndarray]:
+        return {"endmembers": self.endmembers, "noise_sd": np.array([self.noise_sd])}
+
+    @classmethod
+    def _from_state(
+        cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict
+    ) -> VariableSpectraFitted:
+        (noise_sd,) = state["noise_sd"].tolist()
+        return cls(method, scene, endmember, spectra_in(state, len(endmember), int(good_bands(scene).sum())), noise_sd)

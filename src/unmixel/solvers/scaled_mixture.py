@@ -1,0 +1,188 @@
+"""Scenes whose endmembers are scaled in every pixel, smoothly over the scene: abundances and scalings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from unmixel.solvers.neighbouring_abundances import VariableMixture, improve_abundances
+from unmixel.solvers.pixel_graph import PixelGraph
+
+CORNER = 1e-3
+"""Difference of abundances [1] below which total variation is rounded off."""
+MOST_ROUNDS, SETTLED = 50, 2e-4
+"""Rounds, and the share of the objective by which one must lower it for another."""
+CG_STEPS, CG_TOLERANCE = 10, 1e-2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spreads:
+    """How much things vary: the weights of the terms of the objective.
+
+    Attributes
+    ----------
+    noise : float
+        σ, standard deviation of the noise [reflectance].
+    spectrum : float
+        τ, that of what a spectrum differs in every band from its scaled reference [reflectance].
+    abundance_step : float
+        δ, scale of the difference of neighbours' abundances [1].
+    scaling_step : array, shape (mode,)
+        v, standard deviation of the difference of neighbours' scalings [1].
+    scaling : array, shape (mode,)
+        V, that of scalings around those of the reference [1].
+    """
+
+    noise: float
+    spectrum: float
+    abundance_step: float
+    scaling_step: Float[np.ndarray, "mode"]
+    scaling: Float[np.ndarray, "mode"]
+
+
+class ScaledMixture:
+    r"""A scene of mixtures :math:`\sum_k a_k s_k`, with :math:`s_k` near a scaled reference spectrum.
+
+    .. math:: s_k \approx m_k \odot \sum_j \psi_{kj} b_j
+
+    With n over pixels, nn' over pairs of neighbours and :math:`M_n` the scaled references, the objective is
+
+    .. math:: \frac{1}{2} \sum_n \min_{S_n} \Big( \frac{\|y_n - S_n^\top a_n\|^2}{\sigma^2}
+              + \frac{\|S_n - M_n\|^2}{\tau^2} \Big) + \frac{1}{\delta} \sum_{nn'} \|a_n - a_{n'}\|
+              + \frac{1}{2} \sum_{nn',j} \frac{\|\psi_{nj} - \psi_{n'j}\|^2}{v_j^2}
+              + \frac{1}{2} \sum_{n,j} \frac{\|\psi_{nj} - \psi_j^0\|^2}{V_j^2}
+
+    over abundances on the simplex and scalings; :math:`\psi^0` is 1 for the first mode and 0 for others. Scalings
+    (conjugate gradients) and abundances (`improve_abundances`; total variation by majorisation) take turns, and
+    the objective falls.
+
+    Parameters
+    ----------
+    pixels : array, shape (pixel, band)
+        Reflectance y.
+    valid : array of bool, shape (y, x)
+        Where they are.
+    endmembers : array, shape (endmember, band)
+        References m [reflectance].
+    modes : array, shape (mode, band)
+        Functions b of wavelength [1]; the first is 1.
+    spreads : Spreads
+    """
+
+    def __init__(
+        self,
+        pixels: Float[np.ndarray, "pixel band"],
+        valid: Bool[np.ndarray, "y x"],
+        endmembers: Float[np.ndarray, "endmember band"],
+        modes: Float[np.ndarray, "mode band"],
+        spreads: Spreads,
+    ) -> None:
+        self._n_modes = len(modes)
+        scaled = (endmembers[:, None].astype(np.float64) * modes).reshape(-1, pixels.shape[1])
+        self._products = scaled @ scaled.T
+        self._inner = pixels.astype(np.float64) @ scaled.T
+        self._power = np.einsum("nl,nl->n", pixels, pixels, dtype=np.float64)
+        self._graph = PixelGraph(valid)
+        self._links = np.ones(len(self._graph.pairs))
+        self._degree = self._graph.neighbour_sums(self._links, np.ones((len(pixels), 1)))
+        self._spreads = spreads
+        tiled = len(endmembers), 1
+        self._reference = np.tile(np.eye(1, self._n_modes), tiled).ravel()
+        self._of_step = np.tile(spreads.scaling_step**-2.0, tiled[0])
+        self._of_scaling = np.tile(spreads.scaling**-2.0, tiled[0])
+
+    def scaled_alike(self, brightness: Float[np.ndarray, "pixel"]) -> Float[np.ndarray, "pixel scaling"]:
+        """Return the scalings of a brightness that all endmembers of a pixel share."""
+        return brightness[:, None] * self._reference
+
+    def improved(
+        self, abundances: Float[np.ndarray, "pixel endmember"], scalings: Float[np.ndarray, "pixel scaling"]
+    ) -> tuple[Float[np.ndarray, "pixel endmember"], Float[np.ndarray, "pixel scaling"]]:
+        """Return abundances and scalings after one round."""
+        scalings = self._better_scalings(abundances, scalings)
+        steps = np.sqrt((self._graph.differences(abundances) ** 2).sum(axis=1) + CORNER**2)
+        weights = 1 / (self._spreads.abundance_step * steps)
+        return improve_abundances(self._mixture(scalings), abundances, self._graph, weights), scalings
+
+    def solve(
+        self,
+        abundances: Float[np.ndarray, "pixel endmember"],
+        scalings: Float[np.ndarray, "pixel scaling"],
+        told: Callable[[dict[str, float]], None] | None = None,
+    ) -> tuple[Float[np.ndarray, "pixel endmember"], Float[np.ndarray, "pixel scaling"]]:
+        """Return abundances and scalings with the smallest objective that is found from given ones on.
+
+        Parameters
+        ----------
+        abundances : array, shape (pixel, endmember)
+        scalings : array, shape (pixel, endmember and mode)
+        told : callable, optional
+            Gets ``round`` and ``objective`` [1] after every round.
+        """
+        before = self.objective(abundances, scalings)
+        for number in range(1, MOST_ROUNDS + 1):
+            abundances, scalings = self.improved(abundances, scalings)
+            objective = self.objective(abundances, scalings)
+            if told:
+                told({"round": number, "of": MOST_ROUNDS, "objective": objective})
+            if before - objective <= SETTLED * abs(objective):
+                break
+            before = objective
+        return abundances, scalings
+
+    def objective(
+        self, abundances: Float[np.ndarray, "pixel endmember"], scalings: Float[np.ndarray, "pixel scaling"]
+    ) -> float:
+        """Return the objective, total variation rounded off at `CORNER`."""
+        variation = np.sqrt((self._graph.differences(abundances) ** 2).sum(axis=1) + CORNER**2).sum()
+        steps = (self._graph.differences(scalings) ** 2 @ self._of_step).sum()
+        away = ((scalings - self._reference) ** 2 @ self._of_scaling).sum()
+        misfit = self._mixture(scalings).misfit(abundances).sum()
+        return float(misfit + variation / self._spreads.abundance_step + (steps + away) / 2)
+
+    def _mixture(self, scalings: Float[np.ndarray, "pixel scaling"]) -> VariableMixture:
+        """Return the mixture of the scaled references."""
+        n_pixels, n_scalings = scalings.shape
+        n_endmembers = n_scalings // self._n_modes
+        by_endmember = n_pixels, n_endmembers, self._n_modes
+        inner = (scalings * self._inner).reshape(by_endmember).sum(axis=2)
+        gram = np.empty((n_pixels, n_endmembers, n_endmembers))
+        for k in range(n_endmembers):
+            mine = slice(k * self._n_modes, (k + 1) * self._n_modes)
+            products = scalings[:, mine] @ self._products[mine]
+            gram[:, k] = (products * scalings).reshape(by_endmember).sum(axis=2)
+        return VariableMixture(gram, inner, self._power, self._spreads.noise**2, self._spreads.spectrum**2)
+
+    def _better_scalings(
+        self, abundances: Float[np.ndarray, "pixel endmember"], scalings: Float[np.ndarray, "pixel scaling"]
+    ) -> Float[np.ndarray, "pixel scaling"]:
+        """Return better scalings for given abundances, by conjugate gradients on a quadratic function."""
+        variance = self._spreads.noise**2 + self._spreads.spectrum**2 * (abundances**2).sum(axis=1, keepdims=True)
+        shares = np.repeat(abundances, self._n_modes, axis=1)
+        diagonal = self._of_step * self._degree + self._of_scaling
+        blocks = (shares / variance)[:, :, None] * shares[:, None, :] * self._products
+        inverse = np.linalg.inv(blocks + diagonal[:, :, None] * np.eye(shares.shape[1]))
+
+        def product(some: Float[np.ndarray, "pixel scaling"]) -> Float[np.ndarray, "pixel scaling"]:
+            of_mixing = shares / variance * ((shares * some) @ self._products)
+            return of_mixing + diagonal * some - self._of_step * self._graph.neighbour_sums(self._links, some)
+
+        wanted = shares / variance * self._inner + self._of_scaling * self._reference
+        residual = wanted - product(scalings)
+        goal = CG_TOLERANCE**2 * np.vdot(residual, residual)
+        direction = better = np.einsum("nij,nj->ni", inverse, residual)
+        slope = np.vdot(residual, better)
+        for _ in range(CG_STEPS):
+            if np.vdot(residual, residual) <= goal or slope <= 0:
+                break
+            image = product(direction)
+            step = slope / np.vdot(direction, image)
+            scalings = scalings + step * direction
+            residual = residual - step * image
+            better = np.einsum("nij,nj->ni", inverse, residual)
+            slope, before = np.vdot(residual, better), slope
+            direction = better + slope / before * direction
+        return scalings

@@ -1,0 +1,56 @@
+"""Abundances given neighbours and variable spectra, against exact solvers and optimality conditions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unmixel.solvers import fcls
+from unmixel.solvers.nearest_spectra import pull_of, pulled_spectra
+from unmixel.solvers.neighbouring_abundances import VariableMixture, improve_abundances
+from unmixel.solvers.pixel_graph import PixelGraph
+from unmixel.solvers.simplex_quadratic import minimise_on_simplex
+
+
+def drawn(n_pixels=60, n_endmembers=4, n_bands=9, seed=0):
+    rng = np.random.default_rng(seed)
+    endmembers = rng.uniform(0.1, 0.9, (n_endmembers, n_bands))
+    pixels = rng.dirichlet(np.full(n_endmembers, 0.5), n_pixels) @ endmembers + 0.1 * rng.standard_normal(
+        (n_pixels, n_bands)
+    )
+    return pixels, endmembers
+
+
+def test_quadratic_functions_of_least_squares_have_the_minimum_that_fcls_finds():
+    pixels, endmembers = drawn()
+    gram = np.repeat((endmembers @ endmembers.T)[None], len(pixels), axis=0)
+    found = minimise_on_simplex(gram, pixels @ endmembers.T, np.full((len(pixels), 4), 0.25))
+    np.testing.assert_allclose(found, fcls(pixels, endmembers), atol=1e-8)
+
+
+def test_alone_and_with_exact_spectra_it_is_fcls():
+    pixels, endmembers = drawn()
+    gram = np.repeat((endmembers @ endmembers.T)[None], len(pixels), axis=0)
+    mixture = VariableMixture(gram, pixels @ endmembers.T, (pixels**2).sum(axis=1), 0.01, 0.0)
+    graph = PixelGraph(np.ones((6, 10), dtype=bool))
+    found = improve_abundances(mixture, np.full((60, 4), 0.25), graph, np.zeros(len(graph.pairs)))
+    np.testing.assert_allclose(found, fcls(pixels, endmembers), atol=1e-7)
+
+
+def test_the_objective_is_that_of_the_best_spectra_and_these_are_optimal():
+    """With S >= 0: where S > 0 the derivative is zero, where S = 0 it is not negative."""
+    pixels, endmembers = drawn(seed=1)
+    pixels[:20] -= 0.5
+    abundances = fcls(pixels, endmembers)
+    references = np.repeat(endmembers[None], len(pixels), axis=0)
+    ratio = 0.3
+    spectra = pulled_spectra(references, abundances, pull := pull_of(pixels, abundances, references, ratio))
+    misfit = np.einsum("nk,nkl->nl", abundances, spectra) - pixels
+    slope = abundances[:, :, None] * misfit[:, None] + ratio * (spectra - references)
+    assert (spectra == 0).any()
+    np.testing.assert_allclose(slope[spectra > 0], 0, atol=1e-12)
+    assert (slope[spectra == 0] >= -1e-12).all()
+    free = (references + abundances[:, :, None] * pull[:, None] >= 0).all(axis=(1, 2))
+    cost = (misfit**2).sum(axis=1) + ratio * ((spectra - references) ** 2).sum(axis=(1, 2))
+    gram = np.repeat((endmembers @ endmembers.T)[None], len(pixels), axis=0)
+    mixture = VariableMixture(gram, pixels @ endmembers.T, (pixels**2).sum(axis=1), 1.0, 1 / ratio)
+    np.testing.assert_allclose(2 * mixture.misfit(abundances)[free], cost[free], rtol=1e-9)
