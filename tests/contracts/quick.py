@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 QUICK: dict[str, dict[str, Any] | None] = {
     "elmm": {"permutation_atol": 0.01, "recovery_atol": 0.05},
+    "cnn_autoencoder": {
+        "n_epochs": 3,
+        "kernel_size": 3,
+        "permutation_atol": np.inf,
+        "recovery_atol": np.inf,
+    },
     "fcls": {},
     "gbm": {},
     "hapke": {"recovery_atol": 0.25},

@@ -1,0 +1,190 @@
+"""What methods that train a network share: hyper-parameters, training, and networks inside saved models."""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from unmixel.errors import ParameterError
+from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture, spectra_in
+from unmixel.methods._protocol import Method, Progress
+from unmixel.scene import good_bands
+from unmixel.train.loop import Schedule, Step, train
+from unmixel.train.seeding import seeded, threads
+
+CPU = torch.device("cpu")
+LARGEST_SAMPLE = 10_000
+"""Pixels trained on: a seeded sample of the scene."""
+HOW_LONG = ("n_epochs", "threads")
+"""Hyper-parameters that a resumed training may change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkMethod(Method):
+    """A method that trains a network.
+
+    Parameters
+    ----------
+    n_epochs : int
+    learning_rate : float
+        Of Adam.
+    threads : int
+        Threads of torch while training and unmixing.
+    """
+
+    positive: ClassVar[tuple[str, ...]] = ("n_epochs", "learning_rate", "threads")
+
+    n_epochs: int = 100
+    learning_rate: float = 1e-3
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.positive:
+            if not 0 < getattr(self, name) < math.inf:
+                raise ParameterError(f"{name} = {getattr(self, name)}", "a number above 0")
+
+    @abc.abstractmethod
+    def network(self, endmembers: Float[np.ndarray, "endmember band"]) -> nn.Module:
+        """Return an untrained network around endmember spectra."""
+
+    def seeded_network(self, endmembers: Float[np.ndarray, "endmember band"]) -> Any:
+        """Return an untrained network, the same for the same seed."""
+        with seeded(self.seed, CPU):
+            return self.network(endmembers)
+
+    def sample_of(self, pixels: Float[np.ndarray, "pixel band"]) -> Float[Tensor, "sampled band"]:
+        """Return the pixels to train on."""
+        chosen = np.random.default_rng(self.seed).permutation(len(pixels))[:LARGEST_SAMPLE]
+        return torch.from_numpy(pixels[chosen])
+
+    def train(
+        self,
+        network: nn.Module,
+        step: Step,
+        steps_per_epoch: int,
+        data: Float[Tensor, "..."],
+        progress: Progress,
+        checkpoint: Path | None,
+        *,
+        decay: float = 1.0,
+    ) -> dict[str, Any]:
+        """Train a network and leave it as it was after the epoch of the smallest mean loss; return what happened.
+
+        Parameters
+        ----------
+        network : Module
+        step : callable
+            Loss and terms of a fresh batch.
+        steps_per_epoch : int
+        data : tensor
+            What is trained on; a checkpoint of other data is refused.
+        progress : callable
+        checkpoint : Path, optional
+        decay : float
+            The learning rate is multiplied by it after each epoch.
+        """
+        schedule = Schedule(
+            n_epochs=self.n_epochs,
+            steps_per_epoch=steps_per_epoch,
+            learning_rate=self.learning_rate,
+            decay=decay,
+            decay_epochs=self.n_epochs,
+            tolerance=0.0,
+            patience=self.n_epochs,
+        )
+        with seeded(self.seed, CPU), threads(self.threads):
+            network.train()
+            history = train(
+                network,
+                step,
+                lambda loss: loss,
+                schedule,
+                progress=lambda numbers: progress("train", numbers),
+                checkpoint=checkpoint,
+                identity=self._identity(data),
+            )
+        return {"epochs": len(history.epochs), "loss": history.best_loss, "stopped": history.stopped}
+
+    def _identity(self, data: Tensor) -> str:
+        decisive = {name: value for name, value in asdict(self).items() if name not in HOW_LONG}
+        digest = hashlib.sha256(json.dumps([self.name, decisive], sort_keys=True).encode())
+        digest.update(np.ascontiguousarray(data.numpy()).tobytes())
+        return digest.hexdigest()
+
+
+def scale_of(endmembers: Float[np.ndarray, "endmember band"]) -> float:
+    """Return the largest reflectance of endmembers, by which networks divide, so that units don't matter."""
+    return max(float(endmembers.max()), float(np.finfo(np.float32).tiny))
+
+
+def arrays_of(network: nn.Module) -> dict[str, np.ndarray]:
+    """Return a network's parameters and buffers, as arrays for a saved model."""
+    return {f"network.{name}": tensor.numpy() for name, tensor in network.state_dict().items()}
+
+
+def put_arrays(network: nn.Module, state: dict[str, np.ndarray]) -> None:
+    """Put the arrays of a saved model into a network.
+
+    Raises
+    ------
+    ValueError
+        If they are those of another network.
+    """
+    arrays = {name.removeprefix("network."): a for name, a in state.items() if name.startswith("network.")}
+    try:
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+
+
+class FixedSpectraNetworkFitted(FixedSpectraFitted):
+    """A network that gives the weights of spectra that hold in every pixel.
+
+    Attributes
+    ----------
+    network : Module
+        From pixels (pixel, band) to the weights (pixel, endmember) and what the mixing adds (pixel, band), or None.
+    """
+
+    method: NetworkMethod
+
+    def __init__(
+        self,
+        method: Method,
+        scene: xr.DataArray,
+        endmember: tuple[str, ...],
+        endmembers: Float[np.ndarray, "endmember band"],
+        network: nn.Module,
+    ) -> None:
+        super().__init__(method, scene, endmember, endmembers)
+        self.network = network.eval().requires_grad_(False)
+
+    @torch.inference_mode()
+    def _mixture_of(self, pixels: Float[np.ndarray, "pixel band"]) -> Mixture:
+        with threads(self.method.threads):
+            weights, nonlinear = self.network(torch.from_numpy(pixels))
+        return Mixture(weights.numpy(), None if nonlinear is None else nonlinear.numpy())
+
+    def _state(self) -> dict[str, np.ndarray]:
+        return {**super()._state(), **arrays_of(self.network)}
+
+    @classmethod
+    def _from_state(
+        cls, method: Any, scene: xr.DataArray, endmember: tuple[str, ...], state: dict
+    ) -> FixedSpectraNetworkFitted:
+        endmembers = spectra_in(state, len(endmember), int(good_bands(scene).sum()))
+        network = method.seeded_network(endmembers)
+        put_arrays(network, state)
+        return cls(method, scene, endmember, endmembers, network)
