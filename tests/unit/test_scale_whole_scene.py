@@ -85,7 +85,7 @@ def test_a_figure_of_a_pixel_sees_the_whole_scene(folder: Path) -> None:
 
 def test_a_scene_that_is_too_large_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unmixel.scale.whole.LARGEST", 100_000)
-    with pytest.raises(SceneError, match="61 x 43 pixels and 12 bands.*cut the scene"):
+    with pytest.raises(SceneError, match=r"61 x 43 pixels and 12 bands.*cut the scene"):
         unmix_file(METHOD, folder / "scene.img", folder / "not_made")
     assert not (folder / "not_made").exists()
 

@@ -11,4 +11,5 @@ def methods() -> None:
 
     for name in list_methods():
         kind = get_method(name)
-        typer.echo(f"{name}\n  what   {kind.summary}\n  cite   {kind.reference}")
+        sees = "a scene as a whole" if kind.fitted_type.neighbours else "each pixel alone"
+        typer.echo(f"{name}\n  what   {kind.summary}\n  sees   {sees}\n  cite   {kind.reference}")
