@@ -68,7 +68,7 @@ def measures_of(known: TrueScene, fitted: Fitted, result: xr.Dataset, order: np.
     if "abundance" in truth:
         found |= _abundances(truth, ordered)
     if known.targets is not None:
-        found |= _areas(known.targets, ordered)
+        found |= areas_of(known.targets, ordered)
     return found
 
 
@@ -134,7 +134,11 @@ def _some_pixels(scene: xr.DataArray) -> Integer[np.ndarray, "chosen"]:
     return pixels.numbers[representative(pixels.numbers, scene.sizes["x"], SPECTRA_OF_PIXELS)]
 
 
-def _areas(targets: xr.Dataset, result: xr.Dataset) -> dict[str, Any]:
+def areas_of(targets: xr.Dataset, result: xr.Dataset) -> dict[str, Any]:
+    """Return the columns on targets of known area (see `unmixel.datasets.dlr_hysu_targets`), materials by their names.
+
+    The error of a size of targets is the mean over the materials.
+    """
     names = targets["material"].values
     abundances: Float[np.ndarray, "y x endmember"] = result["abundance"].sel(endmember=names).values
     regions = targets["region"].values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,7 +93,6 @@ def _cell(standing: Any) -> tuple[str, bool]:
 
 def _made_on(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Return on what machines and by what versions the runs were made."""
-    return [
-        (name, ", ".join(sorted({json.dumps(row[name]).strip('"') for row in rows if row.get(name) is not None})))
-        for name in ("machine", "threads", "workers", *VERSIONS)
-    ]
+    names = ("machine", "threads", "workers", *VERSIONS)
+    values = {name: sorted({str(row[name]) for row in rows if row.get(name) is not None}) for name in names}
+    return [(name, ", ".join(found)) for name, found in values.items() if found]

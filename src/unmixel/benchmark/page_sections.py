@@ -23,11 +23,13 @@ SHOWN_SPECTRA = 6
 """Methods whose spectra are drawn: the best."""
 NOTHING = "–"
 SHOWN = {
-    "spectral_angle": ("spectral angle [rad]", "{:.3f}"),
-    "nrmse_pixels": ("NRMSE of pixels [1]", "{:.3f}"),
-    "coverage_90": ("coverage of 90 % [1]", "{:.2f}"),
+    "nrmse_abundances": ("NRMSE, abundances [1]", "{:.3f}"),
+    "nrmse_endmembers": ("NRMSE, endmembers [1]", "{:.3f}"),
+    "nrmse_pixels": ("NRMSE, pixels [1]", "{:.3f}"),
+    "sam_endmembers": ("spectral angle [rad]", "{:.3f}"),
+    "coverage_90": ("coverage, 90 % intervals", "{:.2f}"),
     "crps": ("CRPS [1]", "{:.4f}"),
-    "seconds": ("time [s]", "{:.3g}"),
+    "seconds": ("time [s]", "{:.2f}"),
     "peak_memory_mb": ("memory [MB]", "{:.0f}"),
 }
 """Columns of the table that stand beside the error, if any method has them."""
@@ -226,7 +228,7 @@ def _spectra(truth: Sample, samples: dict[str, Sample], convention: str) -> list
         chart = line_chart(
             truth.band_centres,
             [*curves, Curve("#000000", _scaled(truth.true_spectra[k], scaled))],
-            x_label="wavelength [nm], or number of the band",
+            x_label=str(truth.band_label),
             y_label="share of the maximum [1]" if scaled else "reflectance [1]",
             description=f"Spectrum of {name}: the true one, and those of {', '.join(best)}",
         )

@@ -28,6 +28,8 @@ class Sample:
         Abundances in the truth's convention [1]; in place of true maps that are not known, where the targets lie.
     band_centres : array, shape (band,)
         Wavelengths [nm], or the numbers of the bands where they are not known.
+    band_label : array of str, shape ()
+        Which of them.
     spectra, true_spectra : array, shape (endmember, band)
         NaN in bands that are left out [reflectance].
     """
@@ -36,6 +38,7 @@ class Sample:
     maps: Float[np.ndarray, "y x endmember"]
     true_maps: Float[np.ndarray, "y x endmember"]
     band_centres: Float[np.ndarray, "band"]
+    band_label: np.ndarray
     spectra: Float[np.ndarray, "endmember band"]
     true_spectra: Float[np.ndarray, "endmember band"]
 
@@ -51,11 +54,13 @@ def sample_of(known: TrueScene, result: xr.Dataset, order: np.ndarray) -> Sample
     step = int(np.ceil(np.sqrt(result.sizes["y"] * result.sizes["x"] / MOST_PIXELS)))
     thin = (slice(None, None, step), slice(None, None, step))
     wavelength = np.asarray(truth["wavelength"].values, dtype=float)
+    known_bands = bool(np.isfinite(wavelength).all())
     return Sample(
         truth["endmember"].values.astype(str),
         in_convention_of(truth, ordered)["abundance"].values[thin].astype(np.float16),
         _true_maps(known)[thin].astype(np.float16),
-        wavelength if np.isfinite(wavelength).all() else np.arange(len(wavelength)) + 1.0,
+        wavelength if known_bands else np.arange(len(wavelength)) + 1.0,
+        np.array("wavelength [nm]" if known_bands else "band"),
         ordered["endmember_spectrum"].values.astype(np.float32),
         truth["endmember_spectrum"].values.astype(np.float32),
     )

@@ -95,17 +95,19 @@ def scatter_chart(
     >>> [label for _, label in chart.x_ticks], [label for _, label in chart.y_ticks]
     (['1', '10', '100'], ['0.01', '0.02', '0.05', '0.1'])
     """
-    across, x_ticks = _axis(x, LEFT, WIDTH - RIGHT)
-    down, y_ticks = _axis(np.concatenate([y, y_range.ravel()]), HEIGHT - BOTTOM, TOP)
+    across, x_ticks = _axis(x, (LEFT, WIDTH - RIGHT))
+    down, y_ticks = _axis(np.concatenate([y, y_range.ravel()]), (HEIGHT - BOTTOM, TOP))
     places = zip(across(x), down(y), *down(y_range).T, colours, labels, strict=True)
     return ScatterChart(description, x_label, y_label, x_ticks, y_ticks, [Dot(*place) for place in places])
 
 
 def _axis(
-    values: Float[np.ndarray, "value"], start: float, end: float
+    values: Float[np.ndarray, "value"], ends: tuple[int, int]
 ) -> tuple[Callable[[np.ndarray], np.ndarray], list[tuple[float, str]]]:
     """Return where values are on a logarithmic axis, and its ticks."""
     low, high = np.log10(values.min() / MARGIN), np.log10(values.max() * MARGIN)
+
+    start, end = ends
 
     def place(at: np.ndarray) -> np.ndarray:
         return start + (np.log10(at) - low) / (high - low) * (end - start)
