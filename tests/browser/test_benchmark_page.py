@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from benchmark_folder import HOSTILE, METHODS, made_up_rows, make_benchmark_folder
 
-from unmixel.benchmark import write_page
+from unmixel.benchmark.page import write_page
 from unmixel.benchmark.standings import mean_ranks, standings_of
 from unmixel.errors import SceneError
 

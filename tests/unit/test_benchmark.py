@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unmixel.benchmark import read_suite, read_table, run_suite
 from unmixel.benchmark.columns import COLUMNS
 from unmixel.benchmark.isolation import run_isolated
-from unmixel.benchmark.suite import Limits, MethodEntry, Run, SceneEntry, Suite
+from unmixel.benchmark.running import run_suite
+from unmixel.benchmark.suite import Limits, MethodEntry, Run, SceneEntry, Suite, read_suite
+from unmixel.benchmark.table import read_table
 from unmixel.cli.main import run as program
 from unmixel.errors import OutputError, ParameterError
 from unmixel.extraction import extract

@@ -6,7 +6,9 @@ The folder holds ``run.json``; ``row.json`` and ``sample.npz`` are written besid
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from unmixel.errors import UnmixingError
 from unmixel.peak_memory import peak_memory
 from unmixel.registry import get_method
 from unmixel.settings import checked_hyperparameters
+
+PARENT_EVERY_S = 1.0
 
 
 def main(folder: Path) -> None:
@@ -38,6 +42,13 @@ def main(folder: Path) -> None:
         row |= {"status": "error", "error": told}
     row["peak_memory_mb"] = peak_memory() / 1e6
     (folder / "row.json").write_text(json.dumps(row), encoding="utf-8")
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it has ended, however that came about."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_EVERY_S)
+    os._exit(1)
 
 
 def _measured(run: Run, known: TrueScene, folder: Path) -> dict[str, Any]:
@@ -66,4 +77,5 @@ def _measured(run: Run, known: TrueScene, folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     main(Path(sys.argv[1]))

@@ -176,7 +176,7 @@ class Run(BaseModel):
 class Suite(BaseModel):
     """Scenes, methods and seeds."""
 
-    model_config = _STRICT
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
 
     title: str = Field(min_length=1)
     seeds: int | list[int] = 5

@@ -33,7 +33,9 @@ def benchmark(
     table.parquet, a row for each run, and benchmark.html: rankings, maps, spectra, accuracy against time.
     """
     limit_threads(threads)
-    from unmixel.benchmark import read_suite, run_suite, write_page
+    from unmixel.benchmark.page import write_page
+    from unmixel.benchmark.running import run_suite
+    from unmixel.benchmark.suite import read_suite
     from unmixel.cli.progress import ProgressReport
     from unmixel.cli.provenance import command_line
     from unmixel.cli.screen import screen

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from unmixel.pages.axes import ROOM_ABOVE, ROOM_BELOW, ROOM_LEFT, ROOM_RIGHT, Axes
+
 WIDTH, HEIGHT = 560, 330
-LEFT, RIGHT, TOP, BOTTOM = 70, 14, 12, 52
-"""Room around the axes [picture units]."""
 MARGIN = 1.3
 """Factor by which the axes reach beyond the outermost points."""
 FEWEST_TICKS = 3
@@ -29,32 +29,10 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class ScatterChart:
-    """All that a template needs to draw a chart.
+class ScatterChart(Axes):
+    """All that a template needs to draw a chart."""
 
-    Attributes
-    ----------
-    description : str
-        Says in words what is to be seen.
-    x_label, y_label : str
-        With units.
-    x_ticks, y_ticks : list of (float, str)
-        Places in picture units, and what stands there.
-    dots : list of Dot
-    """
-
-    description: str
-    x_label: str
-    y_label: str
-    x_ticks: list[tuple[float, str]]
-    y_ticks: list[tuple[float, str]]
     dots: list[Dot]
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    right: int = WIDTH - RIGHT
-    top: int = TOP
-    bottom: int = HEIGHT - BOTTOM
 
 
 def scatter_chart(
@@ -95,10 +73,12 @@ def scatter_chart(
     >>> [label for _, label in chart.x_ticks], [label for _, label in chart.y_ticks]
     (['1', '10', '100'], ['0.01', '0.02', '0.05', '0.1'])
     """
-    across, x_ticks = _axis(x, (LEFT, WIDTH - RIGHT))
-    down, y_ticks = _axis(np.concatenate([y, y_range.ravel()]), (HEIGHT - BOTTOM, TOP))
+    across, x_ticks = _axis(x, (ROOM_LEFT, WIDTH - ROOM_RIGHT))
+    down, y_ticks = _axis(np.concatenate([y, y_range.ravel()]), (HEIGHT - ROOM_BELOW, ROOM_ABOVE))
     places = zip(across(x), down(y), *down(y_range).T, colours, labels, strict=True)
-    return ScatterChart(description, x_label, y_label, x_ticks, y_ticks, [Dot(*place) for place in places])
+    return ScatterChart(
+        description, x_label, y_label, x_ticks, y_ticks, WIDTH, HEIGHT, [Dot(*place) for place in places]
+    )
 
 
 def _axis(
