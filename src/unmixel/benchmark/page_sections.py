@@ -123,8 +123,8 @@ def section_of(scene: SceneStandings, anchor: str, runs: Path) -> SceneSection:
         scene.convention,
         scene.truth,
         ERRORS[scene.error],
-        [heading for heading, _ in columns.values()],
-        [_row_of(one, highest, columns) for one in scene.methods],
+        [*(f"{size:g} m²" for size in _target_sizes(scene)), *(heading for heading, _ in columns.values())],
+        [_row_of(one, highest, columns, _target_sizes(scene)) for one in scene.methods],
         _error_against_time(scene),
         [] if truth is None else truth.endmember.tolist(),
         [] if truth is None else _maps(truth, samples),
@@ -149,7 +149,14 @@ def shown_spread(spread: Spread | None, form: str) -> str:
     return middle if low == high else f"{middle} ({low} to {high})"
 
 
-def _row_of(standing: Standing, highest: float, columns: dict[str, tuple[str, str]]) -> MethodRow:
+def _target_sizes(scene: SceneStandings) -> list[float]:
+    """Return the areas of the targets of a scene [m2]; none where there are no targets."""
+    return next((row["target_area"] for one in scene.methods for row in one.rows if row.get("target_area")), [])
+
+
+def _row_of(
+    standing: Standing, highest: float, columns: dict[str, tuple[str, str]], target_sizes: list[float]
+) -> MethodRow:
     error = standing.error
     scale = BAR / highest
     return MethodRow(
@@ -157,7 +164,10 @@ def _row_of(standing: Standing, highest: float, columns: dict[str, tuple[str, st
         standing.method,
         shown_spread(error, "{:.4f}"),
         None if error is None else Bar(error.low * scale, error.middle * scale, error.high * scale),
-        [_median(standing.spread(name), form) for name, (_, form) in columns.items()],
+        [
+            *(_median(standing.target_error(place), "{:.3f}") for place in range(len(target_sizes))),
+            *(_median(standing.spread(name), form) for name, (_, form) in columns.items()),
+        ],
         f"{standing.n_failed} of {len(standing.rows)}" if standing.n_failed else "",
     )
 

@@ -64,6 +64,11 @@ class Standing:
         """Return the spread of another column."""
         return spread_of(self.rows, column)
 
+    def target_error(self, place: int) -> Spread | None:
+        """Return the spread of the error of the areas of targets of one size, by its place in ``target_area``."""
+        errors = [row["area_error_by_target"] for row in self.rows if row.get("area_error_by_target")]
+        return spread_of([{"error": one[place]} for one in errors], "error")
+
 
 @dataclass(frozen=True)
 class SceneStandings:

@@ -48,16 +48,20 @@ def benchmark(
             if report.console.is_terminal:
                 report("benchmark", {"run": done, "of": total})
 
-        rows = run_suite(
-            asked,
-            output,
-            workers=workers,
-            threads=threads,
-            resume=resume,
-            overwrite=overwrite,
-            provenance={"command": command_line()},
-            told=told,
-        )
+        try:
+            rows = run_suite(
+                asked,
+                output,
+                workers=workers,
+                threads=threads,
+                resume=resume,
+                overwrite=overwrite,
+                provenance={"command": command_line()},
+                told=told,
+            )
+        except KeyboardInterrupt:
+            report.say("unmixel: interrupted; what is done is kept: the same command with --resume goes on with it")
+            raise typer.Exit(130) from None
     page = write_page(output)
     failed = sum(row["status"] != "ok" for row in rows)
     screen().print(f"written: {page} and {output / 'table.parquet'}: {len(rows)} rows, {failed} failed", soft_wrap=True)

@@ -105,7 +105,7 @@ def _ticks(low: float, high: float) -> Float[np.ndarray, "tick"]:
     array([0.05, 0.1 , 0.2 ])
     """
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    for factors in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+    for factors in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), np.arange(1, 10, 0.5)):
         ticks = np.sort(np.outer(powers, factors).ravel())
         ticks = ticks[(ticks >= low * (1 - 1e-9)) & (ticks <= high * (1 + 1e-9))]
         if len(ticks) >= FEWEST_TICKS:
