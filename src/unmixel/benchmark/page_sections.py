@@ -33,6 +33,8 @@ SHOWN = {
     "peak_memory_mb": ("memory [MB]", "{:.0f}"),
 }
 """Columns of the table that stand beside the error, if any method has them."""
+AS_IS = {"abundance_rmse": ("RMSE as they are [1]", "{:.4f}")}
+"""The same where abundances are put into the truth's convention before they are compared."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ class SceneSection:
 
 def section_of(scene: SceneStandings, anchor: str, runs: Path) -> SceneSection:
     """Lay out a scene; the samples of its runs are in the folder `runs`."""
-    columns = {name: shown for name, shown in SHOWN.items() if any(one.spread(name) for one in scene.methods)}
+    shown = {**AS_IS, **SHOWN} if scene.convention == MAX_NORMALISED else SHOWN
+    columns = {name: heading for name, heading in shown.items() if any(one.spread(name) for one in scene.methods)}
     highest = max((one.error.high for one in scene.methods if one.error), default=1.0) or 1.0
     seed, samples = _samples_of(scene, runs)
     truth = next(iter(samples.values()), None)
