@@ -5,17 +5,10 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import version
-from pathlib import Path
+
+from unmixel.benchmark.machine import processor
 
 PACKAGES = ("unmixel", "numpy", "scipy", "torch", "xarray")
-
-
-def processor() -> str:
-    """Return the name of the processor, as well as the system knows it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def describe_environment() -> tuple[str, str]:

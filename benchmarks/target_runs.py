@@ -10,16 +10,16 @@ import numpy as np
 import xarray as xr
 
 from floors import floor
-from known_areas import area_errors, true_areas
 from target_rows import BASELINES, BLIND, GIVEN, Case
 from unmixel import IDNet, abundance_interval
-from unmixel.cli.comparison import agreement, in_order_of
-from unmixel.datasets import open_dataset
+from unmixel.benchmark.agreement import agreement, in_order_of
+from unmixel.benchmark.measures import areas_of
+from unmixel.datasets import dlr_hysu_library, dlr_hysu_targets, open_dataset
 from unmixel.methods._protocol import Method
 from unmixel.metrics import coverage_by_tercile, interval_coverage
 from unmixel.simulate import simulate_preset, true_bundle
 from unmixel.spectra import make_bundle
-from unmixel.unmixing import make_method
+from unmixel.unmixing import make_method, unmix
 
 IDNET, PAPER, FLOOR = "idnet", "IDNet.paper", "floor"
 WITH_PUBLISHED_SETTINGS = ("dc1", "dc2", "samson", "jasper_ridge")
@@ -116,9 +116,12 @@ def measure(run: Run) -> dict[str, float]:
     """
     start = time.process_time()
     if run.case.scene == "dlr_hysu":
-        errors = area_errors(run.method, run.case.endmembers, run.seed)
-        by_area = {f"{area:g}": float(error) for area, error in zip(true_areas(), errors, strict=True)}
-        return {**by_area, "mean": float(errors.mean()), "cpu_s": time.process_time() - start}
+        scene, _ = open_dataset("dlr_hysu")
+        result = unmix(scene, bundle=dlr_hysu_library(run.case.endmembers), method=run.method, seed=run.seed)
+        cpu_s = time.process_time() - start
+        found = areas_of(dlr_hysu_targets(), result)
+        by_area = zip(found["target_area"], found["area_error_by_target"], strict=True)
+        return {**{f"{area:g}": error for area, error in by_area}, "mean": found["area_error"], "cpu_s": cpu_s}
     scene, truth = open_run(run)
     bundle = bundle_of(run, truth)
     start = time.process_time()

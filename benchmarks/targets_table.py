@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
-from accuracy_tables import markdown
 from target_rows import BASELINES, BLIND, DEFAULT_NOISE, GIVEN, PRESETS, Case, Target
 from target_runs import FLOOR, IDNET, LEVELS, PAPER, THIRDS
 
@@ -130,6 +129,12 @@ def _coverage_verdict(case: Case, level: float, shares: Sequence[float]) -> str:
 
 def _values(measured: Measured, case: Case, method: str, name: str) -> list[float]:
     return [one[name] for one in measured.get((case, method), ()) if name in one]
+
+
+def markdown(columns: list[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table."""
+    ruler = ["---"] * len(columns)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, ruler, *rows))
 
 
 def _median_and_worst(values: Sequence[float], name: str) -> str:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from unmixel.cli.hyperparameters import checked_hyperparameters
 from unmixel.cli.run_config import read_run_config
 from unmixel.cli.scenes import scenes_of
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.io import Window, open_bundle, open_lazily, open_scene
 from unmixel.registry import get_method, load
 from unmixel.result import provenance_of
+from unmixel.settings import checked_hyperparameters
 
 from . import product_seeds, seeds
 from .seeds import SCENE, Case

@@ -9,7 +9,8 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from unmixel.cli.comparison import agreement, in_convention_of, in_order_of, print_comparison
+from unmixel.benchmark.agreement import agreement, in_convention_of, in_order_of
+from unmixel.cli.comparison import print_comparison
 from unmixel.cli.progress import ProgressReport
 from unmixel.result import make_result
 from unmixel.scene import make_scene, to_maps

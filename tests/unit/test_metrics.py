@@ -54,6 +54,8 @@ def test_max_normalised_convention_is_unmixing_with_scaled_endmembers() -> None:
     solved = np.linalg.lstsq(scaled.T, linear(abundances, endmembers).T, rcond=None)[0].T
     expected = solved / solved.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(to_max_normalised_convention(abundances, endmembers), expected)
+    assert not to_max_normalised_convention(np.zeros((2, 3)), endmembers).any()
+    assert np.isnan(to_max_normalised_convention(np.full((1, 3), np.nan), endmembers)).all()
     with pytest.raises(ParameterError, match="endmember 2 with a maximum of 0"):
         to_max_normalised_convention(abundances, endmembers * [[1.0], [0.0], [1.0]])
 

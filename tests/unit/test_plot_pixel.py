@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 
 from unmixel import plot
 from unmixel.errors import ParameterError
-from unmixel.explorer.colours import endmember_colours as colours_of_the_explorer
 from unmixel.intervals import abundance_interval
 from unmixel.methods._protocol import Fitted
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.idnet import IDNet
+from unmixel.pages.colours import endmember_colours as colours_of_the_explorer
 from unmixel.plot import endmember_colours
 from unmixel.scene import good_bands, make_scene
 from unmixel.spectra import make_bundle

@@ -21,7 +21,6 @@ from unmixel.cli.main import run
 from unmixel.diagnostics import diagnose
 from unmixel.errors import OutputError, SceneError
 from unmixel.explorer import report_pixels
-from unmixel.explorer.colours import MASKED
 from unmixel.explorer.report import SECTIONS, write_report
 from unmixel.intervals import abundance_interval
 from unmixel.io import open_scene, write_envi
@@ -29,6 +28,7 @@ from unmixel.io.result_folder import write_result_folder
 from unmixel.io.whole_folder import check_output, provenance_in
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.idnet import IDNet
+from unmixel.pages.colours import MASKED
 from unmixel.registry import load
 from unmixel.result import add_provenance, open_result, save_result
 from unmixel.simulate import simulate_demo

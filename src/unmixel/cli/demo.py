@@ -91,7 +91,8 @@ def _unmix_and_compare(
 ) -> None:
     """Unmix by every method into its own folder, and put the maps beside the truth."""
     from unmixel import plot
-    from unmixel.cli.comparison import MAX_NORMALISED, agreement, in_convention_of, in_order_of, print_comparison
+    from unmixel.benchmark.agreement import MAX_NORMALISED, agreement, in_convention_of, in_order_of
+    from unmixel.cli.comparison import print_comparison
     from unmixel.cli.figures import figures_of
     from unmixel.cli.progress import ProgressReport
     from unmixel.cli.provenance import command_line, input_record

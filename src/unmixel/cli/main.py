@@ -11,6 +11,7 @@ import typer.core
 
 from unmixel import __version__
 from unmixel.cli.apply import apply
+from unmixel.cli.benchmark import benchmark
 from unmixel.cli.calibrate import calibrate
 from unmixel.cli.cite import cite
 from unmixel.cli.convert import convert
@@ -69,7 +70,7 @@ app = typer.Typer(
 )
 _COMMANDS = (
     *(info, convert, endmembers, unmix, apply, explore, report, calibrate),
-    *(demo, simulate, methods, datasets, cite),
+    *(demo, simulate, benchmark, methods, datasets, cite),
 )
 for _command in _COMMANDS:
     app.command()(_command)

@@ -32,8 +32,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import PydanticCustomError
 
 from unmixel.cli.options import parse_bands
-from unmixel.cli.run_config import as_parameter_error
 from unmixel.errors import ParameterError
+from unmixel.settings import as_parameter_error
 
 
 class SceneEntry(BaseModel):

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, field_validator
 
 from unmixel.errors import ParameterError
+from unmixel.settings import as_parameter_error
 
 
 class RunConfig(BaseModel):
@@ -85,12 +86,3 @@ def read_run_config(path: Path | None, **flags: Any) -> RunConfig:
     except ValidationError as error:
         known = ", ".join(RunConfig.model_fields)
         raise as_parameter_error(error, f"the run file {path}" if path else "the command line", known) from error
-
-
-def as_parameter_error(error: ValidationError, where: str, known: str) -> ParameterError:
-    """Return the first finding as an error of one line."""
-    first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return ParameterError(f"{where}: {name!r}", f"some of {known}", "remove it or correct its name")
-    return ParameterError(f"{where}: {name} = {first['input']!r}", first["msg"], "correct its value")

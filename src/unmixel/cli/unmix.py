@@ -117,8 +117,8 @@ def unmix(
 
 
 def _method_of(run: RunConfig) -> Method:
-    from unmixel.cli.hyperparameters import checked_hyperparameters
     from unmixel.registry import get_method
+    from unmixel.settings import checked_hyperparameters
 
     kind = get_method(run.method)
     hyperparameters = run.hyperparameters

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from bokeh.models import Column, ColumnDataSource, Select
 
-from unmixel.explorer.colours import endmember_colours
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.explorer.pixel_panels import spectral_figure, with_legend
 from unmixel.explorer.pixel_story import LEVEL, PixelStory
 from unmixel.intervals import normal_interval
+from unmixel.pages.colours import endmember_colours
 from unmixel.scene import good_bands
 
 

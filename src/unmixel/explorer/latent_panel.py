@@ -11,10 +11,10 @@ from bokeh.plotting import figure
 from jaxtyping import Float
 
 from unmixel.errors import UnmixingError
-from unmixel.explorer.colours import endmember_colours
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.explorer.pixel_panels import HEIGHT, spectral_figure, with_legend
 from unmixel.explorer.pixel_story import PixelStory
+from unmixel.pages.colours import endmember_colours
 
 MOST = 2500
 """Pixels whose latents are shown."""

@@ -16,11 +16,11 @@ from bokeh.models import (
 from bokeh.models import PolySelectTool as PolygonTool
 from bokeh.plotting import figure
 
-from unmixel.explorer.colours import MASKED
 from unmixel.explorer.compared import DifferenceLayer
 from unmixel.explorer.map_coordinates import MapCoordinates
 from unmixel.explorer.map_layers import MapLayer, Piece
 from unmixel.explorer.scene_colours import SceneColours
+from unmixel.pages.colours import MASKED
 
 Layer = MapLayer | SceneColours | DifferenceLayer
 WIDTH, HEIGHT = 450, 400

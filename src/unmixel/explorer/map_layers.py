@@ -15,11 +15,11 @@ from bokeh.palettes import Cividis256, Magma256, Viridis256
 from jaxtyping import Float, UInt32
 from rasterio.errors import NotGeoreferencedWarning
 
-from unmixel.explorer.colours import MASKED
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.io.result_folder import MAPS
 from unmixel.io.windows import Window
 from unmixel.lookup import lookup_of
+from unmixel.pages.colours import MASKED
 
 MOST_PIXELS = 250_000
 """Of a map that are read and shown at a time."""

@@ -10,9 +10,9 @@ from bokeh.models import ColumnDataSource, HoverTool, Range1d, Whisker
 from bokeh.plotting import figure
 
 from unmixel.explorer.band_axis import BandAxis
-from unmixel.explorer.colours import NONLINEAR, RESIDUAL, endmember_colours
 from unmixel.explorer.pixel_story import LEVEL, PixelStory
 from unmixel.intervals import normal_interval
+from unmixel.pages.colours import NONLINEAR, RESIDUAL, endmember_colours
 
 HEIGHT = 260
 NONLINEAR_PART = "nonlinear part"

@@ -11,10 +11,10 @@ from bokeh.plotting import figure
 from jaxtyping import Float
 from scipy.special import betainc
 
-from unmixel.explorer.colours import endmember_colours
 from unmixel.explorer.pixel_panels import HEIGHT, quiet, with_legend
 from unmixel.explorer.pixel_story import PixelStory
 from unmixel.metrics import beta_marginals
+from unmixel.pages.colours import endmember_colours
 
 CELLS = 200
 """Of the abundances between 0 and 1 whose probability is drawn."""

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import shlex
 from pathlib import Path
 from typing import Any
 
 from bokeh.resources import Resources
-from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from unmixel import __version__
 from unmixel.errors import SceneError, UnmixingError
 from unmixel.explorer.opened_result import OpenedResult, part_of
 from unmixel.explorer.pixel_story import LEVEL
-from unmixel.explorer.report_maps import png_address, report_maps
+from unmixel.explorer.report_maps import report_maps
 from unmixel.explorer.report_pixels import pixel_explorer
 from unmixel.explorer.report_sections import (
     Coverage,
@@ -32,6 +29,9 @@ from unmixel.explorer.report_sections import (
 )
 from unmixel.io.whole_file import written_whole
 from unmixel.io.whole_folder import check_addition, list_addition
+from unmixel.pages.content_policy import content_policy
+from unmixel.pages.pictures import png_address
+from unmixel.pages.templates import source_of, templates_of
 from unmixel.result import provenance_of
 from unmixel.scene import good_bands
 
@@ -93,11 +93,10 @@ def _page(opened: OpenedResult) -> str:
     result = opened.result
     provenance = {**provenance_of(result), **opened.provenance}
     summary, (map_groups, map_step) = summary_of(result), report_maps(result)
-    templates = Environment(loader=PackageLoader("unmixel.explorer"), autoescape=True)
+    templates = templates_of("unmixel.explorer")
     templates.policies["json.dumps_kwargs"] = {"sort_keys": False}  # Bokeh's references follow what they refer to
-    loader = templates.loader
-    assert loader is not None
-    style, code = (Markup(loader.get_source(templates, name)[0]) for name in ("report.css", "report.js"))
+    style = source_of(templates, "page.css") + source_of(templates, "report.css")
+    code = source_of(templates, "report.js")
     scripts = [Markup("\n".join(Resources(mode="inline", components=["bokeh"]).js_raw)), code]
     name = scene_name(provenance)
     return templates.get_template("report.html.j2").render(
@@ -137,22 +136,6 @@ def _coverage(opened: OpenedResult) -> Coverage | None:
         return None if opened.fitted is None else coverage_of(opened.fitted)
     except UnmixingError:  # the pixel explorer says it
         return None
-
-
-def content_policy(scripts: list[Markup]) -> str:
-    """Return a policy by which a browser loads nothing for the page and runs these scripts only.
-
-    Examples
-    --------
-    >>> content_policy([Markup("1")]).split("; ")[:2]
-    ["default-src 'none'", "script-src 'sha256-a4ayc/80/OGda4BO/1o/V0etpOqiLx1JwB5S3beHW0s='"]
-    """
-    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii") for script in scripts]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
 
 
 def scene_name(provenance: dict[str, Any]) -> str:

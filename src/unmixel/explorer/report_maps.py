@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 from bokeh.palettes import cividis, magma, viridis
-from jaxtyping import Float, UInt8
-from PIL import Image
+from jaxtyping import Float
 
-from unmixel.explorer.colours import MASKED
+from unmixel.pages.pictures import N_COLOURS, colour_numbers, picture_of, ramp
 from unmixel.result import thinned
 
 VALUES = 1_500_000
 """Of all maps together; of a larger result, every n-th row and column is drawn."""
-N_COLOURS = 255
-"""The last number of a byte is left for masked pixels."""
 HIGHEST = 0.995
 """Quantile at which a colour bar without a natural end ends."""
 OUTSIDE = ("#d9e6f2", "#b22222")
@@ -159,8 +154,7 @@ def _drawn(result: xr.Dataset, quantity: _Quantity, masked: np.ndarray) -> MapGr
         ReportMap(name, picture_of(colour_numbers(one, high), quantity.palette), _description(name, quantity, one))
         for name, one in zip(names, np.moveaxis(values, 2, 0), strict=True)
     ]
-    ramp = np.arange(N_COLOURS, dtype=np.uint8)[None]
-    bar = ColourBar(picture_of(ramp, quantity.palette), "0", f"{high:g}{beyond}", quantity.label)
+    bar = ColourBar(picture_of(ramp(), quantity.palette), "0", f"{high:g}{beyond}", quantity.label)
     return MapGroup(quantity.title, quantity.explanation, maps, bar)
 
 
@@ -174,33 +168,6 @@ def _outside_reach(flags: np.ndarray, masked: np.ndarray) -> MapGroup:
         "be read. The others are pale."
     )
     return MapGroup("Outside reach", explanation, [ReportMap("Outside reach", picture, described)], None)
-
-
-def colour_numbers(values: Float[np.ndarray, "y x"], high: float) -> UInt8[np.ndarray, "y x"]:
-    """Return the numbers of the colours; the last one is for what is not known."""
-    known = np.isfinite(values)
-    share = np.clip(np.where(known, values, 0) / high, 0, 1)
-    return np.where(known, np.round(share * (N_COLOURS - 1)), N_COLOURS).astype(np.uint8)
-
-
-def picture_of(numbers: UInt8[np.ndarray, "y x"], palette: Sequence[str]) -> str:
-    """Return a picture with 255 colours and grey, as an address that holds it.
-
-    Examples
-    --------
-    >>> picture_of(np.zeros((2, 3), dtype=np.uint8), ["#000000"] * 255)[:22]
-    'data:image/png;base64,'
-    """
-    image = Image.frombytes("P", numbers.shape[::-1], np.ascontiguousarray(numbers).tobytes())
-    image.putpalette([int(colour[i : i + 2], 16) for colour in (*palette, MASKED) for i in (1, 3, 5)])
-    file = io.BytesIO()
-    image.save(file, format="PNG", optimize=True)
-    return png_address(file.getvalue())
-
-
-def png_address(content: bytes) -> str:
-    """Return the content of a PNG file as an address that a page can show."""
-    return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _rounded_up(value: float) -> float:

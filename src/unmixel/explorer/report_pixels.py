@@ -15,7 +15,6 @@ from bokeh.palettes import viridis
 from bokeh.plotting import figure
 
 from unmixel.errors import UnmixingError
-from unmixel.explorer.colours import MASKED, NONLINEAR, RESIDUAL, endmember_colours
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.explorer.pixel_grid import PixelGrid, pixel_grid
 from unmixel.explorer.pixel_panels import (
@@ -28,8 +27,9 @@ from unmixel.explorer.pixel_panels import (
     spectrum_figure,
 )
 from unmixel.explorer.pixel_story import LEVEL, PixelSpectra
-from unmixel.explorer.report_maps import N_COLOURS, colour_numbers
 from unmixel.intervals import normal_interval
+from unmixel.pages.colours import MASKED, NONLINEAR, RESIDUAL, endmember_colours
+from unmixel.pages.pictures import N_COLOURS, colour_numbers
 from unmixel.result import thinned
 from unmixel.scene import good_bands
 

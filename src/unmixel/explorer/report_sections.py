@@ -11,11 +11,11 @@ from affine import Affine
 
 from unmixel.diagnostics.diagnosis import Diagnosis, diagnosis_of
 from unmixel.errors import ParameterError, SceneError
-from unmixel.explorer.colours import endmember_colours
-from unmixel.explorer.line_chart import Curve, LineChart, line_chart, value_range
 from unmixel.explorer.pixel_story import LEVEL
 from unmixel.intervals import abundance_interval, endmember_interval
 from unmixel.methods._protocol import Fitted
+from unmixel.pages.colours import endmember_colours
+from unmixel.pages.line_chart import Curve, LineChart, line_chart, value_range
 from unmixel.regions import region_summary
 from unmixel.registry import get_method
 from unmixel.result import thinned

@@ -13,13 +13,13 @@ from jaxtyping import Float, UInt32
 from rasterio.errors import NotGeoreferencedWarning
 
 from unmixel.errors import SceneError
-from unmixel.explorer.colours import MASKED
 from unmixel.explorer.map_layers import Piece, rgba_of, step_for
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.io.lazy import LazyScene
 from unmixel.io.result_folder import SCENE_PICTURE as FILE
 from unmixel.io.windows import Window
 from unmixel.lookup import lookup_of
+from unmixel.pages.colours import MASKED
 from unmixel.scene import colours_of
 
 SMALL = 2_000_000

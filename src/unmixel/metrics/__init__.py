@@ -2,12 +2,14 @@
 
 from unmixel.metrics.abundances import abundance_rmse, to_max_normalised_convention
 from unmixel.metrics.alike_spectra import Likeness, likeness
+from unmixel.metrics.areas import area_errors
 from unmixel.metrics.beta_marginals import beta_marginals
 from unmixel.metrics.calibration import calibration_ranks, central_coverage, probability_integral_transform
 from unmixel.metrics.coverage import coverage_by_tercile, interval_coverage
 from unmixel.metrics.crps import abundance_crps
 from unmixel.metrics.matching import match_endmembers
 from unmixel.metrics.negative_abundances import Negativity, negative_abundances, negativity
+from unmixel.metrics.nrmse import nrmse
 from unmixel.metrics.reach import Reach, noise_limit, usual_reach
 from unmixel.metrics.reconstruction import reconstruction_rmse
 from unmixel.metrics.spatial_structure import MoransI, morans_i, morans_i_by_rows
@@ -20,6 +22,7 @@ __all__ = [
     "Reach",
     "abundance_crps",
     "abundance_rmse",
+    "area_errors",
     "beta_marginals",
     "calibration_ranks",
     "central_coverage",
@@ -32,6 +35,7 @@ __all__ = [
     "negative_abundances",
     "negativity",
     "noise_limit",
+    "nrmse",
     "pairwise_spectral_angle",
     "probability_integral_transform",
     "reconstruction_rmse",

@@ -59,7 +59,7 @@ def to_max_normalised_convention(
     Returns
     -------
     array, shape (pixel, endmember)
-        Abundances in the other convention [1]; each row sums to 1.
+        Abundances in the other convention [1]; each row sums to 1, and one of zeros stays as it is.
 
     Raises
     ------
@@ -80,4 +80,5 @@ def to_max_normalised_convention(
             "one above 0",
         )
     scaled = abundances * brightest
-    return scaled / scaled.sum(axis=1, keepdims=True)
+    total = scaled.sum(axis=1, keepdims=True)
+    return np.divide(scaled, total, out=np.zeros_like(scaled), where=total != 0)

@@ -13,6 +13,7 @@ from unmixel.extraction import NumberEvidence
 from unmixel.io.lazy import WINDOW_MEMORY, LazyScene, open_lazily
 from unmixel.io.whole_folder import check_output, provenance_in
 from unmixel.methods._protocol import Fitted, Method, Progress
+from unmixel.peak_memory import peak_memory
 from unmixel.registry import load
 from unmixel.scale.beginning import begin, kept_if_worth_it
 from unmixel.scale.engines import Engine, Serial
@@ -21,7 +22,6 @@ from unmixel.scale.fitting import what_decides
 from unmixel.scale.identity import digest_of, run_identity, scene_identity
 from unmixel.scale.run_folder import discard, finish, run_folder
 from unmixel.scale.stages import Stages, TileRun
-from unmixel.scale.tile_work import peak_memory
 
 
 def unmix_file(

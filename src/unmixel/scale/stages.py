@@ -19,6 +19,7 @@ from unmixel.io.acquisition_time import moment_of
 from unmixel.io.stac import write_item
 from unmixel.io.whole_folder import write_provenance
 from unmixel.methods._protocol import Fitted, Method, Progress
+from unmixel.peak_memory import peak_memory
 from unmixel.scale.engines import Engine
 from unmixel.scale.finishing import Drawings, finish_result
 from unmixel.scale.fitting import FITTED_TO, fit_to_sample
@@ -27,7 +28,7 @@ from unmixel.scale.journal import Journal, sync
 from unmixel.scale.plan import MODEL, SAMPLE, TRAINING, Plan, plan_of
 from unmixel.scale.sampling import sample_pixels
 from unmixel.scale.tile_store import holds
-from unmixel.scale.tile_work import peak_memory, unmix_tile
+from unmixel.scale.tile_work import unmix_tile
 
 JUDGED_BY = 20_000
 """Pixels, drawn from all over the scene, that say what a scene is like which a model is applied to."""

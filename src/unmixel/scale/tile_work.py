@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from unmixel.io.result_folder import SCENE_PICTURE, write_map, write_picture
+from unmixel.peak_memory import peak_memory
 from unmixel.result import open_result
 from unmixel.scale.plan import plan_of
 from unmixel.scene import ValidPixels
@@ -71,19 +70,3 @@ def write_one_map(folder: str, token: str, name: str) -> str:
     else:
         write_map(result, name, plan.made, windows=plan.tiles)
     return name
-
-
-def peak_memory() -> int:
-    """Return the largest resident memory of this process so far [bytes]."""
-    if sys.platform == "win32":
-        import psutil
-
-        return psutil.Process().memory_info().peak_wset
-    status = Path("/proc/self/status")
-    if status.is_file():  # Linux, where the other way counts the process that started this one, too
-        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from unmixel.pages.axes import ROOM_ABOVE, ROOM_BELOW, ROOM_LEFT, ROOM_RIGHT, Axes
+
 WIDTH, HEIGHT = 460, 270
-LEFT, RIGHT, TOP, BOTTOM = 70, 14, 12, 52
-"""Room around the axes [picture units]."""
 MOST_TICKS = 6
 
 
@@ -41,32 +41,10 @@ class DrawnCurve:
 
 
 @dataclass(frozen=True)
-class LineChart:
-    """All that a template needs to draw a chart.
+class LineChart(Axes):
+    """All that a template needs to draw a chart."""
 
-    Attributes
-    ----------
-    description : str
-        Says in words what is to be seen.
-    x_label, y_label : str
-        With units.
-    x_ticks, y_ticks : list of (float, str)
-        Places in picture units, and what stands there.
-    curves : list of DrawnCurve
-    """
-
-    description: str
-    x_label: str
-    y_label: str
-    x_ticks: list[tuple[float, str]]
-    y_ticks: list[tuple[float, str]]
     curves: list[DrawnCurve]
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    right: int = WIDTH - RIGHT
-    top: int = TOP
-    bottom: int = HEIGHT - BOTTOM
 
 
 def line_chart(
@@ -107,10 +85,10 @@ def line_chart(
         first, last = first - 0.5, last + 0.5
 
     def across(values: np.ndarray) -> np.ndarray:
-        return LEFT + (values - first) / (last - first) * (WIDTH - LEFT - RIGHT)
+        return ROOM_LEFT + (values - first) / (last - first) * (WIDTH - ROOM_LEFT - ROOM_RIGHT)
 
     def down(values: np.ndarray) -> np.ndarray:
-        return HEIGHT - BOTTOM - (values - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
+        return HEIGHT - ROOM_BELOW - (values - low) / (high - low) * (HEIGHT - ROOM_ABOVE - ROOM_BELOW)
 
     drawn = []
     for curve in curves:
@@ -124,6 +102,8 @@ def line_chart(
         y_label,
         _at(across, _ticks(first, last)),
         _at(down, _ticks(low, high)),
+        WIDTH,
+        HEIGHT,
         drawn,
     )
 

@@ -1,4 +1,4 @@
-"""Hyper-parameters from the command line or a run file, checked against the types the method declares."""
+"""Settings from the command line or a file: hyper-parameters checked against the types that a method declares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, Field, ValidationError, create_model
 
-from unmixel.cli.run_config import as_parameter_error
+from unmixel.errors import ParameterError
 from unmixel.methods._protocol import Method
 
 
@@ -27,3 +27,12 @@ def checked_hyperparameters(kind: type[Method], given: dict[str, Any]) -> dict[s
         return model(**given).model_dump(include=set(given))
     except ValidationError as error:
         raise as_parameter_error(error, f"the parameters of method {kind.name!r}", ", ".join(known)) from error
+
+
+def as_parameter_error(error: ValidationError, where: str, known: str) -> ParameterError:
+    """Return the first finding as an error of one line."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return ParameterError(f"{where}: {name!r}", f"some of {known}", "remove it or correct its name")
+    return ParameterError(f"{where}: {name} = {first['input']!r}", first["msg"], "correct its value")

@@ -1,0 +1,1 @@
+"""Benchmarks: scenes x methods x seeds -> one table and one page."""
