@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 QUICK: dict[str, dict[str, Any] | None] = {
+    "bundle_group_sparse": {},
     "fcls": {},
     "idnet": None,
     "nnls": {},
