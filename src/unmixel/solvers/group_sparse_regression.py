@@ -35,7 +35,7 @@ class GroupSparseRegression:
         fractional  h = sum_i (s_i + epsilon)^q      few groups
 
     ``elitist`` is a square: least squares with one more band for each group, sqrt(lambda) in its spectra and 0 in the
-    pixels; it is solved exactly. ``fractional`` is concave. From the solution without it, a parabola that touches it
+    pixels; it is solved exactly. ``fractional`` is concave. From a weakly elitist solution, a parabola that touches it
     from above takes its place five times, each solved exactly in the same way: the objective can't rise, but where it
     ends needn't be its lowest point. ``group`` is solved by `unmixel.solvers.ProximalLeastSquares`.
 
@@ -80,19 +80,18 @@ class GroupSparseRegression:
             self._problem = ProximalLeastSquares(spectra, self._shrink_groups, sum_to_one=True)
         else:
             self._problem = ConstrainedLeastSquares(np.hstack([spectra, extra * self.member]), sum_to_one=True)
-        self._unpenalised = ConstrainedLeastSquares(spectra, sum_to_one=True)
 
     def solve(self, pixels: Float[np.ndarray, "pixel band"]) -> Float[np.ndarray, "pixel spectrum"]:
         """Return the abundances of every spectrum in every pixel, in double precision."""
         if self.penalty == "group":
             return divide_by_sum(self._problem.solve(pixels))
         if self.penalty == "elitist":
-            return self._solve_with(pixels, np.zeros((len(pixels), self.member.shape[1])))
+            return self._solve_with(pixels, self._nothing(pixels))
         return self.rounds(pixels)[-1]
 
     def rounds(self, pixels: Float[np.ndarray, "pixel band"]) -> list[Float[np.ndarray, "pixel spectrum"]]:
-        """Return the solution without penalty, and what each round of the fractional penalty makes of it."""
-        found = [self._unpenalised.solve(pixels)]
+        """Return a weakly elitist solution, and what each round of the fractional penalty makes of it."""
+        found = [self._solve_with(pixels, self._nothing(pixels))]
         for _ in range(ROUNDS):
             total = found[-1] @ self.member
             slope = self.weight * FRACTION * (total + SMALLEST) ** (FRACTION - 1)
@@ -103,6 +102,9 @@ class GroupSparseRegression:
         self, pixels: Float[np.ndarray, "pixel band"], extra: Float[np.ndarray, "pixel group"]
     ) -> Float[np.ndarray, "pixel spectrum"]:
         return self._problem.solve(np.hstack([pixels.astype(np.float64), extra]))
+
+    def _nothing(self, pixels: Float[np.ndarray, "pixel band"]) -> Float[np.ndarray, "pixel group"]:
+        return np.zeros((len(pixels), self.member.shape[1]))
 
     def _shrink_groups(self, values: Float[np.ndarray, "pixel spectrum"], step: float) -> np.ndarray:
         positive = np.maximum(values, 0)
