@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unmixel.solvers.active_set import ConstrainedLeastSquares
 from unmixel.solvers.constrained_least_squares import fcls, nnls, scaled_nnls
+from unmixel.solvers.group_sparse_regression import GroupSparseRegression
 from unmixel.solvers.kkt import kkt_residual
 from unmixel.solvers.proximal_least_squares import ProximalLeastSquares
 from unmixel.solvers.simplex_projection import project_to_simplex
@@ -13,6 +14,7 @@ from unmixel.solvers.unconstrained_least_squares import ucls
 
 __all__ = [
     "ConstrainedLeastSquares",
+    "GroupSparseRegression",
     "ProximalLeastSquares",
     "SparseRegression",
     "fcls",

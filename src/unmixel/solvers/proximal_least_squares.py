@@ -14,11 +14,11 @@ Proximal = Callable[[np.ndarray, float], np.ndarray]
 """From values v (pixel, endmember) and a step t to argmin_z ||z - v||^2 / 2 + t h(z), each row by itself."""
 
 RELAXATION = 1.6
-TOLERANCE = 1e-7
+TOLERANCE = 1e-6
 """Change of every abundance in a step, and distance of both copies, at which a pixel is done [1]."""
 CHECKED_EVERY = 10
-MAX_STEPS = 5000
-FLATTEST = 1e-6
+MAX_STEPS = 1000
+FLATTEST = 1e-4
 """Curvature below this share of the greatest counts as this share where the penalty parameter is chosen."""
 
 
