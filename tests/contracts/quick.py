@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 QUICK: dict[str, dict[str, Any] | None] = {
-    "archetypal": {"n_runs": 3, "recovery_atol": 0.2},
+    "archetypal": {"n_runs": 2, "recovery_atol": 0.2},
     "fcls": {},
     "gbm": {},
     "hapke": {"recovery_atol": 0.25},
