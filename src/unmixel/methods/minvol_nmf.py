@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -139,15 +140,16 @@ class MinVolNMF(BlindMethod):
 
         def flat(unknowns: np.ndarray) -> tuple[float, np.ndarray]:
             value, slopes = objective(unknowns.reshape(start.shape))
-            progress("train", {"objective": value})
             return value, slopes.ravel()
 
+        steps = itertools.count(1)
         brightest = max(1.0, float(pixels.max()), float(start.max()))
         found = minimize(
             flat,
             np.maximum(start, 0).ravel(),
             jac=True,
             method="L-BFGS-B",
+            callback=lambda unknowns: progress("train", {"step": next(steps), "of": self.n_steps}),
             bounds=[(0.0, brightest)] * start.size,
             options={"maxiter": self.n_steps, "maxcor": 20, "ftol": SMALLEST_GAIN},
         )

@@ -138,7 +138,7 @@ class NMFL12(BlindMethod):
         factorisation = SparseFactorisation(np.maximum(pixels, 0), self.sparsity)
         endmembers = np.maximum(start, SMALLEST)
         abundances = np.maximum(fcls(pixels, endmembers), FIRST_SHARE)
-        for step in range(self.n_steps):
+        for step in range(1, self.n_steps + 1):
             endmembers, abundances = factorisation.update(endmembers, abundances)
             if step % PROGRESS_STEPS == 0:
                 objective = factorisation(endmembers, abundances)

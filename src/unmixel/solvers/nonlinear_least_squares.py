@@ -133,6 +133,7 @@ def _damped(
     damped = curvature.copy()
     diagonal = np.arange(curvature.shape[1])
     sizes = curvature[:, diagonal, diagonal]
-    largest = np.maximum(sizes.max(axis=1, keepdims=True), np.finfo(float).tiny)
+    largest = sizes.max(axis=1, keepdims=True)
+    largest = np.where(largest > 0, largest, 1)
     damped[:, diagonal, diagonal] += damping[:, None] * np.maximum(sizes, FLOOR * largest) + 1e-14 * largest
     return damped
