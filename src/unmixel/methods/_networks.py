@@ -84,7 +84,7 @@ class NetworkMethod(Method):
         checkpoint: Path | None,
         *,
         decay: float = 1.0,
-        floor: float = 0.0,
+        floor: float = -math.inf,
         patience: int | None = None,
     ) -> dict[str, Any]:
         """Train a network and leave it as it was after the epoch of the smallest mean loss; return what happened.
