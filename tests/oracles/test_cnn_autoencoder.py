@@ -1,4 +1,4 @@
-"""The convolutional autoencoder: its decoder is linear mixing of neighbours, its loss is the angle, shade is no material."""
+"""The convolutional autoencoder: its decoder mixes neighbours, its loss is the angle, shade is no material."""
 
 from __future__ import annotations
 

@@ -26,6 +26,11 @@ from unmixel.train.seeding import seeded, threads
 CPU = torch.device("cpu")
 LARGEST_SAMPLE = 10_000
 """Pixels trained on: a seeded sample of the scene."""
+CAUTION = 0.03
+"""Unit of a linear decoder's weights: so much slower it learns than the encoder. It begins at endmembers, the encoder
+at random, and what a bad encoder teaches it is not unlearned."""
+HEADROOM = 1.25
+"""A sigmoid at a decoder's end reaches this many times the largest reflectance of the endmembers."""
 HOW_LONG = ("n_epochs", "threads")
 """Hyper-parameters that a resumed training may change."""
 
@@ -79,6 +84,8 @@ class NetworkMethod(Method):
         checkpoint: Path | None,
         *,
         decay: float = 1.0,
+        floor: float = -math.inf,
+        patience: int | None = None,
     ) -> dict[str, Any]:
         """Train a network and leave it as it was after the epoch of the smallest mean loss; return what happened.
 
@@ -94,6 +101,10 @@ class NetworkMethod(Method):
         checkpoint : Path, optional
         decay : float
             The learning rate is multiplied by it after each epoch.
+        floor : float
+            Loss below which nothing counts as better.
+        patience : int, optional
+            Epochs without a better loss after which training stops; it doesn't when None.
         """
         schedule = Schedule(
             n_epochs=self.n_epochs,
@@ -102,14 +113,14 @@ class NetworkMethod(Method):
             decay=decay,
             decay_epochs=self.n_epochs,
             tolerance=0.0,
-            patience=self.n_epochs,
+            patience=patience or self.n_epochs,
         )
         with seeded(self.seed, CPU), threads(self.threads):
             network.train()
             history = train(
                 network,
                 step,
-                lambda loss: loss,
+                lambda loss: max(loss, floor),
                 schedule,
                 progress=lambda numbers: progress("train", numbers),
                 checkpoint=checkpoint,

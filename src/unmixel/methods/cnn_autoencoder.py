@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from unmixel.errors import ParameterError
 from unmixel.methods._fixed_spectra import spectra_in
-from unmixel.methods._networks import NetworkMethod, arrays_of, put_arrays, scale_of
+from unmixel.methods._networks import CAUTION, NetworkMethod, arrays_of, put_arrays, scale_of
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
 from unmixel.scene import good_bands, valid_pixels
@@ -27,8 +27,6 @@ SLOPE = 0.02
 """Of the leaky ReLU."""
 DROPOUT = 0.2
 SOFTMAX_SCALE = 3.0
-CAUTION = 0.03
-"""How much slower the decoder learns than the encoder: it begins at endmembers, and the encoder at random."""
 NEARLY_ONE = 1 - 1e-6
 """Largest cosine whose angle is minimised further: beyond, its gradient is rounding."""
 

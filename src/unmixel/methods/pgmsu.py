@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from unmixel.errors import ParameterError
 from unmixel.methods._fixed_spectra import spectra_in
-from unmixel.methods._networks import NetworkMethod, arrays_of, put_arrays, scale_of
+from unmixel.methods._networks import HEADROOM, NetworkMethod, arrays_of, put_arrays, scale_of
 from unmixel.methods._pixelwise import SPECTRA_BLOCK, PixelwiseFitted, filled_blocks
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
 from unmixel.methods._spectra_statistics import spectra_statistics
@@ -23,12 +24,12 @@ from unmixel.nn.narrow_product import Linear
 from unmixel.scene import good_bands
 from unmixel.train.seeding import threads
 
-HEADROOM = 1.25
-"""The sigmoid at the decoder's end reaches this many times the largest reflectance of the endmembers."""
 LEAST_DIVERGENCE = 0.2
 """Divergence of the latents below which it isn't pressed [nat]."""
 ANCHOR = 0.1
 """Weight of the endmembers' distance to the given ones in the first half of training."""
+BATCH = 256
+"""Pixels of a step."""
 
 
 class Belief(NamedTuple):
@@ -83,7 +84,7 @@ class GenerativeNetwork(nn.Module):
 def _layers(sizes: list[int]) -> nn.Sequential:
     """Return layers with normalisation over the batch and ReLU after each."""
     layers: list[nn.Module] = []
-    for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+    for fan_in, fan_out in itertools.pairwise(sizes):
         layers += [Linear(fan_in, fan_out), nn.BatchNorm1d(fan_out), nn.ReLU()]
     return nn.Sequential(*layers)
 
@@ -296,8 +297,5 @@ class PGMSU(NetworkMethod):
         fitted.record = record
         return fitted
 
-
-BATCH = 256
-"""Pixels of a step."""
 
 METHOD = PGMSU

@@ -1,0 +1,202 @@
+"""CyCU-Net: two autoencoders in a row, so that what is reconstructed has the same abundances again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from unmixel.errors import ParameterError
+from unmixel.methods._networks import CAUTION, FixedSpectraNetworkFitted, NetworkMethod, scale_of
+from unmixel.methods._protocol import EndmemberSpectra, Fitted, Progress
+from unmixel.nn.narrow_product import Linear
+
+WIDTHS = (128, 64)
+DROPOUT = 0.5
+MOMENTUM = 0.9
+"""Share of a batch in the running mean of the normalisation while training."""
+LEAST = 1e-6
+"""Added to each coefficient: a pixel in which all are cut off at zero gets equal shares."""
+BATCH = 2048
+"""Pixels of a step."""
+FEWEST_STEPS = 5
+"""Of an epoch."""
+
+
+class CycleNetwork(nn.Module):
+    """An encoder that is used twice, and two linear decoders.
+
+    Parameters
+    ----------
+    endmembers : array, shape (endmember, band)
+        Where the decoders begin.
+    """
+
+    scale: Tensor
+
+    def __init__(self, endmembers: Float[np.ndarray, "endmember band"]) -> None:
+        super().__init__()
+        n_endmembers, n_bands = endmembers.shape
+        self.register_buffer("scale", torch.tensor(scale_of(endmembers)))
+        self.encoder = nn.Sequential(
+            Linear(n_bands, WIDTHS[0]),
+            nn.BatchNorm1d(WIDTHS[0], momentum=MOMENTUM),
+            nn.Dropout(DROPOUT),
+            nn.ReLU(),
+            Linear(WIDTHS[0], WIDTHS[1]),
+            nn.BatchNorm1d(WIDTHS[1], momentum=MOMENTUM),
+            nn.ReLU(),
+            Linear(WIDTHS[1], n_endmembers),
+            nn.BatchNorm1d(n_endmembers, momentum=MOMENTUM),
+        )
+        self.apply(_begin)
+        begin = torch.from_numpy(endmembers).clamp_min(0) / (self.scale * CAUTION)
+        self.first, self.second = nn.Parameter(begin.clone()), nn.Parameter(begin.clone())
+
+    def coefficients(self, pixels: Float[Tensor, "pixel band"]) -> Float[Tensor, "pixel endmember"]:
+        """Return what the encoder finds in pixels divided by the scale: 0 to 1, its sum near 1."""
+        return self.encoder(pixels).clamp(0, 1)
+
+    def forward(self, pixels: Float[Tensor, "pixel band"]) -> tuple[Float[Tensor, "pixel endmember"], None]:
+        """Return the abundances of pixels, which mix linearly."""
+        coefficients = self.coefficients(pixels / self.scale) + LEAST
+        return coefficients / coefficients.sum(1, keepdim=True), None
+
+    @property
+    def endmembers(self) -> Float[np.ndarray, "endmember band"]:
+        """The spectra of the first decoder [reflectance]."""
+        return (self.scale * CAUTION * self.first).detach().numpy()
+
+    @torch.no_grad()
+    def keep_non_negative(self) -> None:
+        """Put spectra that became negative back to zero."""
+        self.first.clamp_(min=0)
+        self.second.clamp_(min=0)
+
+
+def _begin(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.kaiming_normal_(module.weight)
+
+
+class FittedCyCUNet(FixedSpectraNetworkFitted):
+    """A trained cycle of autoencoders."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CyCUNet(NetworkMethod):
+    """CyCU-Net: cascaded autoencoders with consistent spectra and abundances.
+
+    ::
+
+        b = clip(f(y), 0, 1),   y' = M^T b,   b' = clip(f(y'), 0, 1),   y'' = M'^T b'
+        minimise  w mean (y - y')^2 + (1 - w) mean (y - y'')^2 + c mean (b - b')^2
+                  + s mean |sum_k b_k - 1| + t ||B||_* / sqrt(N), and the same for b'
+        a = b / sum_k b_k
+
+    where y is a pixel over its good bands divided by the largest endmember reflectance, f the encoder, M and M'
+    (endmember, band) >= 0 the endmembers of the two decoders, a the abundances [area fraction], and B
+    the coefficients of N pixels, whose nuclear norm is pressed. It is a point estimate. See
+    ``docs/methods/cycu_net.md``.
+
+    Parameters
+    ----------
+    n_endmembers : int, optional
+        Number of endmembers P, at least 2. Estimated from the scene when neither it nor a bundle is given.
+    extraction : str
+        How the endmembers at which the decoders begin are found when no bundle is given.
+    seed : int
+        Seed of everything random.
+    n_epochs : int
+        Passes over at most 10 000 pixels of the scene.
+    learning_rate : float
+        Of Adam; multiplied by 0.8 twenty times in the course of training.
+    threads : int
+        Threads of torch while training and unmixing.
+    first_weight : float
+        w, 0 to 1.
+    consistency, sum_weight, nuclear_weight : float
+        c, s and t.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is out of its range.
+
+    References
+    ----------
+    L. Gao, Z. Han, D. Hong, B. Zhang and J. Chanussot, *CyCU-Net: Cycle-Consistency Unmixing Network by Learning
+    Cascaded Autoencoders*, IEEE TGRS 60, 2022, doi:10.1109/TGRS.2021.3064958.
+    """
+
+    name: ClassVar[str] = "cycu_net"
+    summary: ClassVar[str] = "cascaded autoencoders with consistent cycles: linear mixing, endmembers refined"
+    reference: ClassVar[str] = "Gao, Han, Hong, Zhang & Chanussot 2022, doi:10.1109/TGRS.2021.3064958"
+    fitted_type: ClassVar[type[Fitted]] = FittedCyCUNet
+
+    n_epochs: int = 100
+    learning_rate: float = 1e-2
+    first_weight: float = 0.5
+    consistency: float = 1e-3
+    sum_weight: float = 1e-3
+    nuclear_weight: float = 1e-3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.first_weight <= 1:
+            raise ParameterError(f"first_weight = {self.first_weight}", "a number from 0 to 1")
+        for name in ("consistency", "sum_weight", "nuclear_weight"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise ParameterError(f"{name} = {getattr(self, name)}", "a number from 0")
+
+    def network(self, endmembers: Float[np.ndarray, "endmember band"]) -> CycleNetwork:
+        return CycleNetwork(endmembers)
+
+    def loss(self, network: CycleNetwork, batch: Float[Tensor, "pixel band"]) -> tuple[Tensor, dict[str, float]]:
+        """Return the loss of pixels divided by the scale, and its terms."""
+        first = network.coefficients(batch)
+        reconstructed = CAUTION * first @ network.first
+        second = network.coefficients(reconstructed)
+        terms = {
+            "spectra": self.first_weight * (reconstructed - batch).square().mean()
+            + (1 - self.first_weight) * (CAUTION * second @ network.second - batch).square().mean(),
+            "abundances": self.consistency * (first - second).square().mean(),
+            "sum": self.sum_weight * sum((b.sum(1) - 1).abs().mean() for b in (first, second)),
+            "rank": self.nuclear_weight
+            * sum(torch.linalg.matrix_norm(b, "nuc") / len(b) ** 0.5 for b in (first, second)),
+        }
+        return sum(terms.values()), {name: float(term.detach()) for name, term in terms.items()}
+
+    def _fit(
+        self,
+        scene: xr.DataArray,
+        pixels: Float[np.ndarray, "pixel band"],
+        endmembers: EndmemberSpectra,
+        progress: Progress,
+        checkpoint: Path | None,
+    ) -> FittedCyCUNet:
+        network = self.seeded_network(endmembers.means)
+        sample = self.sample_of(pixels) / network.scale
+        batch_size = max(2, min(BATCH, len(sample)))
+
+        def step() -> tuple[Tensor, Mapping[str, float]]:
+            network.keep_non_negative()
+            return self.loss(network, sample[torch.randint(len(sample), (batch_size,))])
+
+        decay = 0.8 ** (20 / self.n_epochs)
+        n_steps = max(FEWEST_STEPS, -(-len(sample) // batch_size))
+        record = self.train(network, step, n_steps, sample, progress, checkpoint, decay=decay)
+        network.keep_non_negative()
+        fitted = FittedCyCUNet(self, scene, endmembers.names, network.endmembers, network)
+        fitted.record = record
+        return fitted
+
+
+METHOD = CyCUNet

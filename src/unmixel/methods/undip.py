@@ -1,0 +1,210 @@
+"""UnDIP: abundances are what a convolutional network makes of noise: it fits smooth maps before it fits noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float, Integer
+from torch import Tensor, nn
+
+from unmixel.errors import ParameterError
+from unmixel.methods._fixed_spectra import spectra_in
+from unmixel.methods._networks import CPU, NetworkMethod, scale_of
+from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
+from unmixel.preprocess import estimate_noise
+from unmixel.scene import good_bands
+from unmixel.train.seeding import seeded, threads
+
+N_SKIPPED = 4
+"""Channels that go past the coarse image."""
+INPUT_SIZE = 0.1
+"""The input is uniform from 0 to this."""
+MEMORY = 0.99
+"""Of the mean of the abundances over the steps."""
+STEPS_PER_EPOCH = 10
+PATIENCE = 10
+"""Epochs after the misfit reached that of the noise."""
+
+
+class DeepImagePrior(nn.Module):
+    """An hourglass of one level with a skip, and softmax at the end: from noise to abundances.
+
+    Parameters
+    ----------
+    n_endmembers, n_channels : int
+    """
+
+    def __init__(self, n_endmembers: int, n_channels: int) -> None:
+        super().__init__()
+        self.skip = _layer(n_endmembers, N_SKIPPED, 1)
+        self.deeper = nn.Sequential(_layer(n_endmembers, n_channels, 3, stride=2), _layer(n_channels, n_channels, 3))
+        self.joined = nn.Sequential(
+            nn.BatchNorm2d(n_channels + N_SKIPPED),
+            _layer(n_channels + N_SKIPPED, n_channels, 3),
+            _layer(n_channels, n_channels, 1),
+            nn.Conv2d(n_channels, n_endmembers, 1),
+        )
+
+    def forward(self, noise: Float[Tensor, "1 endmember y x"]) -> Float[Tensor, "1 endmember y x"]:
+        """Return abundances."""
+        coarse = self.deeper(noise)
+        deeper = nn.functional.interpolate(coarse, size=noise.shape[2:], mode="bilinear", align_corners=False)
+        return torch.softmax(self.joined(torch.cat([self.skip(noise), deeper], dim=1)), dim=1)
+
+
+def _layer(n_in: int, n_out: int, width: int, stride: int = 1) -> nn.Sequential:
+    """Return a convolution, normalised, with leaky ReLU."""
+    convolution = nn.Conv2d(n_in, n_out, width, stride=stride, padding=width // 2, padding_mode="replicate")
+    return nn.Sequential(convolution, nn.BatchNorm2d(n_out), nn.LeakyReLU(0.2))
+
+
+class FittedUnDIP(WholeSceneFitted):
+    """Endmember spectra; every scene gets a network of its own.
+
+    Attributes
+    ----------
+    endmembers : array, shape (endmember, band)
+        Reflectance over the good bands.
+    """
+
+    method: UnDIP
+
+    def __init__(
+        self,
+        method: Method,
+        scene: xr.DataArray,
+        endmember: tuple[str, ...],
+        endmembers: Float[np.ndarray, "endmember band"],
+    ) -> None:
+        super().__init__(method, scene, endmember)
+        self.endmembers = endmembers
+
+    def _solve(self, image: Image, progress: Progress | None) -> Solution:
+        scale = scale_of(self.endmembers)
+        pixels = torch.from_numpy(image.pixels / np.float32(scale))
+        spectra = torch.from_numpy(self.endmembers / np.float32(scale))
+        gram, projected = spectra @ spectra.T, pixels @ spectra.T
+        noise_variance = float(estimate_noise(pixels.numpy(), seed=self.method.seed)[1].mean())
+        power, valid = pixels.square().sum(), torch.from_numpy(image.valid)
+        with seeded(self.method.seed, CPU), threads(self.method.threads):
+            network = DeepImagePrior(len(spectra), self.method.n_channels)
+            noise = INPUT_SIZE * torch.rand(1, len(spectra), *image.valid.shape)
+            mean: list[Tensor] = []
+
+            def step() -> tuple[Tensor, Mapping[str, float]]:
+                abundances = network(noise)[0][:, valid].T
+                found = abundances.detach()
+                mean[:] = [found if not mean else torch.lerp(found, mean[0], MEMORY)]
+                squared = ((abundances @ gram - 2 * projected) * abundances).sum() + power
+                loss = squared / pixels.numel()
+                return loss, {"misfit": float(loss.detach())}
+
+            self.method.train(
+                network,
+                step,
+                STEPS_PER_EPOCH,
+                pixels,
+                progress or _nobody,
+                None,
+                floor=noise_variance,
+                patience=PATIENCE,
+            )
+        return {"abundance": mean[0].numpy()}
+
+    def _spectra_in(
+        self, solution: Solution, chosen: Integer[np.ndarray, "chosen"]
+    ) -> Float[np.ndarray, "chosen endmember band"]:
+        return np.broadcast_to(self.endmembers, (len(chosen), *self.endmembers.shape))
+
+    def _state(self) -> dict[str, np.ndarray]:
+        return {"endmembers": self.endmembers}
+
+    @classmethod
+    def _from_state(cls, method: Any, scene: xr.DataArray, endmember: tuple[str, ...], state: dict) -> FittedUnDIP:
+        return cls(method, scene, endmember, spectra_in(state, len(endmember), int(good_bands(scene).sum())))
+
+
+def _nobody(stage: str, numbers: Mapping[str, float]) -> None:
+    """Tell nobody how far training is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnDIP(NetworkMethod):
+    """UnDIP: unmixing by a deep image prior.
+
+    ::
+
+        A = softmax(f(Z)),   minimise over the weights of f:  ||Y - A M||^2,   until the misfit is that of the noise
+
+    where Y (pixel, band) [reflectance] is the scene over its good bands, M (endmember, band) [reflectance] the mean
+    spectra of the bundles, A (pixel, endmember) the abundances [area fraction], Z an image of noise that stays the
+    same, and f a convolutional network with random weights. Such a network fits what is smooth or repeats itself long
+    before it fits noise. It is a point estimate, trained anew for every scene. See ``docs/methods/undip.md``.
+
+    Parameters
+    ----------
+    n_endmembers : int, optional
+        Number of endmembers P, at least 2. Estimated from the scene when neither it nor a bundle is given.
+    extraction : str
+        How endmembers are found when no bundle is given: a name from `unmixel.extraction`.
+    seed : int
+        Seed of everything random.
+    n_epochs : int
+        Of 10 steps, at most; it stops when the misfit is that of the noise.
+    learning_rate : float
+        Of Adam.
+    threads : int
+        Threads of torch while unmixing.
+    n_channels : int
+        Channels of the network.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is out of its range.
+
+    References
+    ----------
+    B. Rasti, B. Koirala, P. Scheunders and P. Ghamisi, *UnDIP: Hyperspectral Unmixing Using Deep Image Prior*,
+    IEEE TGRS 60, 2022, doi:10.1109/TGRS.2021.3067802.
+    """
+
+    name: ClassVar[str] = "undip"
+    summary: ClassVar[str] = "deep image prior: linear mixing, smooth maps from noisy scenes, no uncertainty"
+    reference: ClassVar[str] = "Rasti, Koirala, Scheunders & Ghamisi 2022, doi:10.1109/TGRS.2021.3067802"
+    fitted_type: ClassVar[type[Fitted]] = FittedUnDIP
+    positive: ClassVar[tuple[str, ...]] = (*NetworkMethod.positive, "n_channels")
+
+    n_epochs: int = 100
+    learning_rate: float = 5e-3
+    n_channels: int = 32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_channels > MOST_CHANNELS:
+            raise ParameterError(f"n_channels = {self.n_channels}", f"at most {MOST_CHANNELS}")
+
+    def network(self, endmembers: Float[np.ndarray, "endmember band"]) -> DeepImagePrior:
+        return DeepImagePrior(len(endmembers), self.n_channels)
+
+    def _fit(
+        self,
+        scene: xr.DataArray,
+        pixels: Float[np.ndarray, "pixel band"],
+        endmembers: EndmemberSpectra,
+        progress: Progress,
+        checkpoint: Path | None,
+    ) -> FittedUnDIP:
+        return FittedUnDIP(self, scene, endmembers.names, endmembers.means)
+
+
+MOST_CHANNELS = 1024
+
+METHOD = UnDIP
