@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 QUICK: dict[str, dict[str, Any] | None] = {
+    "archetypal": {"n_runs": 2, "recovery_atol": 0.2},
+    "bundle_group_sparse": {},
     "cnn_autoencoder": {"n_epochs": 3, "kernel_size": 3, "permutation_atol": np.inf, "recovery_atol": np.inf},
     "elmm": {"permutation_atol": 0.01, "recovery_atol": 0.05},
-    "bundle_group_sparse": {},
-    "archetypal": {"n_runs": 2, "recovery_atol": 0.2},
     "fcls": {},
     "gbm": {},
     "glmm": {"permutation_atol": 0.01, "recovery_atol": 0.05, "n_scalings": 2},
