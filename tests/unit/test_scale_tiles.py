@@ -381,10 +381,10 @@ def test_memory_does_not_grow_with_the_scene(tmp_path: Path) -> None:
     if not Path("/proc/self/clear_refs").exists():
         pytest.skip("resident memory is measured on Linux only")
     rng = np.random.default_rng(0)
-    spectra = rng.uniform(0.05, 0.6, (3, 200))
+    spectra = rng.uniform(0.05, 0.6, (3, 50))
     for name, rows in (("warm", 110), ("small", 400), ("large", 1200)):
-        values = (rng.dirichlet(np.ones(3), (rows, 50)) @ spectra).astype(np.float32)
-        write_envi(make_scene(values, wavelength=np.linspace(450, 2400, 200)), tmp_path / f"{name}.img")
+        values = (rng.dirichlet(np.ones(3), (rows, 200)) @ spectra).astype(np.float32)
+        write_envi(make_scene(values, wavelength=np.linspace(450, 2400, 50)), tmp_path / f"{name}.img")
     FCLS(n_endmembers=3).fit(open_scene(tmp_path / "small.img")).save(tmp_path / "model")
 
     def growth(how: str) -> int:
@@ -398,7 +398,7 @@ def test_memory_does_not_grow_with_the_scene(tmp_path: Path) -> None:
         ]
         return int(peaks[1]) - int(peaks[0])
 
-    more = 800 * 50 * 200 * 4
+    more = 800 * 200 * 50 * 4
     by_tiles, whole_scene = growth("tiles"), growth("whole")
     assert by_tiles < more / 2
     assert whole_scene > more
