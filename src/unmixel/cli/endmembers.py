@@ -29,7 +29,9 @@ def endmembers(
         typer.Option("--output", "-o", metavar="FILE", help="File to make: .csv, .sli or .nc.", show_default=False),
     ],
     n_endmembers: NEndmembers = None,
-    extractor: Annotated[str, typer.Option(metavar="NAME", help='"clusters", "evidence" or "vca".')] = "clusters",
+    extractor: Annotated[
+        str, typer.Option(metavar="NAME", help="clusters, evidence, vca, nfindr, atgp, spa or sisal.")
+    ] = "clusters",
     bundle_kind: Annotated[
         str,
         typer.Option(metavar="NAME", help='"angle", "batch" (many spectra for each endmember) or "none" (one).'),

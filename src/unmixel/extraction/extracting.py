@@ -12,8 +12,11 @@ from unmixel.errors import ParameterError
 from unmixel.extraction.bundles import Extractor, angle_bundle, batch_bundle
 from unmixel.extraction.choosing import choose_by_evidence, has_evidence
 from unmixel.extraction.clusters import clusters
+from unmixel.extraction.nfindr import nfindr
 from unmixel.extraction.number import number_evidence
 from unmixel.extraction.number_evidence import NumberEvidence
+from unmixel.extraction.sisal import sisal
+from unmixel.extraction.successive_projection import atgp, spa
 from unmixel.extraction.vca import vca
 from unmixel.scene import check_scene, good_bands, valid_pixels
 from unmixel.spectra import make_bundle
@@ -25,11 +28,14 @@ RANK_TOLERANCE = 1e-6
 
 FROM_PIXELS: dict[str, Extractor] = {
     "vca": lambda pixels, n, rng: [np.array([row]) for row in vca(pixels, n, seed=rng)],
+    "nfindr": lambda pixels, n, rng: [np.array([row]) for row in nfindr(pixels, n)],
+    "atgp": lambda pixels, n, rng: [np.array([row]) for row in atgp(pixels, n)],
+    "spa": lambda pixels, n, rng: [np.array([row]) for row in spa(pixels, n)],
     "clusters": lambda pixels, n, rng: clusters(pixels, n, seed=rng),
 }
 """Extractors whose endmembers are means of pixels, by name."""
 
-EXTRACTORS = (*FROM_PIXELS, "evidence")
+EXTRACTORS = (*FROM_PIXELS, "sisal", "evidence")
 """How endmembers are found."""
 
 BUNDLES = ("angle", "batch", "none")
@@ -61,6 +67,11 @@ def extract(
         kept as JSON in ``attrs["number_of_endmembers"]``.
     extractor : str
         ``"vca"``: the purest pixels by vertex component analysis.
+        ``"nfindr"``: the pixels that span the largest simplex.
+        ``"atgp"``: the brightest pixel, then each time the one farthest from all mixtures of those before.
+        ``"spa"``: the same with brightness divided out.
+        ``"sisal"``: the smallest simplex that holds nearly all pixels; its endmembers needn't be pixels, and
+        may be slightly negative.
         ``"clusters"``: the cluster centres that reconstruct the scene best.
         ``"evidence"``: of both, in many variants, and of endmembers that no pixel is, those of the greatest
         evidence (see :func:`unmixel.extraction.choosing.choose_by_evidence`); what was considered is in
@@ -126,9 +137,13 @@ def extract(
             f"bundle 'batch' with extractor {extractor!r}", f"with extractor {' or '.join(FROM_PIXELS)}"
         )
     else:
-        judged = choose_by_evidence(pixels, n_endmembers, seed=rng)
-        attributes["candidates"] = json.dumps([one.as_record() for one in judged])
-        spectra = _around(judged[0].spectra, every_band, good, n_spectra if bundle == "angle" else 0)
+        if extractor == "sisal":
+            endmembers = sisal(pixels, n_endmembers)
+        else:
+            judged = choose_by_evidence(pixels, n_endmembers, seed=rng)
+            attributes["candidates"] = json.dumps([one.as_record() for one in judged])
+            endmembers = judged[0].spectra
+        spectra = _around(endmembers, every_band, good, n_spectra if bundle == "angle" else 0)
 
     spectra.sort(key=lambda group: -float(np.linalg.norm(group[:, good].mean(axis=0))))
     spectra = [_fill_left_out(group, good, scene["wavelength"].values) for group in spectra]

@@ -61,7 +61,7 @@ def vca(
     [1, 3, 4]
     """
     rng = np.random.default_rng(seed)
-    projected = _without_brightness(_coordinates(pixels, n_endmembers))
+    projected = without_brightness(principal_coordinates(pixels, n_endmembers))
     usable = np.flatnonzero(np.isfinite(projected[:, 0]))
     if len(usable) < n_endmembers:
         raise ParameterError(
@@ -74,14 +74,16 @@ def vca(
     return usable[runs[int(np.argmax(volumes))]]
 
 
-def _coordinates(pixels: Float[np.ndarray, "pixel band"], n_endmembers: int) -> Float[np.ndarray, "pixel endmember"]:
+def principal_coordinates(
+    pixels: Float[np.ndarray, "pixel band"], n_endmembers: int
+) -> Float[np.ndarray, "pixel endmember"]:
     """Return the pixels in their first principal directions (not centred)."""
     values = pixels.astype(np.float64)
     directions = np.linalg.eigh(values.T @ values)[1][:, ::-1]
     return values @ directions[:, :n_endmembers]
 
 
-def _without_brightness(coordinates: Float[np.ndarray, "pixel axis"]) -> Float[np.ndarray, "pixel axis"]:
+def without_brightness(coordinates: Float[np.ndarray, "pixel axis"]) -> Float[np.ndarray, "pixel axis"]:
     """Return every pixel over its component along the mean pixel; NaN where it is too dark for that."""
     brightness = coordinates @ coordinates.mean(axis=0)
     lit = brightness > 0
