@@ -22,6 +22,7 @@ QUICK: dict[str, dict[str, Any] | None] = {
     "mlm": {},
     "nmf_l12": {"n_steps": 100, "recovery_atol": 0.05, "permutation_atol": 0.0001},
     "nnls": {},
+    "ncm": {"n_draws": 10, "n_factors": 2, "permutation_atol": 0.3, "recovery_atol": 0.1},
     "plmm": {"permutation_atol": 0.01, "recovery_atol": 0.05, "abundance_step": 1.0},
     "ppnm": {},
     "scls": {},

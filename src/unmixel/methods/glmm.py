@@ -24,7 +24,8 @@ class GLMM(ScaledSpectra):
     where y_n [reflectance] is a pixel over its good bands, M (endmember, band) [reflectance] the mean spectra of the
     bundles, Psi_n = sum_j c_nj b_j (endmember, band) [1] their scalings in the pixel, with cosines b_j of wavelength
     and coefficients c_nj (endmember,), S_n (endmember, band) [reflectance] its endmembers, a_n (endmember,) its
-    abundances [area fraction], and the sums without n run over pairs of neighbours. The noise is estimated, or told by the scene.
+    abundances [area fraction], and the sums without n run over pairs of neighbours. The noise is estimated, or told by
+    the scene.
     See ``docs/methods/glmm.md``.
 
     Parameters

@@ -16,6 +16,8 @@ CORNER = 1e-3
 MOST_ROUNDS, SETTLED = 50, 2e-4
 """Rounds, and the share of the objective by which one must lower it for another."""
 CG_STEPS, CG_TOLERANCE = 10, 1e-2
+CONDITIONED = 5
+"""Rounds after which the conditioner of the conjugate gradients is made anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +101,15 @@ class ScaledMixture:
         return brightness[:, None] * self._reference
 
     def improved(
-        self, abundances: Float[np.ndarray, "pixel endmember"], scalings: Float[np.ndarray, "pixel scaling"]
+        self,
+        abundances: Float[np.ndarray, "pixel endmember"],
+        scalings: Float[np.ndarray, "pixel scaling"],
+        conditioner: Float[np.ndarray, "pixel scaling scaling"] | None = None,
     ) -> tuple[Float[np.ndarray, "pixel endmember"], Float[np.ndarray, "pixel scaling"]]:
-        """Return abundances and scalings after one round."""
-        scalings = self._better_scalings(abundances, scalings)
+        """Return abundances and scalings after one round, with the `conditioner` of similar abundances if it is given."""
+        scalings = self._better_scalings(
+            abundances, scalings, self.conditioner(abundances) if conditioner is None else conditioner
+        )
         steps = np.sqrt((self._graph.differences(abundances) ** 2).sum(axis=1) + CORNER**2)
         weights = 1 / (self._spreads.abundance_step * steps)
         return improve_abundances(self._mixture(scalings), abundances, self._graph, weights), scalings
@@ -124,7 +131,9 @@ class ScaledMixture:
         """
         before = self.objective(abundances, scalings)
         for number in range(1, MOST_ROUNDS + 1):
-            abundances, scalings = self.improved(abundances, scalings)
+            if number % CONDITIONED == 1:
+                conditioner = self.conditioner(abundances)
+            abundances, scalings = self.improved(abundances, scalings, conditioner)
             objective = self.objective(abundances, scalings)
             if told:
                 told({"round": number, "of": MOST_ROUNDS, "objective": objective})
@@ -156,15 +165,29 @@ class ScaledMixture:
             gram[:, k] = (products * scalings).reshape(by_endmember).sum(axis=2)
         return VariableMixture(gram, inner, self._power, self._spreads.noise**2, self._spreads.spectrum**2)
 
+    def conditioner(
+        self, abundances: Float[np.ndarray, "pixel endmember"]
+    ) -> Float[np.ndarray, "pixel scaling scaling"]:
+        """Return the inverse of each pixel's part of the quadratic function of scalings."""
+        shares, variance, diagonal = self._parts(abundances)
+        blocks = (shares / variance)[:, :, None] * shares[:, None, :] * self._products
+        return np.linalg.inv(blocks + diagonal[:, :, None] * np.eye(shares.shape[1]))
+
+    def _parts(
+        self, abundances: Float[np.ndarray, "pixel endmember"]
+    ) -> tuple[Float[np.ndarray, "pixel scaling"], Float[np.ndarray, "pixel 1"], Float[np.ndarray, "pixel scaling"]]:
+        """Return abundances by scaling, the variance of a band, and what smoothness adds to the diagonal."""
+        variance = self._spreads.noise**2 + self._spreads.spectrum**2 * (abundances**2).sum(axis=1, keepdims=True)
+        return np.repeat(abundances, self._n_modes, axis=1), variance, self._of_step * self._degree + self._of_scaling
+
     def _better_scalings(
-        self, abundances: Float[np.ndarray, "pixel endmember"], scalings: Float[np.ndarray, "pixel scaling"]
+        self,
+        abundances: Float[np.ndarray, "pixel endmember"],
+        scalings: Float[np.ndarray, "pixel scaling"],
+        inverse: Float[np.ndarray, "pixel scaling scaling"],
     ) -> Float[np.ndarray, "pixel scaling"]:
         """Return better scalings for given abundances, by conjugate gradients on a quadratic function."""
-        variance = self._spreads.noise**2 + self._spreads.spectrum**2 * (abundances**2).sum(axis=1, keepdims=True)
-        shares = np.repeat(abundances, self._n_modes, axis=1)
-        diagonal = self._of_step * self._degree + self._of_scaling
-        blocks = (shares / variance)[:, :, None] * shares[:, None, :] * self._products
-        inverse = np.linalg.inv(blocks + diagonal[:, :, None] * np.eye(shares.shape[1]))
+        shares, variance, diagonal = self._parts(abundances)
 
         def product(some: Float[np.ndarray, "pixel scaling"]) -> Float[np.ndarray, "pixel scaling"]:
             of_mixing = shares / variance * ((shares * some) @ self._products)
