@@ -6,11 +6,18 @@ from typing import Any
 
 import numpy as np
 
+LEARNT = {"permutation_atol": np.inf, "recovery_atol": np.inf}
+"""Networks that begin at random and are hardly trained."""
+
 QUICK: dict[str, dict[str, Any] | None] = {
     "archetypal": {"n_runs": 2, "recovery_atol": 0.2},
     "bundle_group_sparse": {},
     "cnn_autoencoder": {"n_epochs": 3, "kernel_size": 3, "permutation_atol": np.inf, "recovery_atol": np.inf},
     "elmm": {"permutation_atol": 0.01, "recovery_atol": 0.05},
+    "cnn_autoencoder": {"n_epochs": 3, "kernel_size": 3, **LEARNT},
+    "cycu_net": {"n_epochs": 2, **LEARNT},
+    "deepgun": {"n_epochs": 3, "n_iterations": 2, "permutation_atol": 0.1, "recovery_atol": 0.1},
+    "egu_net": {"n_epochs": 2, **LEARNT},
     "fcls": {},
     "gbm": {},
     "glmm": {"permutation_atol": 0.01, "recovery_atol": 0.05, "n_scalings": 2},
@@ -29,4 +36,8 @@ QUICK: dict[str, dict[str, Any] | None] = {
     "sunsal": {},
     "sunsal_tv": {},
     "ucls": {},
+    "pgmsu": {"n_epochs": 2, **LEARNT},
+    "scls": {},
+    "undip": {"n_epochs": 2, "n_channels": 8, **LEARNT},
+    "unrolled_admm": {"n_epochs": 2, "permutation_atol": 0.01, "recovery_atol": 0.1},
 }

@@ -114,7 +114,7 @@ def lower_bound(
     spectra: Float[Tensor, "spectrum endmember band"],
     counts: Float[Tensor, "spectrum endmember"],
 ) -> Float[Tensor, "endmember"]:
-    """Return the evidence lower bound of a spectrum of each endmember [nat], the variance around the decoder at its best.
+    """Return the evidence lower bound of a spectrum of each endmember [nat], for the best variance.
 
     Parameters
     ----------

@@ -34,7 +34,8 @@ def smooth_abundances(
     r"""Return abundances of pixels with spectra of their own that are smooth over the scene.
 
     .. math:: \min_A \sum_n \tfrac12 \lVert y_n - M_n^\top a_n \rVert^2
-              + \lambda \sum_{n \sim m} \lVert a_n - a_m \rVert_1 \quad \text{such that} \quad a_n \ge 0,\; \mathbf 1^\top a_n = 1
+              + \lambda \sum_{n \sim m} \lVert a_n - a_m \rVert_1
+              \quad \text{such that} \quad a_n \ge 0,\; \mathbf 1^\top a_n = 1
 
     by ADMM with a copy of A for the simplex and one for the differences. Invalid pixels are no one's neighbours.
 

@@ -1,0 +1,57 @@
+"""PGMSU: its terms are those of the bound, its decoder begins at the endmembers, and spectra follow the pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from shaded_scene import materials, shaded_scene
+from torch.distributions import Normal, kl_divergence
+
+from unmixel.methods.pgmsu import PGMSU, GenerativeNetwork, divergence, mix, spread, volume
+from unmixel.metrics import spectral_angle
+
+
+def test_the_divergence_is_that_of_normal_distributions():
+    rng = torch.Generator().manual_seed(0)
+    mean, log_variance = torch.randn(2, 9, 4, generator=rng)
+    expected = kl_divergence(Normal(mean, (0.5 * log_variance).exp()), Normal(0.0, 1.0)).sum(1).mean()
+    torch.testing.assert_close(divergence(mean, log_variance), expected)
+
+
+def test_mixtures_volume_and_spread_are_what_they_say():
+    rng = np.random.default_rng(1)
+    spectra = rng.uniform(0.1, 0.9, size=(5, 3, 8)).astype(np.float32)
+    abundances = rng.dirichlet(np.ones(3), size=5).astype(np.float32)
+    tensor = torch.from_numpy(spectra)
+    expected = np.einsum("nk,nkl->nl", abundances, spectra)
+    np.testing.assert_allclose(mix(torch.from_numpy(abundances), tensor).numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(float(volume(tensor)), spectra.var(axis=1).mean(), rtol=1e-4)
+    mean = np.broadcast_to(spectra.mean(axis=0), spectra.shape)
+    np.testing.assert_allclose(float(spread(tensor)), spectral_angle(spectra, mean.copy()).mean(), rtol=1e-4)
+
+
+def test_the_decoder_begins_near_the_endmembers():
+    endmembers = materials(24)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = GenerativeNetwork(endmembers, 4).eval()
+        spectra = network.spectra(torch.randn(50, 4)).detach().numpy()
+    assert np.abs(spectra.mean(axis=0) - endmembers).max() < 0.1 * endmembers.max()
+
+
+def test_spectra_follow_the_brightness_of_the_pixel():
+    """Where pixels differ in brightness, the spectra found in them are nearer to the true ones than their means are."""
+    scene, truth, bundle = shaded_scene(30, 30, 24, brightness_sd=0.3, snr_db=30, seed=0)
+    fitted = PGMSU(n_epochs=60).fit(scene, bundle)
+    found, sd = fitted.endmembers_at(scene)
+    means = bundle.values
+    pixels = scene.values.reshape(len(truth), -1)
+    brightness = np.einsum("nl,nl->n", pixels, truth @ means) / ((truth @ means) ** 2).sum(axis=1)
+    true = brightness[:, None, None] * means
+    weights = truth[:, :, None] ** 2
+
+    def error(spectra: np.ndarray) -> float:
+        return float(np.sqrt((weights * (spectra - true) ** 2).sum() / weights.sum()))
+
+    assert error(found) < 0.8 * error(np.broadcast_to(means, true.shape))
+    assert (sd > 0).all()

@@ -1,0 +1,41 @@
+"""UnDIP: it finds the truth of a scene without noise, and errs less than least squares in a noisy one."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from shaded_scene import shaded_scene
+
+from unmixel.methods.fcls import FCLS
+from unmixel.methods.undip import UnDIP
+from unmixel.metrics import abundance_rmse
+
+
+def test_a_scene_without_noise_is_unmixed():
+    scene, truth, bundle = shaded_scene(12, 12, 24, snr_db=200, seed=0)
+    found = UnDIP(n_epochs=60, n_channels=16).fit(scene, bundle).unmix(scene)
+    assert abundance_rmse(truth, found.abundance.values.reshape(truth.shape)) < 0.03
+
+
+def test_noise_is_not_fitted():
+    """In a scene of 5 dB whose abundances are smooth, it errs at least a tenth less than least squares."""
+    scene, truth, bundle = shaded_scene(40, 40, 24, snr_db=5, seed=0, length=8.0)
+    found, least_squares = (
+        abundance_rmse(truth, m.fit(scene, bundle).unmix(scene).abundance.values.reshape(truth.shape))
+        for m in (UnDIP(n_channels=16), FCLS())
+    )
+    assert found < 0.9 * least_squares
+
+
+def test_holes_do_not_matter_to_the_misfit():
+    """What stands in invalid pixels changes nothing."""
+    scene, _, bundle = shaded_scene(9, 8, 24, snr_db=30, seed=1)
+    holed = scene.copy(deep=True)
+    holed.values[2:4, 3:5] = np.nan
+    method = UnDIP(n_epochs=2, n_channels=4)
+    found = method.fit(holed, bundle).unmix(holed).abundance.values
+    assert np.isnan(found[2:4, 3:5]).all() and np.isfinite(np.delete(found, [2, 3], axis=0)).all()
+    before = torch.random.get_rng_state()
+    again = method.fit(scene, bundle).unmix(holed).abundance.values
+    np.testing.assert_array_equal(found, again)
+    assert bool((before == torch.random.get_rng_state()).all())
