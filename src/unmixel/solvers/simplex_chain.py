@@ -12,7 +12,7 @@ Density = Callable[[np.ndarray], np.ndarray]
 """From abundances (pixel, endmember) to the logarithms of their densities (pixel,), up to a constant."""
 Slope = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """From abundances to the derivative (pixel, endmember) of the log-density, and an estimate of minus its second one."""
-MODE_STEPS, HALVINGS = 60, 12
+MODE_STEPS, HALVINGS = 30, 10
 SETTLED = 1e-4
 """Rise of the log-density below which the mode is found."""
 DEGREES = 4
