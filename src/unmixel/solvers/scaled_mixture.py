@@ -106,7 +106,7 @@ class ScaledMixture:
         scalings: Float[np.ndarray, "pixel scaling"],
         conditioner: Float[np.ndarray, "pixel scaling scaling"] | None = None,
     ) -> tuple[Float[np.ndarray, "pixel endmember"], Float[np.ndarray, "pixel scaling"]]:
-        """Return abundances and scalings after one round, with the `conditioner` of similar abundances if it is given."""
+        """Return abundances and scalings after one round, with the conditioner of similar abundances if given."""
         scalings = self._better_scalings(
             abundances, scalings, self.conditioner(abundances) if conditioner is None else conditioner
         )

@@ -12,14 +12,14 @@ Density = Callable[[np.ndarray], np.ndarray]
 """From abundances (pixel, endmember) to the logarithms of their densities (pixel,), up to a constant."""
 Slope = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """From abundances to the derivative (pixel, endmember) of the log-density, and an estimate of minus its second one."""
-MODE_STEPS, HALVINGS = 20, 8
+MODE_STEPS, HALVINGS = 30, 10
 SETTLED = 1e-4
 """Rise of the log-density below which the mode is found."""
-DEGREES = 6
+DEGREES = 4
 """Of freedom of the Student law of proposals: its tails are heavier than those of the law looked for."""
-WIDTH = 1.1
-LARGEST = 30.0
-"""Largest log-ratio of two abundances that a step to the mode leads to."""
+WIDTH = 1.3
+LONGEST, LARGEST = 2.0, 30.0
+"""Longest step to the mode, and largest log-ratio of two abundances that a step to the mode leads to."""
 
 
 class SimplexChain:
@@ -120,7 +120,8 @@ class SimplexChain:
         going = np.ones(len(state), dtype=bool)
         for _ in range(MODE_STEPS):
             slope, precision = self._derivatives(state)
-            step = np.linalg.solve(precision, slope[:, :, None])[:, :, 0].clip(-2, 2)
+            step = np.linalg.solve(precision, slope[:, :, None])[:, :, 0]
+            step *= np.minimum(1, LONGEST / np.maximum(np.linalg.norm(step, axis=1, keepdims=True), 1e-12))
             found = ~going
             for halving in range(HALVINGS):
                 tried = (state + 0.5**halving * step).clip(-LARGEST, LARGEST)
