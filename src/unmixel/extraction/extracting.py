@@ -28,10 +28,10 @@ RANK_TOLERANCE = 1e-6
 
 FROM_PIXELS: dict[str, Extractor] = {
     "vca": lambda pixels, n, rng: [np.array([row]) for row in vca(pixels, n, seed=rng)],
+    "clusters": lambda pixels, n, rng: clusters(pixels, n, seed=rng),
     "nfindr": lambda pixels, n, rng: [np.array([row]) for row in nfindr(pixels, n)],
     "atgp": lambda pixels, n, rng: [np.array([row]) for row in atgp(pixels, n)],
     "spa": lambda pixels, n, rng: [np.array([row]) for row in spa(pixels, n)],
-    "clusters": lambda pixels, n, rng: clusters(pixels, n, seed=rng),
 }
 """Extractors whose endmembers are means of pixels, by name."""
 

@@ -76,6 +76,7 @@ class GroupSparseRegression:
         self._edges = np.cumsum([0, *sizes[:-1]])
         self._curvature = CURVATURE * float(np.linalg.norm(spectra, axis=1).max())
         extra = {"group": 0.0, "elitist": np.sqrt(weight), "fractional": self._curvature}[penalty]
+        self._problem: ProximalLeastSquares | ConstrainedLeastSquares
         if penalty == "group":
             self._problem = ProximalLeastSquares(spectra, self._shrink_groups, sum_to_one=True)
         else:

@@ -61,8 +61,11 @@ IMPURITY: dict[tuple[str | None, bool], float] = {
     ("clusters", False): 0.1,
     ("vca", True): 0.1,
     ("vca", False): 0.1,
+    **{(extractor, varies): 0.1 for extractor in ("nfindr", "atgp", "spa") for varies in (True, False)},
     ("evidence", True): 0.05,
     ("evidence", False): 0.01,
+    ("sisal", True): 0.05,
+    ("sisal", False): 0.01,
 }
 """Share of another endmember that an endmember may hold or lack (sd), by its extractor and by whether endmembers vary
 as the scene says: pixels are seldom pure, and vertices are harder to place where more varies."""
