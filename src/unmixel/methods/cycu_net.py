@@ -144,7 +144,7 @@ class CyCUNet(NetworkMethod):
     n_epochs: int = 100
     learning_rate: float = 1e-2
     first_weight: float = 0.5
-    consistency: float = 1e-3
+    consistency: float = 0.1
     sum_weight: float = 1e-3
     nuclear_weight: float = 1e-3
 

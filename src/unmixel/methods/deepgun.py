@@ -65,6 +65,7 @@ class EndmemberAutoencoders(nn.Module):
     """
 
     scale: Tensor
+    endmembers: Tensor
 
     def __init__(self, endmembers: Float[np.ndarray, "endmember band"], n_latents: int) -> None:
         super().__init__()

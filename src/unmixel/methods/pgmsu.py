@@ -66,6 +66,7 @@ class GenerativeNetwork(nn.Module):
         self.apply(_begin)
         with torch.no_grad():
             last = self.decoder[1]
+            assert isinstance(last, Linear)
             last.weight *= 0.1
             inside = torch.from_numpy(endmembers / float(self.scale)).clamp(1e-3, 1 - 1e-3)
             last.bias.copy_(torch.logit(inside).flatten())
