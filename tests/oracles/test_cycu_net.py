@@ -35,14 +35,14 @@ def test_the_loss_is_that_of_both_reconstructions():
 
 
 def test_the_cycle_makes_abundances_come_back():
-    """What the network finds in its own reconstruction is nearer to what it found in the scene than without a cycle."""
-    scene, truth, bundle = shaded_scene(24, 24, 24, snr_db=20, seed=0)
+    """What it finds in its own reconstruction is nearer to what it found in the scene than without a cycle."""
+    scene, truth, bundle = shaded_scene(16, 16, 24, snr_db=20, seed=0)
 
     def returned(**weights: float) -> float:
-        network = CyCUNet(n_epochs=40, **weights).fit(scene, bundle).network
+        network = CyCUNet(n_epochs=60, **weights).fit(scene, bundle).network
         with torch.no_grad():
             first = network.coefficients(torch.from_numpy(scene.values.reshape(len(truth), -1)) / network.scale)
             second = network.coefficients(first @ (CAUTION * network.first))
         return float((first - second).square().mean().sqrt())
 
-    assert returned() < 0.8 * returned(first_weight=1.0, consistency=0.0)
+    assert returned(consistency=1.0) < 0.75 * returned(first_weight=1.0, consistency=0.0)

@@ -24,6 +24,8 @@ MOMENTUM = 0.9
 """Share of a batch in the running mean of the normalisation while training."""
 LEAST = 1e-6
 """Added to each coefficient: a pixel in which all are cut off at zero gets equal shares."""
+TINY = 1e-8
+"""Least square of a singular value: its root's gradient is finite."""
 BATCH = 2048
 """Pixels of a step."""
 FEWEST_STEPS = 5
@@ -86,6 +88,17 @@ def _begin(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight)
 
 
+def nuclear_norm(matrix: Float[Tensor, "pixel endmember"]) -> Float[Tensor, ""]:
+    """Return the sum of the singular values, from the few numbers of BᵀB.
+
+    Examples
+    --------
+    >>> round(float(nuclear_norm(torch.tensor([[3.0, 0.0], [0.0, 4.0], [0.0, 0.0]]))), 4)
+    7.0
+    """
+    return torch.linalg.eigvalsh(matrix.T @ matrix).clamp_min(TINY).sqrt().sum()
+
+
 class FittedCyCUNet(FixedSpectraNetworkFitted):
     """A trained cycle of autoencoders."""
 
@@ -144,7 +157,7 @@ class CyCUNet(NetworkMethod):
     n_epochs: int = 100
     learning_rate: float = 1e-2
     first_weight: float = 0.5
-    consistency: float = 1e-3
+    consistency: float = 0.1
     sum_weight: float = 1e-3
     nuclear_weight: float = 1e-3
 
@@ -169,8 +182,7 @@ class CyCUNet(NetworkMethod):
             + (1 - self.first_weight) * (CAUTION * second @ network.second - batch).square().mean(),
             "abundances": self.consistency * (first - second).square().mean(),
             "sum": self.sum_weight * sum((b.sum(1) - 1).abs().mean() for b in (first, second)),
-            "rank": self.nuclear_weight
-            * sum(torch.linalg.matrix_norm(b, "nuc") / len(b) ** 0.5 for b in (first, second)),
+            "rank": self.nuclear_weight * sum(nuclear_norm(b) / len(b) ** 0.5 for b in (first, second)),
         }
         return sum(terms.values()), {name: float(term.detach()) for name, term in terms.items()}
 

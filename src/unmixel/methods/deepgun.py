@@ -65,6 +65,7 @@ class EndmemberAutoencoders(nn.Module):
     """
 
     scale: Tensor
+    endmembers: Tensor
 
     def __init__(self, endmembers: Float[np.ndarray, "endmember band"], n_latents: int) -> None:
         super().__init__()
@@ -302,7 +303,7 @@ class DeepGUn(NetworkMethod):
     n_latents: int = 2
     n_iterations: int = 8
     latent_weight: float = 1.0
-    smoothness: float = 1.0
+    smoothness: float = 50.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

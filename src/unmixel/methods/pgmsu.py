@@ -28,8 +28,9 @@ LEAST_DIVERGENCE = 0.2
 """Divergence of the latents below which it isn't pressed [nat]."""
 ANCHOR = 0.1
 """Weight of the endmembers' distance to the given ones in the first half of training."""
-BATCH = 256
-"""Pixels of a step."""
+STEPS_PER_EPOCH = 10
+FEWEST, MOST = 64, 512
+"""Pixels of a step: a tenth of those trained on, but no fewer and no more."""
 
 
 class Belief(NamedTuple):
@@ -65,6 +66,7 @@ class GenerativeNetwork(nn.Module):
         self.apply(_begin)
         with torch.no_grad():
             last = self.decoder[1]
+            assert isinstance(last, Linear)
             last.weight *= 0.1
             inside = torch.from_numpy(endmembers / float(self.scale)).clamp(1e-3, 1 - 1e-3)
             last.bias.copy_(torch.logit(inside).flatten())
@@ -221,7 +223,7 @@ class PGMSU(NetworkMethod):
     seed : int
         Seed of everything random.
     n_epochs : int
-        Of each half of training.
+        Of each half of training, of 10 steps.
     learning_rate : float
         Of Adam.
     threads : int
@@ -248,7 +250,7 @@ class PGMSU(NetworkMethod):
     fitted_type: ClassVar[type[Fitted]] = FittedPGMSU
     positive: ClassVar[tuple[str, ...]] = (*NetworkMethod.positive, "n_latents")
 
-    n_epochs: int = 40
+    n_epochs: int = 100
     n_latents: int = 4
     divergence_weight: float = 0.1
     volume_weight: float = 0.5
@@ -273,7 +275,7 @@ class PGMSU(NetworkMethod):
     ) -> FittedPGMSU:
         sample, given = self.sample_of(pixels), torch.from_numpy(endmembers.means)
         network = self.seeded_network(endmembers.means)
-        batch_size = max(2, min(BATCH, len(sample)))
+        batch_size = int(np.clip(len(sample) // STEPS_PER_EPOCH, FEWEST, MOST))
 
         def step(*, anchored: bool) -> tuple[Tensor, Mapping[str, float]]:
             batch = sample[torch.randint(len(sample), (batch_size,))]
@@ -289,10 +291,9 @@ class PGMSU(NetworkMethod):
                 loss = loss + self.volume_weight * volume(spectra) + self.angle_weight * spread(spectra)
             return loss, {"misfit": float(misfit.detach()), "divergence": float(kl.detach())}
 
-        n_steps = -(-len(sample) // batch_size)
-        self.train(network, lambda: step(anchored=True), n_steps, sample, progress, None)
+        self.train(network, lambda: step(anchored=True), STEPS_PER_EPOCH, sample, progress, None)
         second = replace(self, seed=self.seed + 1)
-        record = second.train(network, lambda: step(anchored=False), n_steps, sample, progress, checkpoint)
+        record = second.train(network, lambda: step(anchored=False), STEPS_PER_EPOCH, sample, progress, checkpoint)
         fitted = FittedPGMSU(self, scene, endmembers.names, network)
         fitted.record = record
         return fitted

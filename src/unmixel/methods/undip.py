@@ -111,7 +111,7 @@ class FittedUnDIP(WholeSceneFitted):
                 step,
                 STEPS_PER_EPOCH,
                 pixels,
-                progress or _nobody,
+                progress or (lambda stage, numbers: None),
                 None,
                 floor=noise_variance,
                 patience=PATIENCE,
@@ -129,10 +129,6 @@ class FittedUnDIP(WholeSceneFitted):
     @classmethod
     def _from_state(cls, method: Any, scene: xr.DataArray, endmember: tuple[str, ...], state: dict) -> FittedUnDIP:
         return cls(method, scene, endmember, spectra_in(state, len(endmember), int(good_bands(scene).sum())))
-
-
-def _nobody(stage: str, numbers: Mapping[str, float]) -> None:
-    """Tell nobody how far training is."""
 
 
 @dataclass(frozen=True, kw_only=True)
