@@ -440,7 +440,7 @@ class Fitted(abc.ABC):
         raise ParameterError(
             f"posterior draws from method {self.method.name!r}, which gives point estimates only",
             "a probabilistic method",
-            "use method='idnet'",
+            "use method='idnet' or 'ncm'",
         )
 
     def simulate(self, n_pixels: int, *, seed: int = 0) -> tuple[xr.DataArray, xr.Dataset]:
@@ -456,7 +456,7 @@ class Fitted(abc.ABC):
         raise ParameterError(
             f"pixels drawn from method {self.method.name!r}, which has no generative model",
             "a method that can simulate from itself",
-            "use method='idnet'",
+            "use method='idnet' or 'ncm'",
         )
 
     @abc.abstractmethod
