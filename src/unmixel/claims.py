@@ -19,6 +19,8 @@ SMALL = 20_000_000
 RATIO = 1000
 """Bytes that a file may claim for each byte it has: about what deflate makes of zeros, and far beyond any scene."""
 _REFLECTANCE = 4
+_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")
+"""Where Linux tells a container the bytes it may take; "max" if it may take all."""
 
 
 def check_claim(path: Path, what: str, claimed: int, *, beside: bool = False) -> None:
@@ -81,7 +83,7 @@ def check_memory(shape: Sequence[int]) -> None:
     Raises
     ------
     SceneError
-        If it takes more than half of the memory of this machine, or of what this process may take.
+        If it takes more than half of the memory of this machine, or of what its container or this process may take.
     """
     needed, memory = math.prod(shape) * _REFLECTANCE, _memory()
     if memory is not None and needed > memory // 2:
@@ -93,10 +95,12 @@ def check_memory(shape: Sequence[int]) -> None:
 
 
 def _memory() -> int | None:
-    """Return the bytes of memory of this machine or, if that is less, of this process; None if they are not told."""
+    """Return the bytes of memory of this machine, or of its container or this process; None if they are not told."""
     if resource is None:
         return None
     told = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), resource.getrlimit(resource.RLIMIT_AS)[0]]
+    if _OF_CONTAINER.is_file() and (limit := _OF_CONTAINER.read_text().strip()).isdecimal():
+        told.append(int(limit))
     known = [size for size in told if size > 0]
     return min(known) if known else None
 

@@ -56,7 +56,9 @@ def test_the_lookup_table_is_that_of_the_file(tmp_path: Path) -> None:
 
 def test_a_mask_beside_the_scene_is_applied_but_for_water(tmp_path: Path) -> None:
     path = granule.write_scene(tmp_path)
-    without = valid_pixels(open_scene(path))
+    unmasked = open_scene(path)
+    without = valid_pixels(unmasked)
+    assert "no MASK file of the granule beside it: clouds not masked" in unmasked.attrs["reading"]
     mask = granule.write_mask(tmp_path)
     assert emit.read(path).companions == (mask,)
     scene = open_scene(path)
@@ -66,6 +68,22 @@ def test_a_mask_beside_the_scene_is_applied_but_for_water(tmp_path: Path) -> Non
     assert said.endswith(
         "pixels with Cloud flag, Cirrus flag, Spacecraft Flag, Dilated Cloud Flag masked (water is kept)"
     )
+
+
+def test_a_mask_has_a_version_of_its_own(tmp_path: Path) -> None:
+    path = granule.write_scene(tmp_path)
+    first = granule.write_mask(tmp_path)
+    second = tmp_path / first.name.replace("_001_2022", "_002_2022")
+    other = tmp_path / second.name.replace("T163129", "T163141")
+    second.write_bytes(first.read_bytes())
+    other.write_bytes(b"of another granule")
+    assert emit.read(path).companions == (second,)
+    first.unlink()
+    assert emit.read(path).companions == (second,)
+    short = path.rename(tmp_path / "EMIT_L2A_RFL_002_20220903T163129.nc")
+    assert emit.read(short).companions == (second,)
+    second.unlink()
+    assert emit.read(short).companions == ()
 
 
 def test_older_files_without_a_list_of_good_bands_have_that_of_the_data_system(tmp_path: Path) -> None:

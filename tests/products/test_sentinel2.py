@@ -15,6 +15,7 @@ from sentinel2_scene import CENTRES, IDENTIFIERS, MASKED, NAMES, make_product, m
 from unmixel.cli.scenes import scenes_of
 from unmixel.errors import ParameterError, SceneError
 from unmixel.io import open_scene
+from unmixel.io.opening import read_raw
 from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
 
 
@@ -60,6 +61,14 @@ def test_before_baseline_4_there_is_no_offset(product: Path) -> None:
     scene = open_scene(product)
     assert scene.values[0, 0, 0] == pytest.approx(2.0)
     assert "nothing added to the values: processing baseline 03.01 is before 04.00" in scene.attrs["reading"]
+
+
+def test_the_first_products_call_the_divisor_otherwise(product: Path) -> None:
+    (product / "MTD_MSIL2A.xml").write_text(
+        metadata(offset=None, baseline="02.05").replace("BOA_QUANT", "L2A_BOA_QUANT").replace(">10000<", ">5000<")
+    )
+    raw = read_raw(product)
+    assert (raw.gain, np.unique(raw.offset).tolist()) == (1 / 5000, [0])
 
 
 def test_without_classification_it_is_said(product: Path) -> None:

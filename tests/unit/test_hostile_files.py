@@ -312,6 +312,16 @@ def test_a_scene_larger_than_memory_is_refused_whole_and_opened_lazily(
     assert open_lazily(tmp_path / "s.npy").shape == VALUES.shape
 
 
+def test_a_container_has_the_memory_that_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "s.npy", VALUES)
+    monkeypatch.setattr("unmixel.claims._OF_CONTAINER", tmp_path / "memory.max", raising=False)
+    (tmp_path / "memory.max").write_text("900\n")
+    with pytest.raises(SceneError, match=r"for 900 bytes of memory"):
+        open_scene(tmp_path / "s.npy")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert open_scene(tmp_path / "s.npy").shape == VALUES.shape
+
+
 # --- code in files
 
 

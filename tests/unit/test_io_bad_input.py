@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,7 @@ def saved(folder: Path, array: np.ndarray) -> Path:
         ("scene.nc", b"\x89HDF\r\n\x1a\n" + b"\0" * 90, "NetCDF"),
         ("scene.npz", b"PK\x03\x04" + b"\0" * 90, "npz"),
         ("scene.npy", b"\x93NUMPY\x01\x00", "array"),
+        ("product.tar.gz", gzip.compress(b"A-METADATA.XML"), "packed by gzip; expected a scene file or the folder"),
     ],
 )
 def test_content_that_is_no_scene(tmp_path: Path, name: str, content: bytes, complaint: str) -> None:
@@ -47,6 +50,13 @@ def test_content_that_is_no_scene(tmp_path: Path, name: str, content: bytes, com
     assert name in message
     assert "\n" not in message
     assert "expected" in message
+
+
+def test_a_product_as_it_was_downloaded_is_to_be_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "S2B_MSIL2A.SAFE.zip", "w") as archive:
+        archive.writestr("S2B_MSIL2A.SAFE/MTD_MSIL2A.xml", "<n1/>")
+    with pytest.raises(SceneError, match=r"S2B_MSIL2A\.SAFE\.zip, a ZIP archive; expected .* product; unpack it"):
+        open_scene(tmp_path / "S2B_MSIL2A.SAFE.zip")
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:

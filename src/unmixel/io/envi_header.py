@@ -111,7 +111,8 @@ def read_envi_header(path: Path) -> EnviHeader:
     if not lines or not lines[0].strip().startswith("ENVI"):
         raise SceneError(f"{path}, which is no ENVI header", "'ENVI' on its first line", "give the scene's own file")
     fields: dict[str, str | list[str]] = {}
-    key, inside = "", ""
+    key = ""
+    inside: list[str] = []
     for line in lines[1:]:
         if line.lstrip().startswith(";"):
             continue
@@ -123,13 +124,13 @@ def read_envi_header(path: Path) -> EnviHeader:
             if not value.startswith("{"):
                 fields[key] = value
                 continue
-            inside = value
+            inside = [value]
         else:
-            inside += "\n" + line.strip()
-        if "}" in inside:
-            content = inside[1 : inside.rindex("}")]
+            inside.append(line.strip())
+        if "}" in inside[-1]:
+            content = "\n".join(inside)[1:].rpartition("}")[0]
             fields[key] = [part.strip() for part in content.split(",") if part.strip()]
-            inside = ""
+            inside = []
     if inside:
         raise SceneError(f"{path}, whose {key!r} never ends", "a closing brace", "the header is truncated")
     return EnviHeader(path, fields)
@@ -196,6 +197,7 @@ def find_data(header: EnviHeader) -> Path:
         raise SceneError(
             f"the ENVI header {path} without its data file",
             f"{stem}, {stem}.img, {stem}.dat, {stem}.bsq or the like beside it",
+            "give the data file itself if its name has another ending",
         )
     names = ", ".join(other.name for other in found)
     raise SceneError(f"the ENVI header {path} beside {names}", "one data file", "give the data file instead")

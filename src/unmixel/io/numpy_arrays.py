@@ -16,6 +16,8 @@ from unmixel.claims import check_claim, check_memory
 from unmixel.errors import DAMAGE, SceneError
 from unmixel.io._raw import RawScene
 
+UNPACK = "unpack it, and give what it holds"
+
 _BESIDE = ("wavelength", "fwhm", "good_band")
 _LONGEST_LIST = 1_000_000
 _LENGTHS = 26
@@ -48,10 +50,12 @@ def read_npz(path: Path, variable: str | None = None) -> RawScene:
     Raises
     ------
     SceneError
-        If the file is damaged, holds objects, or it is not clear which array is the scene.
+        If the file is damaged, holds objects or no array, or it is not clear which array is the scene.
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            if not any(name.endswith(".npy") for name in archive.namelist()):
+                raise SceneError(f"{path}, a ZIP archive", "a scene file or the folder of a product", UNPACK)
             headers = {info.filename.removesuffix(".npy"): _header(archive, info) for info in archive.infolist()}
             name = _choose(path, headers, variable)
             shape = _shape(path, headers[name].shape)

@@ -9,6 +9,7 @@ from types import ModuleType
 from unmixel.errors import SceneError
 from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_envi_header
 from unmixel.io.hdf5_contents import check_hdf5, is_hdf5
+from unmixel.io.numpy_arrays import UNPACK
 from unmixel.io.products import product_of
 
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -98,6 +99,8 @@ def _by_first_bytes(path: Path) -> Recognised:
         return Recognised("npz", path)
     if header is not None:
         return Recognised("envi", path, header)
+    if first.startswith(b"\x1f\x8b"):
+        raise SceneError(f"{path}, packed by gzip", "a scene file or the folder of a product", UNPACK)
     for magic, what in _PICTURES.items():
         if first.startswith(magic):
             raise SceneError(f"{path}, {what}", "a scene with many spectral bands", "give the file it was made from")

@@ -12,9 +12,10 @@ attribute ``time_coverage_start``               2022-09-03T16:31:29+0000
 =============================================== ======================================================================
 
 The uncertainty file of a granule (``..._RFLUNCERT_...``) has ``reflectance_uncertainty`` in place of ``reflectance``:
-the posterior standard deviation of the retrieval. Its mask file (``..._MASK_...``), if it lies beside the scene under
-the same name, is applied: pixels with a cloud, cirrus, dilated cloud, spacecraft or (version 2) SpecTf cloud flag are
-invalid. The water flag is not, since water is a material, and neither is the aggregate flag, which includes water.
+the posterior standard deviation of the retrieval. Its mask file (``EMIT_L2A_MASK_002_20220903T163129_...``), if it
+lies beside the scene, is applied: pixels with a cloud, cirrus, dilated cloud, spacecraft or (version 2) SpecTf cloud
+flag are invalid. The water flag is not, since water is a material, and neither is the aggregate flag, which includes
+water. Masks have versions of their own: the newest of those with the time of the granule in their name is applied.
 
 References
 ----------
@@ -25,6 +26,7 @@ nasa/EMIT-Data-Resources (``emit_tools``: the table counts from 1, and its map b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from math import prod
@@ -63,6 +65,7 @@ _MAP_AT_MOST = 100
 """Pixels of the map for each of the sensor: there are two or three."""
 _CHECKED_AT_ONCE = 500_000
 _WITHOUT_RETRIEVAL = ((1325.0, 1435.0), (1770.0, 1962.0))
+_GRANULE = re.compile(r"EMIT_L2A_RFL_\d{3}_(?P<time>\d{8}T\d{6})")
 _KEPT_FLAGS = ("water", "aggregate")
 _OTHERS = {
     "reflectance": ("EMIT reflectance", "give it as the scene"),
@@ -110,12 +113,12 @@ def read_uncertainty(path: Path) -> RawScene:
     return _described(path, "reflectance_uncertainty")
 
 
-def _masks(path: Path) -> list[Path]:
-    """Return the mask of a granule, if it lies beside the scene."""
-    if "_L2A_RFL_" not in path.name:
-        return []
-    mask = path.with_name(path.name.replace("_L2A_RFL_", "_L2A_MASK_"))
-    return [mask] if mask.is_file() else []
+def _mask_beside(path: Path) -> Path | None:
+    """Return the mask of a granule, the newest version of several; None if none lies beside the scene."""
+    granule = _GRANULE.search(path.name)
+    if granule is None:
+        return None
+    return max(path.parent.glob(f"EMIT_L2A_MASK_*_{granule['time']}*.nc"), default=None)
 
 
 def _described(path: Path, variable: str) -> RawScene:
@@ -139,14 +142,16 @@ def _described(path: Path, variable: str) -> RawScene:
         notes.append("no lookup table in the file: maps stay in the geometry of the sensor")
     else:
         notes.append("in the geometry of the sensor: maps are put on the map by the file's lookup table, nearest pixel")
-    flagged = None
-    for mask in _masks(path):
+    flagged, mask = None, _mask_beside(path)
+    if mask is None:
+        notes.append("no MASK file of the granule beside it: clouds not masked")
+    else:
         flags, names = _flags_of(mask, values_shape=described["shape"][:2])
         flagged = partial(_flagged, mask, flags)
         notes.append(f"{mask.name} beside it: pixels with {', '.join(names)} masked (water is kept)")
     return RawScene(
         product=NAME,
-        companions=tuple(_masks(path)),
+        companions=() if mask is None else (mask,),
         read=partial(_read_rows, path, variable),
         read_part=partial(_read_part, path, variable),
         good_band=good,

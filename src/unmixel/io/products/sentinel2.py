@@ -9,6 +9,7 @@ older products B01) at 60 m: of them the nearest pixel is taken, which for B08 i
 
 By the product's metadata, the reflectance of a value v is ``(v + BOA_ADD_OFFSET) / BOA_QUANTIFICATION_VALUE``; there
 is no offset before processing baseline 04.00 (25 January 2022), and it is -1000 since. 0 is no data, 65535 saturated.
+The first products (format 13, until 2018) call the divisor ``L2A_BOA_QUANTIFICATION_VALUE``.
 Of the scene classification (SCL), no data (0), saturated or defective (1), cloud shadow (3), cloud of medium (8) and
 high probability (9) and thin cirrus (10) are masked; dark areas, unclassified pixels and snow are kept.
 """
@@ -38,6 +39,7 @@ PIXEL = 20
 _JPEG2000 = "JP2OpenJPEG"
 _METADATA, _LEVEL_1 = "MTD_MSIL2A.xml", "MTD_MSIL1C.xml"
 _BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")
+_DIVISOR, _OLD_DIVISOR = "BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE"
 _MASKED_CLASSES = (0, 1, 3, 8, 9, 10)
 _FILE = re.compile(r".+_(?P<band>B\d[\dA]|SCL)_(?P<size>10|20|60)m\.jp2")
 
@@ -83,9 +85,10 @@ def read(path: Path) -> RawScene:
     bands = [files[name] for name in _BANDS]
     identifiers = _identifiers(root, metadata)
     spectral = {name: _spectral(root, identifiers[name], metadata) for name in _BANDS}
-    quantification = number_at(root, ".//BOA_QUANTIFICATION_VALUE", metadata)
+    divisor = _OLD_DIVISOR if root.find(f".//{_OLD_DIVISOR}") is not None else _DIVISOR
+    quantification = number_at(root, f".//{divisor}", metadata)
     if quantification <= 0:
-        raise SceneError(f"{metadata} with BOA_QUANTIFICATION_VALUE = {quantification:g}", "a positive number")
+        raise SceneError(f"{metadata} with {divisor} = {quantification:g}", "a positive number")
     offset, on_offset = _offsets(root, identifiers, metadata)
     layers = [QualityLayer(files["SCL"].path, values=_MASKED_CLASSES, driver=_JPEG2000)] if "SCL" in files else []
     check_layers(layers, (rows, columns))
