@@ -29,8 +29,8 @@ def test_the_loss_is_that_of_both_reconstructions():
         "rank": 0.4 * (np.linalg.norm(b, "nuc") + np.linalg.norm(c, "nuc")) / 4,
     }
     for name, value in expected.items():
-        np.testing.assert_allclose(terms[name], value, rtol=1e-4, err_msg=name)
-    np.testing.assert_allclose(float(loss), sum(expected.values()), rtol=1e-4)
+        np.testing.assert_allclose(terms[name], value, rtol=1e-3, err_msg=name)
+    np.testing.assert_allclose(float(loss), sum(expected.values()), rtol=1e-3)
     np.testing.assert_allclose(CAUTION * network.first.detach().numpy(), endmembers / endmembers.max(), rtol=1e-5)
 
 

