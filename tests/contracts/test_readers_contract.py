@@ -164,7 +164,7 @@ def whole_always(first: int, last: int) -> np.ndarray:
         ({"read_part": lambda window: VALUES[: window.shape[0], : window.shape[1]]}, "read alone differs"),
         ({"read_part": lambda window: VALUES[window.top : window.bottom]}, "has shape"),
         ({"block": (0, 6)}, "blocks of"),
-        ({"shape": (6, 4, 5)}, "announced"),
+        ({"shape": (4, 6, 4)}, "announced"),
         ({"dtype": np.dtype("int16")}, "announced"),
         ({"wavelength": np.arange(4.0)}, "wavelength is not one number for each band"),
         ({"gain": np.arange(3.0)}, "gain is neither"),

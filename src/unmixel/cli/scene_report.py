@@ -26,7 +26,7 @@ from unmixel.scene import crs_wkt_of, good_bands, pixels_of, transform_of
 
 SAMPLED = 12_000
 """Pixels that values, noise and endmembers are judged by."""
-WINDOW_MEMORY = 64_000_000
+WINDOW_MEMORY = 32_000_000
 """Bytes that reading a window takes."""
 
 
