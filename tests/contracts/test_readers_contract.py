@@ -67,6 +67,11 @@ def npy(folder: Path) -> Path:
     return folder / "s.npy"
 
 
+def npy_by_band(folder: Path) -> Path:
+    np.save(folder / "s.npy", np.asfortranarray(VALUES.astype(">f4")))
+    return folder / "s.npy"
+
+
 def npz(folder: Path) -> Path:
     np.savez(folder / "s.npz", VALUES)
     return folder / "s.npz"
@@ -110,6 +115,7 @@ FORMATS = {
     "netcdf": (saved(".nc"), None),
     "zarr": (saved(".zarr"), (4, 6)),
     "npy": (npy, None),
+    "npy by band": (npy_by_band, (4, 1)),
     "npz": (npz, None),
 }
 HOLD_VALUES = [write for write, _ in FORMATS.values()]
