@@ -51,7 +51,8 @@ class LazyScene:
     shape : tuple of int
         Rows, columns and bands.
     memory : int
-        Bytes that reading a window takes unless told otherwise.
+        Bytes that reading a window takes unless told otherwise; a block that is larger is kept besides (see
+        :mod:`unmixel.io.kept_block`).
     leave_out, scale, keep_atmosphere, uncertainty
         How it is read.
     atmosphere : array of bool, shape (band,)
