@@ -53,10 +53,15 @@ def npy(folder: Path) -> Path:
     return folder / "scene.npy"
 
 
-def npz(folder: Path) -> Path:
-    """Write a compressed array of 0.4 GB."""
-    np.savez_compressed(folder / "scene.npz", np.broadcast_to(pattern(1, 1_000, BANDS), (1_000, 1_000, BANDS)))
-    return folder / "scene.npz"
+def npz(*, compressed: bool) -> Callable[[Path], Path]:
+    """Return what writes an array of 0.4 GB."""
+
+    def write(folder: Path) -> Path:
+        save = np.savez_compressed if compressed else np.savez
+        save(folder / "scene.npz", np.broadcast_to(pattern(1, 1_000, BANDS), (1_000, 1_000, BANDS)))
+        return folder / "scene.npz"
+
+    return write
 
 
 def matlab_5(*, compressed: bool) -> Callable[[Path], Path]:
@@ -269,7 +274,8 @@ def sentinel2_stack(folder: Path) -> Path:
 WRITERS: dict[str, Callable[[Path], Path]] = {
     **{f"ENVI, {order}, sparse": envi(order) for order in ("bil", "bip", "bsq")},
     "NumPy .npy, sparse": npy,
-    "NumPy .npz, compressed": npz,
+    "NumPy .npz": npz(compressed=False),
+    "NumPy .npz, compressed": npz(compressed=True),
     "MATLAB 5": matlab_5(compressed=False),
     "MATLAB 5, compressed": matlab_5(compressed=True),
     "MATLAB 7.3": matlab_73,

@@ -67,6 +67,11 @@ def npy(folder: Path) -> Path:
     return folder / "s.npy"
 
 
+def npy_by_band(folder: Path) -> Path:
+    np.save(folder / "s.npy", np.asfortranarray(VALUES.astype(">f4")))
+    return folder / "s.npy"
+
+
 def npz(folder: Path) -> Path:
     np.savez(folder / "s.npz", VALUES)
     return folder / "s.npz"
@@ -110,6 +115,7 @@ FORMATS = {
     "netcdf": (saved(".nc"), None),
     "zarr": (saved(".zarr"), (4, 6)),
     "npy": (npy, None),
+    "npy by band": (npy_by_band, (4, 1)),
     "npz": (npz, None),
 }
 HOLD_VALUES = [write for write, _ in FORMATS.values()]
@@ -164,7 +170,7 @@ def whole_always(first: int, last: int) -> np.ndarray:
         ({"read_part": lambda window: VALUES[: window.shape[0], : window.shape[1]]}, "read alone differs"),
         ({"read_part": lambda window: VALUES[window.top : window.bottom]}, "has shape"),
         ({"block": (0, 6)}, "blocks of"),
-        ({"shape": (6, 4, 5)}, "announced"),
+        ({"shape": (4, 6, 4)}, "announced"),
         ({"dtype": np.dtype("int16")}, "announced"),
         ({"wavelength": np.arange(4.0)}, "wavelength is not one number for each band"),
         ({"gain": np.arange(3.0)}, "gain is neither"),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import aviris_scene
 import emit_granule as granule
 import h5py
 import numpy as np
 import pytest
 from affine import Affine
 
-from unmixel.errors import SceneError
+from unmixel.cli.scenes import scenes_of
+from unmixel.errors import ParameterError, SceneError
 from unmixel.io import open_lazily, open_scene
 from unmixel.io.opening import read_raw
 from unmixel.io.products import emit, product_of
@@ -107,6 +109,20 @@ def test_other_files_of_the_mission_are_told_apart(tmp_path: Path) -> None:
         open_scene(granule.write_uncertainty(tmp_path))
     with pytest.raises(SceneError, match="an EMIT mask"):
         open_scene(granule.write_mask(tmp_path))
+
+
+def test_a_pattern_means_scenes_and_not_what_comes_beside_them(tmp_path: Path) -> None:
+    scenes = [granule.write_scene(tmp_path), aviris_scene.write(tmp_path / "line_RFL_ORT.nc")]
+    beside = [
+        granule.write_mask(tmp_path),
+        granule.write_uncertainty(tmp_path),
+        aviris_scene.write(tmp_path / "line_UNC_ORT.nc", group="uncertainty"),
+    ]
+    assert sorted(job.path for job in scenes_of([tmp_path / "**" / "*.nc"], None)) == sorted(scenes)
+    for path in beside:
+        with pytest.raises(ParameterError, match="matches no scene"):
+            scenes_of([path.with_name(f"*{path.name[1:]}")], None)
+        assert [job.path for job in scenes_of([path], None)] == [path]  # to be refused by what it is
 
 
 def test_other_netcdf_files_are_not_taken_for_emit(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_bands_of_three_sizes_come_on_one_grid(tmp_path: Path, given: str) -> No
 def test_a_pattern_means_a_product_once_and_no_part_of_it(product: Path) -> None:
     assert [job.path for job in scenes_of([product.parent / "**"], None)] == [product]
     assert [job.path for job in scenes_of([product.parent / "**/*.*"], None)] == [product]
-    with pytest.raises(ParameterError, match="matches no file"):
+    with pytest.raises(ParameterError, match="matches no scene"):
         scenes_of([product / "GRANULE/**/*.jp2"], None)
 
 

@@ -172,7 +172,7 @@ def test_a_collection_lists_all_that_is_there(campaign: Path, unmixel: Unmixel) 
     links = json.loads((out / "collection.json").read_text())["links"]
     assert sorted(link["href"] for link in links if link["rel"] == "item") == ["./lower/item.json", "./upper/item.json"]
     status, _, err = unmixel("apply", campaign / "model", campaign / "**/*.tif", "-o", out, "--resume")
-    assert status == 2 and "matches no file" in err
+    assert status == 2 and "matches no scene" in err
 
 
 def test_names_that_are_taken(campaign: Path, unmixel: Unmixel) -> None:

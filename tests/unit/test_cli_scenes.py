@@ -148,7 +148,7 @@ class TestArguments:
     def test_what_is_missing_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(SceneError, match=r"gone\.img, which does not exist; expected a scene file"):
             scenes_of([*touch(tmp_path, "a.npy"), tmp_path / "gone.img"], None)
-        with pytest.raises(ParameterError, match=r"gone_\*\.img', which matches no file"):
+        with pytest.raises(ParameterError, match=r"gone_\*\.img', which matches no scene"):
             scenes_of([tmp_path / "gone_*.img"], None)
         with pytest.raises(SceneError, match=r"gone\.mat, which does not exist"):
             scenes_of([tmp_path / "gone.mat::field"], None)
@@ -312,7 +312,7 @@ class TestManifest:
             ("path,bands\njune/line.img,1-2,3-4\n", r"line 2 with 3 cells; expected 2.*put quotes around"),
             ('path,bands\njune/line.img,"1-2\n', r"line 2 .*expected CSV; check its quotes"),
             ("path\njune/gone.img\n", r"line 2: .*gone\.img, which does not exist"),
-            ("path\nmay/*.img\n", r"line 2: the pattern .*may.*matches no file"),
+            ("path\nmay/*.img\n", r"line 2: the pattern .*may.*matches no scene"),
             ("path,name\njuly/*.npy,x\n", r"line 2: name = 'x' for the pattern 'july/\*\.npy'; expected no name"),
             ("path,name\njune/line.img,../x\n", r"line 2: .*the name '\.\./x', with '/' in it"),
             ("path,name\njune/line.img,.x\n", r"line 2: .*the name '\.x', with a dot or a blank"),

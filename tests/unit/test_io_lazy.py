@@ -17,7 +17,7 @@ import zarr
 from affine import Affine
 
 from unmixel.errors import SceneError
-from unmixel.io import LazyScene, Window, open_lazily, open_scene, save_scene
+from unmixel.io import LazyScene, Window, kept_block, open_lazily, open_scene, save_scene
 from unmixel.io.windows import natural_windows
 from unmixel.scene import crs_wkt_of, make_scene, transform_of
 
@@ -242,6 +242,29 @@ def test_little_more_than_the_window_is_read(tmp_path: Path, kind: str) -> None:
     assert opened < 0.1 * whole
     assert read < 2 * part.nbytes + 100_000
     assert read > 0.5 * part.nbytes
+
+
+@pytest.mark.parametrize(("kept", "times"), [(80_000_000, 1), (130 * 100 * 12 * 4, 2)])
+@pytest.mark.parametrize("kind", ["TIFF", "HDF5"])
+def test_blocks_that_are_larger_than_windows_are_unpacked_once_if_they_can_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, kept: int, times: int
+) -> None:
+    monkeypatch.setattr(kept_block, "KEPT_MEMORY", kept)
+    values = np.random.default_rng(0).random((500, 200, 12)).astype(np.float32)
+    path = tmp_path / "s"
+    if kind == "TIFF":
+        tiles = {"tiled": True, "blockxsize": 96, "blockysize": 256, "interleave": "band", "compress": "deflate"}
+        with rasterio.open(path, "w", "GTiff", height=500, width=200, count=12, dtype="float32", **tiles) as file:
+            file.write(np.moveaxis(values, 2, 0))
+    else:
+        with h5py.File(path, "w", userblock_size=512) as file:
+            file.create_dataset("cube", data=values.T, chunks=(8, 100, 256), compression="gzip")
+    lazy = open_lazily(path, memory=12 * 22 * 100 * 25)
+    assert lazy.good_band.all()
+    before = bytes_read()
+    for window in lazy.windows():
+        np.testing.assert_array_equal(lazy.read(window).values, values[window.slices])
+    assert times - 0.4 < (bytes_read() - before) / path.stat().st_size < 1.2 * times
 
 
 def test_good_bands_are_found_without_reading_on(tmp_path: Path) -> None:

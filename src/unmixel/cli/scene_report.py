@@ -25,14 +25,17 @@ from unmixel.scale.sampling import sample_pixels
 from unmixel.scene import crs_wkt_of, good_bands, pixels_of, transform_of
 
 SAMPLED = 12_000
-"""Pixels that values, noise and endmembers are judged by."""
-WINDOW_MEMORY = 64_000_000
+"""Pixels that values, noise and endmembers are judged by, at most."""
+SAMPLED_VALUES = 12_000 * 285
+"""Fewer pixels of more bands: what judges them takes some 50 bytes for each value."""
+WINDOW_MEMORY = 32_000_000
 """Bytes that reading a window takes."""
 
 
 def print_scene(opened: LazyScene, title: str, console: Console) -> None:
     """Print what a scene is, and what speaks for each number of endmembers; it is read once, by windows."""
-    sample = sample_pixels(opened, SAMPLED, memory=WINDOW_MEMORY)
+    n_pixels = max(1, min(SAMPLED, SAMPLED_VALUES // opened.shape[2]))
+    sample = sample_pixels(opened, n_pixels, memory=WINDOW_MEMORY)
     scene, pixels = sample.scene, pixels_of(sample.scene)
     lines = _geometry(opened.outline, sample.counts) | _spectrum(scene) | _values(pixels) | _signal(scene, pixels)
     table = Table(show_header=False)

@@ -15,7 +15,7 @@ from unmixel.cli.manifest import SceneEntry, read_manifest
 from unmixel.errors import ParameterError, SceneError, UnmixingError, damage_told
 from unmixel.io.envi_header import find_data, is_envi_header, read_envi_header
 from unmixel.io.opening import split_variable
-from unmixel.io.products import product_of, whole_of
+from unmixel.io.products import comes_beside, product_of, whole_of
 
 _PATTERN = frozenset("*?[")
 _UNSAFE = frozenset('/\\:*?"<>|#%')  # separators, what Windows refuses, and what has a meaning in a link
@@ -82,8 +82,8 @@ def scenes_of(given: Sequence[Path], manifest: Path | None, *, made_in: Path | N
 
     Patterns (``*``, ``?``, ``[...]``, and ``**`` for folders in folders) that the shell left as they are, since
     they were quoted or stand in a manifest, are expanded in alphabetical order. An ENVI file and its header are one
-    scene, and so are a file that is given twice and all files of a product. Folders (but for Zarr stores and products)
-    and ``.aux.xml`` files that match are passed over.
+    scene, and so are a file that is given twice and all files of a product. Folders (but for Zarr stores and products),
+    ``.aux.xml`` files and the masks and uncertainties of products that match are passed over.
 
     The name of a scene is that of its data file without its last suffix, unless a manifest says another. Scenes that
     would have the same name get the name of their variable, too, and then as many of their folders as tell them
@@ -196,7 +196,7 @@ def _find(entry: SceneEntry, base: Path, where: str, made_in: Path | None) -> It
         if made_in is not None:
             files = [file for file in files if made_in.resolve() not in file.resolve().parents]
         if not files:
-            raise ParameterError(f"the pattern {str(file)!r}, which matches no file", "scene files", "check the path")
+            raise ParameterError(f"the pattern {str(file)!r}, which matches no scene", "scene files", "check the path")
     for one in files:
         chosen = one if variable is None else one.with_name(f"{one.name}::{variable}")
         yield _Found(chosen, _data_of(one), variable, entry, base, where)
@@ -217,12 +217,12 @@ def _scenes_among(matches: list[Path]) -> list[Path]:
 
 
 def _may_be_scene(match: Path) -> bool:
-    """Return whether a match of a pattern is a file, a Zarr store or a product, and no part of a Zarr store."""
+    """Return whether a match is a file, a Zarr store or a product, and no part of a store or mask of a product."""
     if any((parent / "zarr.json").is_file() for parent in match.parents):
         return False
     if match.is_dir():
         return (match / "zarr.json").is_file() or product_of(match) is not None
-    return not match.name.endswith(".aux.xml")
+    return not match.name.endswith(".aux.xml") and not comes_beside(match)
 
 
 def _data_of(path: Path) -> Path:

@@ -102,7 +102,8 @@ class Calibration:
         source = "as asked" if self._asked else "by the file"
         gains, offsets = np.unique(self._gain), np.unique(self._offset)
         if len(gains) == 1 and len(offsets) == 1 and offsets[0] == 0:
-            return [f"values divided by {1 / gains[0]:g} ({source})"]
+            dropped = ", and not shifted as the file says" if self._asked and np.any(self._raw.offset) else ""
+            return [f"values divided by {1 / gains[0]:g} ({source}{dropped})"]
         if len(gains) == 1 and len(offsets) == 1:
             return [f"values divided by {1 / gains[0]:g} and shifted by {offsets[0]:g} ({source})"]
         return [f"values scaled and shifted, each band by its own numbers ({source})"]

@@ -15,6 +15,7 @@ from unmixel.errors import NoValidPixelError, SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.calibration import Calibrated
 from unmixel.io.describing import describe
+from unmixel.io.kept_block import keeping_blocks
 from unmixel.io.opening import errors_of, origin_of, read_raw, read_with_noise, split_variable
 from unmixel.io.remarks import Counts, count, filling_notes, kept_notes
 from unmixel.io.uncertainty import noise_coordinate
@@ -50,7 +51,8 @@ class LazyScene:
     shape : tuple of int
         Rows, columns and bands.
     memory : int
-        Bytes that reading a window takes unless told otherwise.
+        Bytes that reading a window takes unless told otherwise; a block that is larger is kept besides (see
+        :mod:`unmixel.io.kept_block`).
     leave_out, scale, keep_atmosphere, uncertainty
         How it is read.
     atmosphere : array of bool, shape (band,)
@@ -76,6 +78,7 @@ class LazyScene:
         self.leave_out, self.scale = leave_out, scale
         self.keep_atmosphere, self.uncertainty = keep_atmosphere, uncertainty
         self._raw = raw
+        self._raw = raw = keeping_blocks(raw, self._block, self.windows())
         self._notes: list[str] = []
         described = describe(raw, leave_out, scale, keep_atmosphere, self._notes)
         self.origin = origin_of(raw, described)

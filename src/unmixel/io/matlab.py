@@ -11,7 +11,7 @@ name. ``wavelength``, ``fwhm`` and a list of good bands are used where they are 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from unmixel.claims import check_claim, check_memory
 from unmixel.errors import DAMAGE, SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.hdf5_guard import GuardedFile
+from unmixel.io.mapped import MappedArray
 from unmixel.io.matlab_5 import Variable, list_variables, load_variable
 from unmixel.io.windows import Window
 
@@ -73,7 +74,7 @@ def read_matlab(path: Path, variable: str | None = None) -> RawScene:
             with h5py.File(path) as file:
                 dtype = file[layout.name].dtype
                 block = _block(layout, file[layout.name].chunks)
-            read = partial(_read_hdf5_rows, path, layout)
+            read: Callable[[int, int], NDArray] = partial(_read_hdf5_rows, path, layout)
             parts: dict[str, Any] = {"read_part": partial(_read_hdf5_part, path, layout), "block": block}
         else:
             check_claim(path, repr(layout.name), math.prod(layout.shape) * older[layout.name].dtype.itemsize)
@@ -83,12 +84,15 @@ def read_matlab(path: Path, variable: str | None = None) -> RawScene:
     return _raw_scene(layout, dtype, read, small, parts)
 
 
-def _older(path: Path, variable: Variable, layout: _Layout) -> tuple[np.dtype, partial[NDArray], dict[str, Any]]:
+def _older(
+    path: Path, variable: Variable, layout: _Layout
+) -> tuple[np.dtype, Callable[[int, int], NDArray], dict[str, Any]]:
     """Return type, reader and parts of a variable of version 5: read at once if it is compressed."""
     dtype = variable.dtype.newbyteorder("=")
     if not variable.compressed:
-        parts = {"read_part": partial(_read_mapped_part, path, variable, layout), "block": _block(layout, None)}
-        return dtype, partial(_read_mapped_rows, path, variable, layout), parts
+        axes = "bxy" if layout.axes in ("yxb", "pb") else "xyb"
+        mapped = MappedArray(path, variable.dtype, variable.place(), layout.shape, axes)
+        return dtype, mapped.read_rows, {"read_part": mapped.read_part, "block": _block(layout, None)}
     check_memory(layout.shape)
     whole = _as_scene(load_variable(path, variable), layout).astype(dtype, copy=False)
     return dtype, partial(_rows_of, whole), {"by_parts": False}
@@ -97,7 +101,7 @@ def _older(path: Path, variable: Variable, layout: _Layout) -> tuple[np.dtype, p
 def _raw_scene(
     layout: _Layout,
     dtype: np.dtype,
-    read: partial[NDArray],
+    read: Callable[[int, int], NDArray],
     small: Mapping[str, NDArray],
     parts: Mapping[str, Any],
 ) -> RawScene:
@@ -202,15 +206,6 @@ def _as_scene(values: NDArray, layout: _Layout) -> NDArray:
 
 def _rows_of(whole: NDArray, first: int, last: int) -> NDArray:
     return whole[first:last]
-
-
-def _read_mapped_rows(path: Path, variable: Variable, layout: _Layout, first: int, last: int) -> NDArray:
-    return _read_mapped_part(path, variable, layout, Window(first, last, 0, layout.shape[1]))
-
-
-def _read_mapped_part(path: Path, variable: Variable, layout: _Layout, window: Window) -> NDArray:
-    part = _as_scene(load_variable(path, variable), layout)[window.slices]
-    return np.array(part, dtype=variable.dtype.newbyteorder("="))
 
 
 def _read_hdf5_rows(path: Path, layout: _Layout, first: int, last: int) -> NDArray:

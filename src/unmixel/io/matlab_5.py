@@ -49,6 +49,19 @@ class Variable(NamedTuple):
     compressed: bool
     start: int
 
+    def place(self) -> int:
+        """Return where the values begin in the file, if they are not compressed [bytes].
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged.
+        """
+        position, size = self.element
+        if self.start + math.prod(self.shape) * self.dtype.itemsize > size:
+            raise ValueError("an array is larger than its element")
+        return position + self.start
+
 
 def list_variables(path: Path) -> dict[str, Variable]:
     """Return the arrays of real numbers that are not empty, by name.
@@ -84,13 +97,11 @@ def load_variable(path: Path, variable: Variable) -> NDArray:
     ValueError
         If the file is damaged.
     """
+    if not variable.compressed:
+        return np.memmap(path, variable.dtype, "r", variable.place(), variable.shape, order="F")
     position, size = variable.element
     count = math.prod(variable.shape)
     end = variable.start + count * variable.dtype.itemsize
-    if not variable.compressed:
-        if end > size:
-            raise ValueError("an array is larger than its element")
-        return np.memmap(path, variable.dtype, "r", position + variable.start, variable.shape, order="F")
     with path.open("rb") as file:
         file.seek(position)
         content = zlib.decompressobj().decompress(file.read(size), end + 8)

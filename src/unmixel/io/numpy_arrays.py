@@ -6,7 +6,7 @@ import math
 import zipfile
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from unmixel.claims import check_claim, check_memory
 from unmixel.errors import DAMAGE, SceneError
 from unmixel.io._raw import RawScene
+from unmixel.io.mapped import MappedArray
 
 UNPACK = "unpack it, and give what it holds"
 
@@ -32,14 +33,12 @@ def read_npy(path: Path) -> RawScene:
     SceneError
         If the file is damaged, or holds objects or another number of axes.
     """
-    stored = _mapped(path)
+    try:
+        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+    except DAMAGE as error:
+        raise SceneError(f"{path}: {error}", "a complete array of numbers") from error
     shape = _shape(path, stored.shape)
-    return RawScene(
-        shape=shape,
-        dtype=stored.dtype,
-        read=partial(_rows_of_file, path),
-        block=_block(shape, down_columns=stored.flags.f_contiguous),
-    )
+    return RawScene(shape=shape, dtype=stored.dtype.newbyteorder("="), **_parts(path, stored, shape))
 
 
 def read_npz(path: Path, variable: str | None = None) -> RawScene:
@@ -70,14 +69,13 @@ def read_npz(path: Path, variable: str | None = None) -> RawScene:
     flags = beside.get("good_band")
     return RawScene(
         shape=shape,
-        dtype=found.dtype,
-        read=partial(_rows_of_member, path, name) if mapped else partial(_rows_of, found),
-        block=_block(shape, down_columns=found.flags.f_contiguous) if mapped else None,
+        dtype=found.dtype.newbyteorder("=") if mapped else found.dtype,
         by_parts=mapped,
         wavelength=beside.get("wavelength"),
         fwhm=beside.get("fwhm"),
         good_band=None if flags is None else flags > 0,
         notes=(f"array {name!r} of the file",),
+        **(_parts(path, found, shape) if isinstance(found, np.memmap) else {"read": partial(_rows_of, found)}),
     )
 
 
@@ -106,7 +104,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> NDArray:
         return npy_format.read_array(file, allow_pickle=False)
 
 
-def _mapped_member(path: Path, name: str) -> NDArray:
+def _mapped_member(path: Path, name: str) -> np.memmap:
     """Return an array that lies in an archive as it is."""
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(f"{name}.npy")
@@ -119,9 +117,12 @@ def _mapped_member(path: Path, name: str) -> NDArray:
     return np.memmap(path, header.dtype, "r", start, header.shape, order)
 
 
-def _block(shape: tuple[int, int, int], *, down_columns: bool) -> tuple[int, int] | None:
-    """Return which rows and columns lie together, where the first axis goes fastest."""
-    return (shape[0], 1) if down_columns and shape[1] > 1 else None
+def _parts(path: Path, stored: np.memmap, shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Return how a mapped array is read by windows, and which rows and columns lie together."""
+    down_columns = stored.flags.f_contiguous
+    mapped = MappedArray(path, stored.dtype, stored.offset, shape, "bxy" if down_columns else "yxb")
+    block = (shape[0], 1) if down_columns and shape[1] > 1 else None
+    return {"read": mapped.read_rows, "read_part": mapped.read_part, "block": block}
 
 
 def _is_short(header: _Header | None) -> bool:
@@ -157,21 +158,3 @@ def _shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
 def _rows_of(stored: NDArray, first: int, last: int) -> NDArray:
     rows = stored[first:last]
     return np.asarray(rows if rows.ndim == 3 else rows[:, None, :])
-
-
-def _mapped(path: Path) -> NDArray:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except DAMAGE as error:
-        raise SceneError(f"{path}: {error}", "a complete array of numbers") from error
-
-
-def _rows_of_member(path: Path, name: str, first: int, last: int) -> NDArray:
-    try:
-        return _rows_of(_mapped_member(path, name), first, last)
-    except DAMAGE as error:
-        raise SceneError(f"{path}: {error}", "a complete .npz file with arrays of numbers") from error
-
-
-def _rows_of_file(path: Path, first: int, last: int) -> NDArray:
-    return _rows_of(_mapped(path), first, last)

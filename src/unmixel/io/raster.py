@@ -40,6 +40,8 @@ class Raster(NamedTuple):
     transform: Affine | None
 
 
+SMALL_CACHE = {"GDAL_CACHEMAX": 16_000_000}
+"""What GDAL may keep of a file's blocks [bytes]: otherwise every block that a window touches, until it is read."""
 _NOTHING_BESIDE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}  # nor is it looked for
 
 
@@ -53,7 +55,7 @@ def opened_raster(path: Path, driver: str) -> Iterator[rasterio.DatasetReader]:
         If GDAL cannot open or read it.
     """
     try:
-        with rasterio.Env(**_NOTHING_BESIDE), warnings.catch_warnings():
+        with rasterio.Env(**_NOTHING_BESIDE, **SMALL_CACHE), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path, driver=driver) as file:
                 yield file

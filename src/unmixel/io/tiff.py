@@ -21,6 +21,7 @@ from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.cog import stream_cog
 from unmixel.io.envi_header import EnviHeader, bands_described, find_header, header_of, read_envi_header
+from unmixel.io.raster import SMALL_CACHE
 from unmixel.io.wavelength_units import to_nanometres
 from unmixel.io.windowed_scene import WindowedScene
 from unmixel.io.windows import Window as Part
@@ -219,7 +220,7 @@ def _read_part(path: Path, part: Part) -> NDArray:
 
 def _read_window(path: Path, top: int, bottom: int, left: int, right: int | None) -> NDArray:
     try:
-        with warnings.catch_warnings():
+        with rasterio.Env(**SMALL_CACHE), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path, driver="GTiff") as file:
                 width = (file.width if right is None else right) - left

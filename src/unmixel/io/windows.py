@@ -40,7 +40,7 @@ def natural_windows(shape: tuple[int, int], block: tuple[int, int], most: int) -
     """Cut a scene into equal windows of whole blocks of its file; those at the lower and right edge are smaller.
 
     Windows span whole rows if a row of blocks is small enough, and otherwise as many blocks as are allowed. Only a
-    block that is itself too large is cut.
+    block that is itself too large is cut; the windows in it follow each other.
 
     Parameters
     ----------
@@ -57,23 +57,32 @@ def natural_windows(shape: tuple[int, int], block: tuple[int, int], most: int) -
     [(0, 2, 0, 4), (2, 4, 0, 4), (4, 5, 0, 4)]
     >>> [tuple(window) for window in natural_windows((5, 4), (5, 1), 15)]
     [(0, 5, 0, 3), (0, 5, 3, 4)]
+    >>> [tuple(window) for window in natural_windows((4, 4), (4, 2), 4)]
+    [(0, 2, 0, 2), (2, 4, 0, 2), (0, 2, 2, 4), (2, 4, 2, 4)]
     """
     rows, columns = shape
     tall, wide = min(block[0], rows), min(block[1], columns)
     if tall * columns <= most:
         tall, wide = tall * (most // (tall * columns)), columns
+        together = tall
     else:
         wide = min(wide * max(1, most // (tall * wide)), columns, max(most, 1))
-        tall = _part_of(tall, max(1, most // wide))
+        block_tall, tall = tall, part_of(tall, max(1, most // wide))
+        together = block_tall // tall * tall
     return [
         Window(top, min(top + tall, rows), left, min(left + wide, columns))
-        for top in range(0, rows, tall)
+        for first in range(0, rows, together)
         for left in range(0, columns, wide)
+        for top in range(first, min(first + together, rows), tall)
     ]
 
 
-def _part_of(length: int, most: int) -> int:
-    """Return how long equal parts of a length can be; unequal ones where equal ones would be very short."""
+def part_of(length: int, most: int) -> int:
+    """Return how long equal parts of a length can be; unequal ones where equal ones would be very short.
+
+    >>> part_of(512, 600), part_of(512, 300), part_of(13, 5)
+    (512, 256, 5)
+    """
     if length <= most:
         return length
     equal = max(part for part in range(1, most + 1) if length % part == 0)

@@ -14,7 +14,8 @@ from unmixel.errors import SceneError
 
 LARGEST = 64_000_000
 """Bytes; the metadata of a scene take a few million."""
-_DEEPEST = 100
+_DEEPEST, _MOST = 100, 1_000_000
+"""Elements within each other, and in all."""
 
 
 def read_xml(path: Path) -> Element:
@@ -41,11 +42,13 @@ def read_xml(path: Path) -> Element:
 
 def _parsed(content: bytes, path: Path) -> Element:
     parser, builder = ParserCreate(), TreeBuilder()
-    depth = 0
+    depth = n_elements = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
+        nonlocal depth, n_elements
+        depth, n_elements = depth + 1, n_elements + 1
+        if n_elements > _MOST:
+            raise SceneError(f"{path} with more than {_MOST} elements", "metadata of a scene")
         if depth > _DEEPEST:
             raise SceneError(f"{path} with elements in {depth} others", f"at most {_DEEPEST}")
         builder.start(name.rpartition(":")[2], attributes)

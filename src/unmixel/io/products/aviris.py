@@ -56,6 +56,12 @@ def is_mine(path: Path) -> bool:
     return any({group, "wavelength"} <= set(names_in(path, group)) for group in groups)
 
 
+def comes_beside(path: Path) -> bool:
+    """Return whether a file is the uncertainty of a flight line."""
+    names = names_in(path, "/")
+    return "uncertainty" in names and "reflectance" not in names and is_mine(path)
+
+
 def read(path: Path) -> RawScene:
     """Read the description of an AVIRIS reflectance scene.
 

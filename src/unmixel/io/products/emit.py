@@ -91,6 +91,12 @@ def is_mine(path: Path) -> bool:
         return False
 
 
+def comes_beside(path: Path) -> bool:
+    """Return whether a file is the mask or the uncertainty of a granule."""
+    names = set(names_in(path, "/"))
+    return not names.isdisjoint(("mask", "reflectance_uncertainty")) and "reflectance" not in names and is_mine(path)
+
+
 def read(path: Path) -> RawScene:
     """Read the description of an EMIT L2A scene; its rows are read when they are asked for.
 

@@ -37,6 +37,8 @@ from unmixel.io.windows import Window
 NAME = "EO-1 Hyperion"
 N_BANDS, N_VNIR = 242, 70
 _VNIR_SCALE, _SWIR_SCALE = 40.0, 80.0
+_ROWS_TOGETHER = 64
+"""Rows that are worth opening the files of all bands for."""
 _CALIBRATED = ((8, 57), (77, 224))
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _BAND_FILE = re.compile(r"(?P<scene>EO1H\w+)_B(?P<band>\d{3})_(?P<level>L1\w+)\.TIF", re.IGNORECASE)
@@ -140,7 +142,7 @@ def _read_folder(path: Path) -> RawScene:
         dtype=grid.dtype,
         read=partial(_read_rows, files, columns),
         read_part=partial(_read_part, files),
-        block=grid.block,
+        block=(max(grid.block[0], min(rows, _ROWS_TOGETHER)), grid.block[1]),
         wavelength=_nominal(),
         wavelength_unit="nm",
         good_band=_calibrated(),
