@@ -56,3 +56,13 @@ def test_texts_and_numbers_are_found_without_namespaces(tmp_path: Path) -> None:
     assert begins_with(path, b"<n:a", b"2.5")
     assert not begins_with(path, b"<n:a", b"other")
     assert not begins_with(tmp_path, b"<")
+
+
+def test_more_elements_than_metadata_have_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xml_metadata, "_MOST", 10)
+    path = tmp_path / "metadata.xml"
+    path.write_text(f"<a>{'<b/>' * 9}</a>")
+    assert len(read_xml(path)) == 9
+    path.write_text(f"<a>{'<b/>' * 10}</a>")
+    with pytest.raises(SceneError, match="more than 10 elements"):
+        read_xml(path)
