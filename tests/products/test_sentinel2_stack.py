@@ -48,6 +48,16 @@ def test_what_the_file_does_not_say_is_not_guessed(tmp_path: Path) -> None:
     assert open_scene(tmp_path / "s.tif", scale=10_000).values[0, 0, 0] == 2
 
 
+def test_dark_water_stays_where_the_offset_was_taken_away(tmp_path: Path) -> None:
+    """The look-alike has a 0 in one band of pixel (1, 2); one in all bands is no data."""
+    values = write_stack(tmp_path / "s.tif", tags={"BOA_QUANTIFICATION_VALUE": "10000"})
+    assert open_scene(tmp_path / "s.tif").values[1, 2, BY_WAVELENGTH.index(0)] == values[1, 2, 0] == 0
+    with rasterio.open(tmp_path / "s.tif", "r+") as file:
+        values[1, 2] = 0
+        file.write(np.moveaxis(values, 2, 0))
+    assert np.isnan(open_scene(tmp_path / "s.tif").values[1, 2]).all()
+
+
 def test_an_offset_that_is_not_there_is_said(tmp_path: Path) -> None:
     write_stack(tmp_path / "s.tif", tags={"BOA_QUANTIFICATION_VALUE": "10000", "PROCESSING_BASELINE": "05.11"})
     scene = open_scene(tmp_path / "s.tif")

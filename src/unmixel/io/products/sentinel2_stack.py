@@ -8,7 +8,9 @@ are applied; else what GDAL keeps of the product's metadata::
     reflectance = (v + BOA_ADD_OFFSET) / BOA_QUANTIFICATION_VALUE        (items of the bands, and of the file)
 
 Where neither is there, nothing is applied. Whether the -1000 of processing baseline 04.00 and later has been added
-before cannot be seen in the values. A band of the name ``SCL`` masks as in the product. 0 is no data, 65535 saturated.
+before cannot be seen in the values. A band of the name ``SCL`` masks as in the product. 65535 is saturated. No data are a pixel of 0 in every band, what the
+file calls so, and any 0 where an offset is applied; elsewhere, programs that took the offset away leave 0 in single
+bands of dark water.
 """
 
 from __future__ import annotations
@@ -84,7 +86,9 @@ def read(path: Path) -> RawScene:
         known = np.array([_CENTRE_AND_WIDTH[name] for name in bands])
         classes = next((number for number, name in _described(file) if name.upper() == "SCL"), None)
         layers = [] if classes is None else [QualityLayer(path, classes, values=_MASKED_CLASSES)]
-        fill = {0.0, 65535.0, *(float(value) for value in file.nodatavals if value is not None)}
+        fill = {65535.0, *(float(value) for value in file.nodatavals if value is not None)}
+        if np.any(calibration.get("offset", 0.0)):
+            fill.add(0.0)
         on_classes = ["masked by the band SCL: no data, saturated, cloud shadow, cloud, thin cirrus"] if layers else []
         return RawScene(
             shape=(file.height, file.width, len(numbers)),
