@@ -8,9 +8,9 @@ are applied; else what GDAL keeps of the product's metadata::
     reflectance = (v + BOA_ADD_OFFSET) / BOA_QUANTIFICATION_VALUE        (items of the bands, and of the file)
 
 Where neither is there, nothing is applied. Whether the -1000 of processing baseline 04.00 and later has been added
-before cannot be seen in the values. A band of the name ``SCL`` masks as in the product. 65535 is saturated. No data are a pixel of 0 in every band, what the
-file calls so, and any 0 where an offset is applied; elsewhere, programs that took the offset away leave 0 in single
-bands of dark water.
+before cannot be seen in the values. A band of the name ``SCL`` masks as in the product. 65535 is saturated. No data are
+a pixel of 0 in every band, what the file calls so, and any 0 where an offset is applied; elsewhere, programs that took
+the offset away leave 0 in single bands of dark water.
 """
 
 from __future__ import annotations
