@@ -78,7 +78,8 @@ class LazyScene:
         self.leave_out, self.scale = leave_out, scale
         self.keep_atmosphere, self.uncertainty = keep_atmosphere, uncertainty
         self._raw = raw
-        self._raw = raw = keeping_blocks(raw, self._block, self.windows())
+        if 0 not in raw.shape:  # what has no pixel or band is refused below
+            self._raw = raw = keeping_blocks(raw, self._block, self.windows())
         self._notes: list[str] = []
         described = describe(raw, leave_out, scale, keep_atmosphere, self._notes)
         self.origin = origin_of(raw, described)
