@@ -13,7 +13,7 @@ from jaxtyping import Bool
 
 from unmixel.errors import NoValidPixelError, SceneError
 from unmixel.io._raw import RawScene
-from unmixel.io.calibration import Calibrated
+from unmixel.io.calibration import Calibrated, Calibration
 from unmixel.io.describing import describe
 from unmixel.io.kept_block import keeping_blocks
 from unmixel.io.opening import errors_of, origin_of, read_raw, read_with_noise, split_variable
@@ -77,14 +77,13 @@ class LazyScene:
         self.path, self.variable, self.shape, self.memory = path, variable, raw.shape, memory
         self.leave_out, self.scale = leave_out, scale
         self.keep_atmosphere, self.uncertainty = keep_atmosphere, uncertainty
-        self._raw = raw
-        if 0 not in raw.shape:  # what has no pixel or band is refused below
-            self._raw = raw = keeping_blocks(raw, self._block, self.windows())
         self._notes: list[str] = []
         described = describe(raw, leave_out, scale, keep_atmosphere, self._notes)
+        self._raw = raw
+        self._raw = raw = keeping_blocks(raw, self._block, self.windows())
         self.origin = origin_of(raw, described)
         self.companions = raw.companions
-        self._calibrate = described.calibration
+        self._calibrate = Calibration(raw, scale)
         self._notes.extend(described.left_out)
         self._bands: SortedBands = sort_bands(
             raw.shape[2], wavelength=described.wavelength, fwhm=described.fwhm, good_band=described.declared_good
