@@ -50,7 +50,7 @@ def made_up_rows() -> list[dict[str, Any]]:
                         "truth": "made up",
                         "area_error" if kind == "independent" else "abundance_rmse_as_truth": error,
                         "crps": error / 2 if method == "best" else None,
-                        "seconds": 10.0**place,
+                        "processor_s": 10.0**place,
                         "peak_memory_mb": 100.0 * place,
                     }
                 )

@@ -162,6 +162,23 @@ def test_a_run_beyond_its_limits_is_ended_and_told(limits: Limits, status: str, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_method_with_own_endmembers_extracts_by_its_default(tmp_path: Path) -> None:
+    own = MethodEntry(name="fcls", label="own", endmembers="own")
+    given = [SCENE.model_copy(update={"endmembers": source}) for source in ("vca", FCLS.extraction, "true")]
+    suite = Suite(title="Own", seeds=1, scene=given, method=[MethodEntry(name="fcls"), own])
+    rows = run_suite(suite, tmp_path / "out", workers=2)
+    assert [(row["endmembers"], row["method"]) for row in rows] == [
+        ("vca", "fcls"),
+        ("vca", "own"),
+        (FCLS.extraction, "fcls"),
+        (FCLS.extraction, "own"),
+        ("true", "fcls"),
+    ]
+    assert [row["method_endmembers"] for row in rows] == ["shared", "own", "shared", "own", "shared"]
+    by_vca, own_beside_vca, by_default, own_beside_default, _ = (row["abundance_rmse"] for row in rows)
+    assert own_beside_vca == own_beside_default == by_default != by_vca
+
+
 def test_a_benchmark_that_is_stopped_ends_its_runs(tmp_path: Path) -> None:
     stopping = threading.Event()
     stopping.set()
@@ -185,6 +202,8 @@ SCENES = '[[scene]]\npreset = "dc1"\n'
         (f'title = "x"\n{SCENES}\n[[method]]\nname = "fcls"\nparameters = {{ n_epochs = 2 }}\n', "'n_epochs'"),
         (f'title = "x"\n{SCENES}\n[[method]]\nname = "fcls"\nparameters = {{ seed = 2 }}\n', "without seed"),
         (f'title = "x"\n{SCENES}\n[[method]]\nname = "fcls"\n\n[[method]]\nname = "fcls"\n', "twice: give .* label"),
+        (f'title = "x"\n{SCENES}\n[[method]]\nname = "*"\nendmembers = "own"\n', "without label, parameters"),
+        (f'title = "x"\n{SCENES}\n[[method]]\nname = "*"\n\n[[method]]\nname = "fcls"\n', "fcls twice"),
         (f'title = "x"\n{SCENES}{SCENES}', r"dc1 \(clusters\) twice"),
         ('title = "x"\n[[scene]]\npreset = "dc9"\n', "a preset that is one of dc1"),
         ('title = "x"\n[[scene]]\npreset = "dc1"\nrow = 9\n', "'scene.0.row'; expected some of name, dataset"),

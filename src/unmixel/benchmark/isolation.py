@@ -123,6 +123,7 @@ def _described(run: Run) -> dict[str, Any]:
         "scene": run.scene.title,
         "endmembers": run.scene.endmembers,
         "method": run.method.title,
+        "method_endmembers": run.method.endmembers,
         "registered": run.method.name,
         "parameters": json.dumps(run.method.parameters, sort_keys=True),
         "seed": run.seed,

@@ -29,7 +29,7 @@ SHOWN = {
     "sam_endmembers": ("spectral angle [rad]", "{:.3f}"),
     "coverage_90": ("coverage, 90 % intervals", "{:.2f}"),
     "crps": ("CRPS [1]", "{:.4f}"),
-    "seconds": ("time [s]", "{:.2f}"),
+    "processor_s": ("processor time [s]", "{:.2f}"),
     "peak_memory_mb": ("memory [MB]", "{:.0f}"),
 }
 """Columns of the table that stand beside the error, if any method has them."""
@@ -180,7 +180,7 @@ def _median(spread: Spread | None, form: str) -> str:
 
 
 def _error_against_time(scene: SceneStandings) -> ScatterChart | None:
-    known = [(one, one.error, time) for one in scene.methods if one.error and (time := one.spread("seconds"))]
+    known = [(one, one.error, time) for one in scene.methods if one.error and (time := one.spread("processor_s"))]
     known = [(one, error, time) for one, error, time in known if error.low > 0 and time.middle > 0]
     if not known:
         return None
@@ -191,7 +191,7 @@ def _error_against_time(scene: SceneStandings) -> ScatterChart | None:
         np.array([[error.low, error.high] for _, error, _ in known]),
         colours=["#0072B2" if one.spread("crps") else "#555555" for one, _, _ in known],
         labels=[str(one.rank) for one, _, _ in known],
-        x_label="time of fitting and unmixing [s]",
+        x_label="processor time of fitting and unmixing [s]",
         y_label=label,
         description=f"{label} against time: "
         + "; ".join(f"{one.method} {error.middle:.3g} in {time.middle:.3g} s" for one, error, time in known),

@@ -23,10 +23,18 @@
     file = "field.hdr"            # relative to the suite
     truth = "field.truth.zarr"    # a result with the true abundances and spectra
 
-    [[method]]                    # every registered method, if there is none
+    [[method]]                    # every registered method as it is, if there is none
+    name = "*"                    # the same
+
+    [[method]]
     name = "idnet"
     label = "idnet, short"        # in the table; the name if left out
     parameters = { n_epochs = 5 }
+
+    [[method]]
+    name = "idnet"
+    label = "idnet, own endmembers"
+    endmembers = "own"            # it finds them itself, but where scenes give the true ones
 """
 
 from __future__ import annotations
@@ -36,7 +44,7 @@ import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -52,6 +60,8 @@ LIBRARIES = ("image", "field")
 """Libraries of DLR HySU, which give endmembers there."""
 SOURCES = (*EXTRACTORS, "true", *LIBRARIES)
 """Where endmembers come from."""
+EVERY = "*"
+"""Stands for every registered method, as it is."""
 _STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
@@ -129,6 +139,7 @@ class MethodEntry(BaseModel):
     name: str
     label: str | None = Field(default=None, min_length=1)
     parameters: dict[str, Any] = Field(default_factory=dict)
+    endmembers: Literal["shared", "own"] = "shared"
 
     @property
     def title(self) -> str:
@@ -138,8 +149,8 @@ class MethodEntry(BaseModel):
     @field_validator("name")
     @classmethod
     def _is_registered(cls, name: str) -> str:
-        if name not in list_methods():
-            raise _wrong(f"one of {', '.join(list_methods())}")
+        if name not in (*list_methods(), EVERY):
+            raise _wrong(f"one of {', '.join(list_methods())}, or {EVERY!r} for all of them")
         return name
 
     @field_validator("parameters")
@@ -149,6 +160,12 @@ class MethodEntry(BaseModel):
         if ours:
             raise _wrong(f"hyper-parameters without {', '.join(ours)}, which the suite decides for all methods")
         return parameters
+
+    @model_validator(mode="after")
+    def _every_method_as_it_is(self) -> MethodEntry:
+        if self.name == EVERY and self.model_fields_set != {"name"}:
+            raise _wrong(f"the method {EVERY!r} without label, parameters and endmembers")
+        return self
 
 
 class Run(BaseModel):
@@ -194,8 +211,9 @@ class Suite(BaseModel):
 
     @field_validator("method")
     @classmethod
-    def _all_if_none(cls, method: list[MethodEntry]) -> list[MethodEntry]:
-        return method or [MethodEntry(name=name) for name in list_methods()]
+    def _every_method_by_name(cls, method: list[MethodEntry]) -> list[MethodEntry]:
+        every = [MethodEntry(name=name) for name in list_methods()]
+        return [one for entry in method for one in (every if entry.name == EVERY else [entry])] or every
 
     @model_validator(mode="after")
     def _rows_are_distinct(self) -> Suite:
@@ -210,13 +228,17 @@ class Suite(BaseModel):
 
     @property
     def runs(self) -> list[Run]:
-        """All runs: scene by scene, seed by seed, the methods of a seed together."""
+        """All runs: scene by scene, seed by seed, the methods of a seed together.
+
+        Where the true endmembers are given, none is left to find its own.
+        """
         seeds = self.seeds if isinstance(self.seeds, list) else list(range(self.seeds))
         return [
             Run(scene=scene, method=method, seed=seed, limits=self.limits)
             for scene in self.scene
             for seed in seeds
             for method in self.method
+            if not (scene.endmembers == "true" and method.endmembers == "own")
         ]
 
 
