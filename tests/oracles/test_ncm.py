@@ -11,6 +11,9 @@ from unmixel.methods.ncm import NCM
 from unmixel.metrics import abundance_rmse
 from unmixel.scene import make_scene
 from unmixel.simulate import simulate_preset, true_bundle
+from unmixel.solvers import fcls
+from unmixel.solvers.normal_mixture import NormalMixture
+from unmixel.solvers.simplex_chain import SimplexChain
 from unmixel.spectra import make_bundle
 
 
@@ -47,6 +50,23 @@ def test_mean_and_sd_are_those_of_quadrature():
     sd = np.sqrt(weight @ grid**2 - mean**2)
     np.testing.assert_allclose(found.abundance.values[0, :, 0], mean, atol=0.15 * sd.max())
     np.testing.assert_allclose(found.abundance_sd.values[0, :, 0], sd, rtol=0.15)
+
+
+@pytest.mark.parametrize("n_endmembers", [2, 6, 20])
+@pytest.mark.parametrize("noise_sd", [1e-2, 1e-3, 1e-5])
+def test_without_variability_pixels_at_corners_stay_there_however_small_the_noise(n_endmembers: int, noise_sd: float):
+    """Then the posterior is as narrow as the noise, and its mean is that of least squares."""
+    means = np.random.default_rng(0).uniform(0.05, 0.9, (n_endmembers, 100))
+    pixels = np.concatenate([means, 2 * means[:1], 0 * means[:1]])
+    mixture = NormalMixture(means, np.zeros((n_endmembers, 1, 100)), np.full(100, noise_sd**2))
+    coordinates, least_squares = mixture.coordinates(pixels), fcls(pixels, means)
+    chain = SimplexChain(
+        lambda abundances: mixture.log_density(coordinates, abundances),
+        lambda abundances: mixture.slope(coordinates, abundances),
+        0.98 * least_squares + 0.02 / n_endmembers,
+    )
+    mean = np.mean(list(chain.draws(200, seed=0)), axis=0)
+    np.testing.assert_allclose(mean, least_squares, atol=3 * noise_sd)
 
 
 def test_intervals_of_its_own_pixels_hold_the_truth_as_often_as_they_say():

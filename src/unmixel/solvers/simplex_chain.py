@@ -18,6 +18,8 @@ SETTLED = 1e-4
 DEGREES = 4
 """Of freedom of the Student law of proposals: its tails are heavier than those of the law looked for."""
 WIDTH = 1.3
+LEAST_PRECISION = 0.01
+"""Least estimate of minus the second derivative in any direction: no law on the simplex has flatter sides."""
 LONGEST, LARGEST = 2.0, 30.0
 """Longest step to the mode, and largest log-ratio of two abundances that a step to the mode leads to."""
 
@@ -63,14 +65,15 @@ class SimplexChain:
         self._density, self._slope = density, slope
         self._contrasts = helmert(start.shape[1]).T
         self._mode = self._find_mode(np.log(start) @ self._contrasts)
-        precision = self._derivatives(self._mode)[1]
-        self._factor = np.linalg.cholesky(np.linalg.inv(precision)) * WIDTH
+        precision, axes = np.linalg.eigh(self._derivatives(self._mode)[1])
+        widths = WIDTH / np.sqrt(np.maximum(precision, LEAST_PRECISION))[:, None, :]
+        self._factor, self._inverse = axes * widths, (axes / widths).transpose(0, 2, 1)
 
     def draws(self, n_draws: int, *, seed: int, burn_in: int = 50) -> Iterator[Float[np.ndarray, "pixel endmember"]]:
         """Yield abundances, one draw of every pixel at a time."""
         rng = np.random.default_rng(seed)
         n_free = self._contrasts.shape[1]
-        state, inverse = self._mode, np.linalg.inv(self._factor)
+        state = self._mode
         log_density, log_proposal = self._log_density(state), np.zeros(len(state))
         for number in range(burn_in + n_draws):
             normal, log_uniform = rng.standard_normal(n_free), np.log(rng.uniform())
@@ -78,7 +81,7 @@ class SimplexChain:
             independent = number % 2 == 0
             step = np.einsum("nij,j->ni", self._factor, normal * scale if independent else normal * 2.4 / n_free**0.5)
             proposed = (self._mode if independent else state) + step
-            away = np.einsum("nij,nj->ni", inverse, proposed - self._mode)
+            away = np.einsum("nij,nj->ni", self._inverse, proposed - self._mode)
             proposed_proposal = -(DEGREES + n_free) / 2 * np.log1p((away**2).sum(axis=1) / DEGREES)
             proposed_density = self._log_density(proposed)
             gain = proposed_density - log_density
@@ -109,9 +112,10 @@ class SimplexChain:
         slope, curvature = self._slope(abundances)
         n_endmembers = abundances.shape[1]
         jacobian = abundances[:, :, None] * np.eye(n_endmembers) - abundances[:, :, None] * abundances[:, None, :]
-        of_logarithms = np.einsum("nij,nj->ni", jacobian, slope) + 1 - n_endmembers * abundances
+        of_logarithms = np.einsum("nij,nj->ni", jacobian, slope)
         second = np.einsum("nij,njk,nkl->nil", jacobian, curvature, jacobian) + n_endmembers * jacobian
-        first = np.einsum("nk,kj->nj", of_logarithms, self._contrasts)
+        second += np.maximum(-of_logarithms, LEAST_PRECISION)[:, :, None] * np.eye(n_endmembers)
+        first = np.einsum("nk,kj->nj", of_logarithms + 1 - n_endmembers * abundances, self._contrasts)
         return first, np.einsum("ki,nkl,lj->nij", self._contrasts, second, self._contrasts)
 
     def _find_mode(self, state: Float[np.ndarray, "pixel free"]) -> Float[np.ndarray, "pixel free"]:
