@@ -11,6 +11,7 @@ from benchmark_folder import HOSTILE, METHODS, made_up_rows, make_benchmark_fold
 
 from unmixel.benchmark.page import write_page
 from unmixel.benchmark.standings import mean_ranks, standings_of
+from unmixel.benchmark.table import write_table
 from unmixel.errors import SceneError
 
 
@@ -39,6 +40,41 @@ def test_a_method_without_a_result_has_the_last_rank() -> None:
     ]
     first = [scene for scene in standings_of(lost) if scene.is_ranked_first]
     assert mean_ranks(first) == [("best", 1.0), (HOSTILE, 2.5), ("second", 3.0), ("never works", 4.0)]
+
+
+def test_seeds_that_failed_count_as_infinite_errors() -> None:
+    rows = [
+        {**row, "status": "crash", "area_error": None} if row["method"] == "best" and row["seed"] in (0, 1) else row
+        for row in made_up_rows()
+        if row["scene"] == "field <b>"
+    ]
+    (scene,) = standings_of(rows)
+    assert [(one.method, one.rank) for one in scene.methods] == [
+        ("second", 1),
+        (HOSTILE, 2),
+        ("best", 4),
+        ("never works", 4),
+    ]
+    best = next(one for one in scene.methods if one.method == "best")
+    assert (best.n_failed, best.error is None) == (2, False)
+
+
+def test_a_method_with_its_own_endmembers_pushes_no_other_down(tmp_path: Path) -> None:
+    rows = made_up_rows()
+    own = [
+        {**row, "method": "finds its own", "method_endmembers": "own", "abundance_rmse_as_truth": 0.15}
+        for row in rows
+        if row["scene"] == "simulated" and row["method"] == "second"
+    ]
+    without, with_it = (
+        {one.method: one.rank for scene in standings_of(each) if scene.scene == "simulated" for one in scene.methods}
+        for each in (rows, rows + own)
+    )
+    assert with_it == {**without, "finds its own": 2}
+    write_table(rows + own, make_benchmark_folder(tmp_path / "out") / "table.parquet")
+    page = write_page(tmp_path / "out").read_text()
+    ranking = page[: page.index("On derived truth")]
+    assert ranking.index(">never works<") < ranking.index(">finds its own<")
 
 
 def test_the_page_shows_what_the_table_says_and_obeys_no_name(tmp_path: Path) -> None:

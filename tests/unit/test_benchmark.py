@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import xarray as xr
 
 from unmixel.benchmark.columns import COLUMNS
 from unmixel.benchmark.isolation import run_isolated
+from unmixel.benchmark.measures import order_of
 from unmixel.benchmark.running import run_suite
 from unmixel.benchmark.suite import Limits, MethodEntry, Run, SceneEntry, Suite, read_suite
 from unmixel.benchmark.table import read_table
 from unmixel.cli.main import run as program
-from unmixel.errors import OutputError, ParameterError
+from unmixel.errors import OutputError, ParameterError, SceneError
 from unmixel.extraction import extract
 from unmixel.methods.fcls import FCLS
 from unmixel.metrics import abundance_rmse, match_endmembers, nrmse, spectral_angle
@@ -26,6 +33,8 @@ from unmixel.simulate import simulate_preset
 SCENE = SceneEntry(preset="dc1", rows=6, columns=8, endmembers="vca")
 STRANGERS = """
 import os
+import subprocess
+import sys
 from unmixel.methods.fcls import FCLS
 
 class Raises(FCLS):
@@ -36,7 +45,8 @@ class Raises(FCLS):
 class Exits(FCLS):
     name = "exits"
     def _fit(self, *given):
-        print("last words", flush=True)
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        print("last words:", child.pid, flush=True)
         os._exit(3)
 """
 ENTRY_POINTS = "[unmixel.methods]\nraises = strange_methods:Raises\nexits = strange_methods:Exits\n"
@@ -133,6 +143,17 @@ def test_going_on_does_only_what_is_missing(quick: Path, tmp_path: Path) -> None
     assert (tmp_path / "thesis.txt").exists()
 
 
+def test_table_and_provenance_are_enough_to_go_on(quick: Path, tmp_path: Path) -> None:
+    for name in ("table.parquet", "provenance.json"):
+        shutil.copy(quick / name, tmp_path)
+    suite = read_suite("quick").model_copy(update={"seeds": [0, 1, 2], "method": [MethodEntry(name="fcls")]})
+    done = []
+    rows = run_suite(suite, tmp_path, resume=True, told=lambda *told: done.append(told))
+    assert [(count, total, row["seed"]) for count, total, row in done] == [(3, 3, 2)]
+    before = {row["run"]: row for row in read_table(quick / "table.parquet")}
+    assert [row == before.get(row["run"]) for row in rows] == [True, True, False]
+
+
 def test_methods_that_fail_are_rows_and_stop_nothing(strangers: None, tmp_path: Path) -> None:
     methods = [MethodEntry(name=name) for name in ("raises", "exits", "fcls")]
     suite = Suite(title="Strange", seeds=1, scene=[SCENE], method=methods)
@@ -177,6 +198,65 @@ def test_a_method_with_own_endmembers_extracts_by_its_default(tmp_path: Path) ->
     assert [row["method_endmembers"] for row in rows] == ["shared", "own", "shared", "own", "shared"]
     by_vca, own_beside_vca, by_default, own_beside_default, _ = (row["abundance_rmse"] for row in rows)
     assert own_beside_vca == own_beside_default == by_default != by_vca
+
+
+def test_what_a_method_started_ends_with_its_run(strangers: None, tmp_path: Path) -> None:
+    run = Run(scene=SCENE, method=MethodEntry(name="exits"), seed=0, limits=Limits())
+    row = run_isolated(run, tmp_path, threads=1, stopping=threading.Event())
+    assert row is not None
+    child = int(row["error"].split()[-1])
+    deadline = time.monotonic() + 60
+    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_run_ended_by_a_limit_is_done_again_when_the_limit_is_higher(tmp_path: Path) -> None:
+    suite = Suite(
+        title="Limits", seeds=1, scene=[SCENE], method=[MethodEntry(name="fcls")], limits=Limits(seconds=0.01)
+    )
+    statuses = []
+    for seconds in (0.01, 0.01, 300):
+        done = []
+        again = suite.model_copy(update={"limits": Limits(seconds=seconds)})
+        (row,) = run_suite(again, tmp_path / "out", resume=True, told=lambda *told, done=done: done.append(told))
+        statuses.append((row["status"], row["limit_s"], len(done)))
+    assert statuses == [("time limit", 0.01, 1), ("time limit", 0.01, 0), ("ok", 300, 1)]
+
+
+def test_the_name_of_a_run_is_that_of_what_the_suite_says_of_it() -> None:
+    run = Run(scene=SCENE, method=MethodEntry(name="fcls"), seed=0, limits=Limits())
+    same = run.model_copy(update={"limits": Limits(seconds=1), "method": MethodEntry(name="fcls", endmembers="shared")})
+    assert run.name == same.name
+    others = [
+        {"seed": 1},
+        {"method": MethodEntry(name="fcls", endmembers="own")},
+        {"scene": SCENE.model_copy(update={"snr_db": 20.0})},
+    ]
+    names = {run.model_copy(update=other).name for other in others}
+    assert len(names | {run.name}) == 4
+
+
+def test_an_older_table_is_read(tmp_path: Path) -> None:
+    older = {"scene": "a", "endmembers": "vca", "method": "fcls", "seed": 0, "status": "ok", "run": "a-0"}
+    pq.write_table(pa.Table.from_pylist([older]), tmp_path / "table.parquet")
+    (row,) = read_table(tmp_path / "table.parquet")
+    assert {name: value for name, value in row.items() if value is not None} == older
+    assert set(row) == {column.name for column in COLUMNS}
+    pq.write_table(pa.Table.from_pylist([{**older, "run": None}]), tmp_path / "table.parquet")
+    with pytest.raises(SceneError, match="without run; expected a table that"):
+        read_table(tmp_path / "table.parquet")
+
+
+def test_names_that_an_extraction_gave_match_nothing() -> None:
+    spectra = np.array([[0.1, 0.9], [0.9, 0.1]])
+    truth, result = (
+        xr.Dataset({"endmember_spectrum": (("endmember", "band"), one)}, {"endmember": ["one", "two"]})
+        for one in (spectra, spectra[::-1])
+    )
+    for given, expected in ((True, ([0, 1], "name")), (False, ([1, 0], "spectral angle"))):
+        order, matched_by = order_of(truth, result, given=given)
+        assert (order.tolist(), matched_by) == expected
 
 
 def test_a_benchmark_that_is_stopped_ends_its_runs(tmp_path: Path) -> None:

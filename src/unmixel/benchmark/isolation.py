@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -53,14 +55,18 @@ def run_isolated(run: Run, folder: Path, *, threads: int, stopping: threading.Ev
                 stdout=said,
                 stderr=said,
                 env=_environment(threads),
+                start_new_session=True,
             )
+            most = 0
             try:
-                stopped = _watched(process, run.limits, stopping)
+                stopped, most = _watched(process, run.limits, stopping)
             finally:
-                _end(process)
+                end_family(process.pid)
+                process.wait()
         if stopped == "stopping":
             return None
         row = _described(run) | _row_of(work, process.returncode, stopped, run.limits)
+        row["peak_memory_mb"] = max(row.get("peak_memory_mb", 0.0), most / 1e6)
         if row["status"] == "ok":
             shutil.move(work / "sample.npz", folder / f"{run.name}.npz")
     return row
@@ -71,21 +77,22 @@ def _environment(threads: int) -> dict[str, str]:
     return {**os.environ, **dict.fromkeys(limited, str(threads))}
 
 
-def _watched(process: subprocess.Popen, limits: Limits, stopping: threading.Event) -> str:
-    """Wait for a process, and return why it has to be ended; nothing if it ended itself."""
-    started = time.monotonic()
+def _watched(process: subprocess.Popen, limits: Limits, stopping: threading.Event) -> tuple[str, int]:
+    """Wait for a process; return why it has to be ended, nothing if it ended itself, and its largest memory [bytes]."""
+    started, most = time.monotonic(), 0
     while True:
         try:
             process.wait(LOOK_EVERY_S)
-            return ""
+            return "", most
         except subprocess.TimeoutExpired:
             pass
         if stopping.is_set():
-            return "stopping"
+            return "stopping", most
         if time.monotonic() - started > limits.seconds:
-            return "time limit"
-        if _resident(process.pid) > limits.memory_gb * 1e9:
-            return "memory limit"
+            return "time limit", most
+        most = max(most, _resident(process.pid))
+        if most > limits.memory_gb * 1e9:
+            return "memory limit", most
 
 
 def _family(pid: int) -> list[psutil.Process]:
@@ -100,22 +107,19 @@ def _resident(pid: int) -> int:
     """Return the resident memory of a process and its children [bytes]."""
     total = 0
     for one in _family(pid):
-        try:
+        with contextlib.suppress(psutil.Error):
             total += one.memory_info().rss
-        except psutil.Error:
-            continue
     return total
 
 
-def _end(process: subprocess.Popen) -> None:
-    """End a process and its children, if it goes on."""
-    if process.poll() is None:
-        for one in _family(process.pid):
-            try:
-                one.kill()
-            except psutil.Error:
-                continue
-    process.wait()
+def end_family(pid: int) -> None:
+    """End a process that leads a session, and all that it started: also when it has ended itself before."""
+    for one in reversed(_family(pid)):
+        with contextlib.suppress(psutil.Error):
+            one.kill()
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def _described(run: Run) -> dict[str, Any]:
@@ -127,6 +131,8 @@ def _described(run: Run) -> dict[str, Any]:
         "registered": run.method.name,
         "parameters": json.dumps(run.method.parameters, sort_keys=True),
         "seed": run.seed,
+        "limit_s": run.limits.seconds,
+        "limit_gb": run.limits.memory_gb,
         "run": run.name,
     }
 

@@ -30,10 +30,14 @@ LEVELS = (0.5, 0.9)
 """Of the intervals whose coverage is measured."""
 
 
-def order_of(truth: xr.Dataset, result: xr.Dataset) -> tuple[Integer[np.ndarray, "endmember"], str]:
-    """Return which estimated endmember is each true one, and how that is known: by name, or by spectral angle."""
+def order_of(truth: xr.Dataset, result: xr.Dataset, *, given: bool) -> tuple[Integer[np.ndarray, "endmember"], str]:
+    """Return which estimated endmember is each true one, and how that is known.
+
+    By name where endmembers were given, if the names are those of the truth; else by spectral angle: names that an
+    extraction gives say nothing.
+    """
     names, found = truth["endmember"].values.tolist(), result["endmember"].values.tolist()
-    if set(names) <= set(found):
+    if given and set(names) <= set(found):
         return np.array([found.index(name) for name in names]), "name"
     return match_endmembers(*common_bands(truth, result)), "spectral angle"
 

@@ -10,15 +10,18 @@ import os
 import sys
 import threading
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from unmixel.benchmark.machine import machine_columns
+from unmixel.benchmark.isolation import end_family
+from unmixel.benchmark.machine import machine_columns, package_of
 from unmixel.benchmark.measures import measures_of, order_of
 from unmixel.benchmark.samples import sample_of
 from unmixel.benchmark.scenes import TrueScene, endmembers_of, open_entry
 from unmixel.benchmark.suite import Run
 from unmixel.errors import UnmixingError
+from unmixel.extraction import EXTRACTORS
 from unmixel.peak_memory import peak_memory
 from unmixel.registry import get_method
 from unmixel.settings import checked_hyperparameters
@@ -45,28 +48,30 @@ def main(folder: Path) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """End this process when the one that started it has ended, however that came about."""
+    """End this process and its children when the one that started it has ended, however that came about."""
     while os.getppid() == parent:
         time.sleep(PARENT_EVERY_S)
-    os._exit(1)
+    end_family(os.getpid())
 
 
 def _measured(run: Run, known: TrueScene, folder: Path) -> dict[str, Any]:
     """Unmix the scene and measure the result."""
     shared = run.method.endmembers == "shared"
     given = {"seed": run.seed} if shared else {"seed": run.seed, "n_endmembers": known.truth.sizes["endmember"]}
+    kind = get_method(run.method.name)
+    method = kind(**checked_hyperparameters(kind, {**run.method.parameters, **given}))
     started = time.perf_counter()
     bundle = endmembers_of(run.scene, known, run.seed) if shared else None
     extracted, computed = time.perf_counter(), time.process_time()
-    kind = get_method(run.method.name)
-    method = kind(**checked_hyperparameters(kind, {**run.method.parameters, **given}))
     fitted = method.fit(known.scene, bundle)
     fit = time.perf_counter()
     result = fitted.unmix(known.scene)
     unmixed, computed = time.perf_counter(), time.process_time() - computed
-    order, matched_by = order_of(known.truth, result)
+    order, matched_by = order_of(known.truth, result, given=shared and run.scene.endmembers not in EXTRACTORS)
     sample_of(known, result, order).save(folder / "sample.npz")
     return {
+        "package": package_of(kind),
+        "all_parameters": json.dumps({one.name: getattr(method, one.name) for one in fields(method)}, default=str),
         "endmember": known.truth["endmember"].values.astype(str).tolist(),
         "matched": order.tolist(),
         "matched_by": matched_by,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -76,23 +77,34 @@ def _rankings(scenes: Sequence[SceneStandings]) -> list[dict[str, Any]]:
     ):
         if kept:
             cells = {(number, one.method): one for number, scene in enumerate(kept) for one in scene.methods}
+            finders = {one.method for one in cells.values() if one.finds_own}
             rows = [
                 (method, f"{mean:.1f}", [_cell(cells.get((number, method))) for number in range(len(kept))])
                 for method, mean in mean_ranks(kept)
             ]
-            tables.append({"caption": caption, "scenes": kept, "rows": rows})
+            groups = [[row for row in rows if (row[0] in finders) is own] for own in (False, True)]
+            tables.append({"caption": caption, "scenes": kept, "groups": [group for group in groups if group]})
     return tables
 
 
 def _cell(standing: Any) -> tuple[str, bool]:
-    """Return a median error, and whether it is the best on its scene."""
-    if standing is None or standing.error is None:
+    """Return a median error with the number of failures, and whether it is the best on its scene."""
+    if standing is None:
         return NOTHING, False
-    return f"{standing.error.middle:.4f}", standing.rank == 1
+    failed = f"{standing.n_failed} of {len(standing.rows)} failed" if standing.n_failed else ""
+    error = "" if standing.error is None else f"{standing.error.middle:.4f}"
+    return ", ".join(filter(None, (error, failed))), standing.rank == 1
 
 
 def _made_on(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Return on what machines and by what versions the runs were made."""
-    names = ("machine", "threads", "workers", *VERSIONS)
-    values = {name: sorted({str(row[name]) for row in rows if row.get(name) is not None}) for name in names}
-    return [(name, ", ".join(found)) for name, found in values.items() if found]
+    names = ("machine", "threads", "workers", "package", *VERSIONS)
+    values = {name: Counter(str(row[name]) for row in rows if row.get(name) is not None) for name in names}
+    return [(name, _counted(found)) for name, found in values.items() if found]
+
+
+def _counted(found: Counter[str]) -> str:
+    """Return a value; or, of several, each with the number of its runs."""
+    if len(found) == 1:
+        return next(iter(found))
+    return ", ".join(f"{value} ({count} runs)" for value, count in sorted(found.items()))

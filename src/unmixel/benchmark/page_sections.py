@@ -200,14 +200,19 @@ def _error_against_time(scene: SceneStandings) -> ScatterChart | None:
 
 def _samples_of(scene: SceneStandings, runs: Path) -> tuple[int | None, dict[str, Sample]]:
     """Return the samples of the methods, the best first, of the seed that most of them have."""
-    seeds = [row["seed"] for one in scene.methods for row in one.rows if row["status"] == OK]
+    paths = {
+        (one.method, row["seed"]): path
+        for one in scene.methods
+        for row in one.rows
+        if row["status"] == OK and (path := runs / f"{Path(row['run']).name}.npz").exists()
+    }
+    seeds = [seed for _, seed in paths]
     if not seeds:
         return None, {}
     seed = max(sorted(set(seeds)), key=seeds.count)
     found = {}
     for one in scene.methods:
-        run = next((row["run"] for row in one.rows if row["seed"] == seed and row["status"] == OK), None)
-        sample = None if run is None else open_sample(runs / f"{Path(run).name}.npz")
+        sample = open_sample(paths[one.method, seed]) if (one.method, seed) in paths else None
         if sample is not None:
             found[one.method] = sample
     return seed, found

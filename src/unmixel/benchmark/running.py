@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from unmixel.benchmark.isolation import WORK, run_isolated
 from unmixel.benchmark.suite import Run, Suite
-from unmixel.benchmark.table import Row, write_table
+from unmixel.benchmark.table import Row, read_table, write_table
 from unmixel.errors import DAMAGE, OutputError
 from unmixel.io.whole_file import written_whole
 from unmixel.io.whole_folder import check_output, provenance_in, unwritable, write_provenance
@@ -52,8 +52,8 @@ def run_suite(
     threads : int
         Threads of each run.
     resume : bool
-        Go on in a folder that is there: do the runs of the suite that it doesn't have. To do a run again, remove its
-        file.
+        Go on in a folder that is there: do the runs of the suite that it doesn't have, and those ended by a limit
+        that is now higher. To do a run again, remove its file. A folder without ``runs/`` gets it from the table.
     overwrite : bool
         Replace a folder that a benchmark wrote.
     provenance : dict, optional
@@ -79,8 +79,7 @@ def run_suite(
         left = [run for run in suite.runs if run.name not in known]
         for run, row in _done(left, runs_folder, workers, threads):
             row = {**row, "workers": workers, "threads": threads}
-            with written_whole(runs_folder / f"{run.name}.json", overwrite=True) as (path,):
-                path.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+            _write_row(row, runs_folder)
             known[run.name] = row
             told(len(known), len(suite.runs), row)
         rows: list[Row] = [known[run.name] for run in suite.runs]
@@ -109,13 +108,30 @@ def _unless_stopping(run: Run, folder: Path, threads: int, stopping: threading.E
     return None if stopping.is_set() else run_isolated(run, folder, threads=threads, stopping=stopping)
 
 
+def _restore_runs(folder: Path) -> None:
+    """Make ``runs/``, with what the table has, if there is one."""
+    rows = read_table(folder / TABLE) if (folder / TABLE).exists() else []
+    (folder / RUNS).mkdir()
+    for row in rows:
+        _write_row(row, folder / RUNS)
+
+
+def _write_row(row: Row, folder: Path) -> None:
+    with written_whole(folder / f"{Path(row['run']).name}.json", overwrite=True) as (path,):
+        path.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+
+
 def _row_in(folder: Path, run: Run) -> dict[str, Any] | None:
-    """Return the row of a run that is done; None if it isn't."""
+    """Return the row of a run that is done; None if it isn't, or was ended by a limit that is now higher."""
     try:
         row = json.loads((folder / f"{run.name}.json").read_text(encoding="utf-8"))
     except DAMAGE:
         return None
-    return row if isinstance(row, dict) and "status" in row else None
+    if not isinstance(row, dict) or "status" not in row:
+        return None
+    limits = {"time limit": ("limit_s", run.limits.seconds), "memory limit": ("limit_gb", run.limits.memory_gb)}
+    column, limit = limits.get(row["status"], ("", 0.0))
+    return None if column and limit > (row.get(column) or 0.0) else row
 
 
 @contextmanager
@@ -140,7 +156,8 @@ def _own_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[Path
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         for abandoned in (folder / RUNS).glob(f"{WORK}*"):
             shutil.rmtree(abandoned, ignore_errors=True)
-        (folder / RUNS).mkdir(exist_ok=True)
+        if not (folder / RUNS).exists():
+            _restore_runs(folder)
         yield folder / RUNS
     finally:
         lock.release()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any
@@ -45,9 +46,12 @@ class Standing:
     ----------
     method : str
     rank : int
-        By the median error, from 1; methods without a result share the last rank.
+        By the median error, from 1, among the methods with the same endmembers; one that failed counts as infinite.
+        Methods whose median that is share the last rank.
+    finds_own : bool
+        Whether it was run with endmembers of its own: then its rank is the one that it would have among the others.
     error : Spread or None
-        What is ranked by; None without a result.
+        Over the seeds with a result; None without any.
     rows : list of dict
         Of all seeds.
     n_failed : int
@@ -56,6 +60,7 @@ class Standing:
 
     method: str
     rank: int
+    finds_own: bool
     error: Spread | None
     rows: Sequence[Row]
     n_failed: int
@@ -114,9 +119,18 @@ def _of_scene(scene: str, endmembers: str, rows: Sequence[Row]) -> SceneStanding
     by_method: dict[str, list[Row]] = {}
     for row in rows:
         by_method.setdefault(row["method"], []).append(row)
-    errors = {method: spread_of(own, error) for method, own in by_method.items()}
+    middles = {method: median(_error_of(row, error) for row in own) for method, own in by_method.items()}
+    finders = {method for method, own in by_method.items() if own[0].get("method_endmembers") == "own"}
+    others = [middle for method, middle in middles.items() if method not in finders]
     methods = [
-        Standing(method, _rank(errors, method), errors[method], own, sum(row["status"] != OK for row in own))
+        Standing(
+            method,
+            _rank(middles[method], others),
+            method in finders,
+            spread_of(own, error),
+            own,
+            sum(row["status"] != OK for row in own),
+        )
         for method, own in by_method.items()
     ]
     return SceneStandings(
@@ -130,11 +144,12 @@ def _of_scene(scene: str, endmembers: str, rows: Sequence[Row]) -> SceneStanding
     )
 
 
-def _rank(errors: Mapping[str, Spread | None], method: str) -> int:
-    own = errors[method]
-    if own is None:
-        return len(errors)
-    return 1 + sum(other is not None and other.middle < own.middle for other in errors.values())
+def _error_of(row: Row, column: str) -> float:
+    return math.inf if row.get(column) is None else float(row[column])
+
+
+def _rank(middle: float, others: Sequence[float]) -> int:
+    return len(others) if middle == math.inf else 1 + sum(other < middle for other in others)
 
 
 def _first(rows: Iterable[Row], column: str) -> str:
@@ -142,7 +157,7 @@ def _first(rows: Iterable[Row], column: str) -> str:
 
 
 def mean_ranks(scenes: Sequence[SceneStandings]) -> list[tuple[str, float]]:
-    """Return the methods with their mean rank over some scenes, the best first.
+    """Return the methods with their mean rank over the scenes that they were run on, the best first.
 
     A method without a result on a scene has the last rank there.
     """

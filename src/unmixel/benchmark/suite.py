@@ -180,8 +180,8 @@ class Run(BaseModel):
 
     @property
     def name(self) -> str:
-        """A name for files: readable, and another one for everything that changes what is measured."""
-        content = self.model_dump_json(exclude={"limits"})
+        """A name for files: readable, and another one for everything in the suite that changes what is measured."""
+        content = self.model_dump_json(exclude={"limits"}, exclude_defaults=True)
         parts = (self.scene.title, self.scene.endmembers, self.method.title, str(self.seed))
         readable = "--".join(re.sub(r"[^A-Za-z0-9_.]+", "-", part)[:40] for part in parts)
         return f"{readable}--{hashlib.sha256(content.encode()).hexdigest()[:8]}"

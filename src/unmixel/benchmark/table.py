@@ -15,6 +15,8 @@ from unmixel.errors import SceneError, damage_told
 from unmixel.io.whole_file import written_whole
 
 Row = Mapping[str, Any]
+NEEDED = ("scene", "endmembers", "method", "seed", "status", "run")
+"""Columns that say which run a row is of."""
 _TYPES = {
     "text": pa.string(),
     "number": pa.float64(),
@@ -37,7 +39,8 @@ def write_table(rows: Iterable[Row], path: Path) -> None:
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "table.parquet"
-    >>> write_table([{"scene": "dc1", "seed": 0, "abundance_rmse": 0.05, "crps": float("nan")}], path)
+    >>> run = {"scene": "dc1", "endmembers": "vca", "method": "fcls", "seed": 0, "status": "ok", "run": "dc1-fcls-0"}
+    >>> write_table([{**run, "abundance_rmse": 0.05, "crps": float("nan")}], path)
     >>> (row,) = read_table(path)
     >>> row["scene"], row["abundance_rmse"], row["crps"]
     ('dc1', 0.05, None)
@@ -51,7 +54,7 @@ def write_table(rows: Iterable[Row], path: Path) -> None:
 
 
 def read_table(path: Path) -> list[dict[str, Any]]:
-    """Read the rows of a table.
+    """Read the rows of a table; columns that an older version didn't write are None.
 
     Raises
     ------
@@ -60,9 +63,9 @@ def read_table(path: Path) -> list[dict[str, Any]]:
     """
     with damage_told(path, "a table of `unmixel benchmark`", "run the benchmark again with --resume"):
         rows = pq.read_table(path).to_pylist()
-    if not all({column.name for column in COLUMNS} <= set(row) for row in rows):
-        raise SceneError(f"{path} without all columns", "a table that this version of `unmixel benchmark` wrote")
-    return rows
+    if missing := [name for name in NEEDED if not all(row.get(name) is not None for row in rows)]:
+        raise SceneError(f"{path} without {', '.join(missing)}", "a table that `unmixel benchmark` wrote")
+    return [dict.fromkeys(column.name for column in COLUMNS) | row for row in rows]
 
 
 def _known(value: Any) -> Any:
