@@ -1,9 +1,10 @@
 """What a Python user would otherwise install, on the same arrays: times, and who is right where results differ.
 
-The peers get an environment of their own, since pysptools needs cvxopt (GPL)::
+The peers get an environment of their own, since pysptools needs cvxopt (GPL); its N-FINDR needs a numpy before 1.24::
 
-    python -m venv /tmp/peers && /tmp/peers/bin/pip install pysptools spectral cvxopt scikit-learn matplotlib scipy
-    python benchmarks/peers.py /tmp/peers/bin/python
+    python -m venv peers
+    peers/bin/pip install pysptools spectral cvxopt "numpy<1.24" "scipy<1.12" "scikit-learn<1.4" "matplotlib<3.9"
+    python benchmarks/peers.py peers/bin/python
 """
 
 from __future__ import annotations
@@ -102,6 +103,10 @@ def main() -> None:
         ours = cpu_seconds(lambda call=call: call(pixels, endmembers))
         exact = error_of(task, call(pixels, endmembers), pixels, endmembers)
         print(f"| {task} | unmixel | {ours * 1e3:.1f} | 1 | | {exact} |")
+        if task == "UCLS":
+            inverse = np.ascontiguousarray(np.linalg.pinv(endmembers))
+            floor = cpu_seconds(lambda inverse=inverse: pixels @ inverse)
+            print(f"| {task} | one product of the pixels with a matrix | {floor * 1e3:.1f} | {floor / ours:.1f} | | |")
         for name in (name for name in peers if name.endswith(f" {task}")):
             theirs = float(peers[f"{name} s"])
             target = f"{TARGET}" if task in ("UCLS", "FCLS") else ""
