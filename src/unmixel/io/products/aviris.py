@@ -2,9 +2,9 @@
 
 The group ``reflectance`` holds ``reflectance`` (wavelength, northing, easting) with its ``_FillValue`` (-9999), and
 ``wavelength`` and ``fwhm`` in nanometres; ``transverse_mercator`` at the root has the map (``crs_wkt`` or
-``spatial_ref``, and ``GeoTransform`` from pixel corners), and ``time_coverage_start`` says when. There is no list of
-bad bands. That is the layout as JPL's own tools (SpectralUtil) read it; older flights are distributed as ENVI files,
-which need no reader of their own.
+``spatial_ref``, and ``GeoTransform`` from pixel corners, as a text or as six numbers), and ``time_coverage_start`` says
+when. There is no list of bad bands. That is the layout as JPL's own tools (SpectralUtil) read it; older flights are
+distributed as ENVI files, which need no reader of their own.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from unmixel.io.hdf5 import (
     list_of,
     names_in,
     number_attribute,
+    numbers_attribute,
     opened_hdf5,
     read_band_first,
     text_attribute,
@@ -117,7 +118,7 @@ def _place(file: h5py.File, rows: int, columns: int) -> tuple[str | None, Affine
     try:
         with rasterio.Env():  # its messages are ours to give
             crs_wkt = CRS.from_wkt(wkt).to_wkt() if wkt else None
-        numbers = [float(part) for part in text_attribute(entry, "GeoTransform").replace(",", " ").split()]
+        numbers = _geotransform(entry)
     except (CRSError, ValueError) as error:
         raise SceneError(f"a map that cannot be read ({error})", "crs_wkt and GeoTransform") from error
     if len(numbers) != 6 or not np.isfinite(numbers).all() or numbers[1] * numbers[5] == numbers[2] * numbers[4]:
@@ -125,6 +126,14 @@ def _place(file: h5py.File, rows: int, columns: int) -> tuple[str | None, Affine
     transform = Affine.from_gdal(*numbers)
     notes = [] if _agrees(file, transform, rows, columns) else ["easting and northing differ from GeoTransform (used)"]
     return crs_wkt, transform, notes
+
+
+def _geotransform(entry: h5py.Group | h5py.Dataset) -> list[float]:
+    """Return the numbers of the map in the order of GDAL, whether they are numbers or a text of them."""
+    numbers = numbers_attribute(entry, "GeoTransform")
+    if numbers is not None:
+        return [float(number) for number in numbers]
+    return [float(part) for part in text_attribute(entry, "GeoTransform").replace(",", " ").split()]
 
 
 def _agrees(file: h5py.File, transform: Affine, rows: int, columns: int) -> bool:
