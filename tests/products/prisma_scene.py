@@ -40,7 +40,7 @@ def errors() -> dict[str, np.ndarray]:
     flags = {name: np.zeros((ROWS, len(wavelength), COLUMNS), np.uint8) for name, wavelength in WAVELENGTH.items()}
     flags["Vnir"][INVALID_IN_L1[0], 3, INVALID_IN_L1[1]] = 1
     flags["Swir"][NEGATIVE[0], 2, NEGATIVE[1]] = 2
-    flags["Swir"][SATURATED_IN_A_BAD_BAND[0], 0, SATURATED_IN_A_BAD_BAND[1]] = 4
+    flags["Swir"][SATURATED_IN_A_BAD_BAND[0], 0, SATURATED_IN_A_BAD_BAND[1]] = 3
     return flags
 
 

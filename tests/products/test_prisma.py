@@ -61,19 +61,19 @@ def flagged_scene(
     return valid_pixels(open_scene(made.write_long_spectra(path, change)))
 
 
-@pytest.mark.parametrize("value", [1, 2, 3], ids=["invalid_in_l1", "negative", "both"])
+@pytest.mark.parametrize("value", [1, 2], ids=["invalid_in_l1", "negative"])
 def test_a_pixel_flagged_in_few_bands_is_kept_and_one_flagged_in_many_is_masked(tmp_path: Path, value: int) -> None:
     """Of 100 bands 10 are in the air: 5 % of 90 are 4.5."""
     valid = flagged_scene(tmp_path / "scene.he5", value, {(2, 3): 4, (5, 6): 5})
     assert np.argwhere(~valid).tolist() == [[5, 6]]
 
 
-@pytest.mark.parametrize("value", [4, 5, 8, 255], ids=["saturated", "saturated_and_more", "unknown", "all"])
+@pytest.mark.parametrize("value", [3, 4, 255], ids=["saturated", "unknown", "largest"])
 def test_a_saturated_value_masks_its_pixel(tmp_path: Path, value: int) -> None:
     assert np.argwhere(~flagged_scene(tmp_path / "scene.he5", value, {(2, 3): 1})).tolist() == [[2, 3]]
 
 
-@pytest.mark.parametrize(("value", "is_valid"), [(0, False), (1, False), (2, True), (3, True)])
+@pytest.mark.parametrize(("value", "is_valid"), [(0, False), (1, False), (2, True), (3, False)])
 def test_a_stored_zero_is_no_data_unless_it_is_flagged_as_negative(tmp_path: Path, value: int, is_valid: bool) -> None:
     valid = flagged_scene(tmp_path / "scene.he5", value, {(2, 3): 1}, stored_as=0)
     assert np.argwhere(~valid).tolist() == ([] if is_valid else [[2, 3]])
@@ -95,7 +95,7 @@ def test_bands_in_the_air_do_not_count_against_a_pixel(tmp_path: Path) -> None:
 def test_a_band_flagged_in_most_pixels_is_left_out_and_masks_none(tmp_path: Path, n_rows: int, is_good: bool) -> None:
     def change(stored: dict[str, np.ndarray], flags: dict[str, np.ndarray]) -> None:
         stored["Swir"][:n_rows, 5] = 0
-        flags["Vnir"][:, 9] = 4
+        flags["Vnir"][:, 9] = 3
 
     scene = open_scene(made.write_long_spectra(tmp_path / "scene.he5", change))
     wavelength = scene["wavelength"].values
@@ -115,7 +115,7 @@ def test_error_matrices_are_the_same_by_windows(tmp_path: Path) -> None:
     def change(stored: dict[str, np.ndarray], flags: dict[str, np.ndarray]) -> None:
         rng = np.random.default_rng(4)
         for name in stored:
-            flags[name][:] = rng.choice([0, 1, 2, 4], flags[name].shape, p=[0.98, 0.0095, 0.0095, 0.001])
+            flags[name][:] = rng.choice([0, 1, 2, 3], flags[name].shape, p=[0.98, 0.0095, 0.0095, 0.001])
 
     path = made.write_long_spectra(tmp_path / "scene.he5", change)
     whole, lazy = open_scene(path), open_lazily(path, memory=1)

@@ -1,9 +1,9 @@
 """The error matrices of PRISMA L2D: which bands and pixels are left out for the values that they flag.
 
-``VNIR_PIXEL_L2_ERR_MATRIX`` and its like for SWIR are zero where a value is good. Their bits are 1 invalid in level 1,
-2 negative and 4 saturated after the atmospheric correction. A stored 0 is no data, unless it is flagged as negative: it
-then stands for the lowest reflectance of the scale. Of a thousand values of a spectrum some are always flagged, and a
-pixel is used whole or not at all. So
+``VNIR_PIXEL_L2_ERR_MATRIX`` and its like for SWIR say of each value: 0 good, 1 invalid in level 1, 2 negative after the
+atmospheric correction, 3 saturated after it. (So have them ESA SNAP and the EnMAP-Box; other codes are taken as bad as
+3.) A stored 0 is no data, unless it is flagged as negative: it then stands for the lowest reflectance of the scale. Few
+spectra of more than two hundred values have none that is flagged, and a pixel is used whole or not at all. So
 
 - a band that is flagged, or without data, in more than half of the pixels is left out;
 - a pixel is masked where a value of a band that is used has no data or is saturated, and where more than 5 % of those
@@ -28,7 +28,7 @@ from unmixel.io.hdf5 import array_of, holds
 from unmixel.io.products.prisma_detectors import FIELDS, Detector, read_fields
 from unmixel.io.windows import Window
 
-_INVALID_IN_L1, _NEGATIVE = 1, 2
+_NEGATIVE, _SATURATED = 2, 3
 _MOST_PIXELS, _FEW_BANDS = 0.5, 0.05
 _LOOKED_AT = 16_000_000
 """Values on which it is decided which bands are left out."""
@@ -108,8 +108,7 @@ def _faults(path: Path, detectors: Sequence[Detector], window: Window) -> tuple[
     stored = read_fields(path, detectors, [f"{each.name}_Cube" for each in detectors], window)
     names = [f"{each.name}_PIXEL_L2_ERR_MATRIX" if each.has_errors else None for each in detectors]
     flags = read_fields(path, detectors, names, window)
-    spoilt = (flags < 0) | (flags > _INVALID_IN_L1 + _NEGATIVE)
-    lost = spoilt | ((stored == 0) & ((flags & _NEGATIVE) == 0))
+    lost = (flags < 0) | (flags >= _SATURATED) | ((stored == 0) & (flags != _NEGATIVE))
     return np.asarray(stored.any(axis=2)), lost, lost | (flags != 0)
 
 
