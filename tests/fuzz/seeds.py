@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ import rasterio
 import scipy.io
 from affine import Affine
 from rasterio.enums import Interleaving
+from rasterio.errors import NotGeoreferencedWarning
 
 from unmixel.io import save_scene, write_bundle_csv, write_bundle_netcdf, write_envi, write_sli
 from unmixel.io.result_folder import write_result_folder
@@ -109,9 +111,11 @@ def tiff_beside() -> list[Case]:
 
     def whole(folder: Path) -> None:
         profile = {"width": 6, "height": 4, "count": 5, "dtype": "float32"}
-        for name in ("s.tif", "s.tif.ovr", "s.tif.msk"):
-            with rasterio.open(folder / name, "w", "GTiff", **profile) as file:
-                file.write(np.moveaxis(VALUES, 2, 0))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            for name in ("s.tif", "s.tif.ovr", "s.tif.msk"):
+                with rasterio.open(folder / name, "w", "GTiff", **profile) as file:
+                    file.write(np.moveaxis(VALUES, 2, 0))
 
     bands = "".join(
         f'<PAMRasterBand band="{band}"><NoDataValue>0.5</NoDataValue><Offset>0</Offset><Scale>2</Scale><Metadata>'
