@@ -61,9 +61,14 @@ def tanager() -> list[Case]:
 
 
 def enmap() -> list[Case]:
-    """A folder with all quality layers, and one with its image and metadata only."""
-    whole = made(look_alike("test_enmap").make_product)
-    return [whole, {name: content for name, content in whole.items() if "-QL_" not in name}]
+    """A folder with all quality layers, one with its image and metadata only, and one of raw numbers."""
+    product = look_alike("enmap_scene")
+    whole = made(product.make_product)
+    return [
+        whole,
+        {name: content for name, content in whole.items() if "-QL_" not in name},
+        made(lambda folder: (product.make_product(folder), product.as_raw_numbers(folder, "bil"))),
+    ]
 
 
 def desis() -> list[Case]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ import rasterio
 import scipy.io
 from affine import Affine
 from rasterio.enums import Interleaving
+from rasterio.errors import NotGeoreferencedWarning
 
 from unmixel.io import save_scene, write_bundle_csv, write_bundle_netcdf, write_envi, write_sli
 from unmixel.io.result_folder import write_result_folder
@@ -102,6 +104,30 @@ def tiff() -> list[Case]:
         b"ENVI\nsamples = 6\nlines = 4\nbands = 5\nwavelength = {450, 550, 650, 850, 1600}\nbbl = {1, 1, 1, 1, 0}\n"
     )
     return [made(strips), made(tiles), {**made(strips), "s.hdr": header}]
+
+
+def tiff_beside() -> list[Case]:
+    """With all that GDAL looks for beside it: metadata, a world file, overviews and a mask."""
+
+    def whole(folder: Path) -> None:
+        profile = {"width": 6, "height": 4, "count": 5, "dtype": "float32"}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            for name in ("s.tif", "s.tif.ovr", "s.tif.msk"):
+                with rasterio.open(folder / name, "w", "GTiff", **profile) as file:
+                    file.write(np.moveaxis(VALUES, 2, 0))
+
+    bands = "".join(
+        f'<PAMRasterBand band="{band}"><NoDataValue>0.5</NoDataValue><Offset>0</Offset><Scale>2</Scale><Metadata>'
+        f'<MDI key="wavelength">{wavelength}</MDI><MDI key="wavelength_units">nm</MDI></Metadata></PAMRasterBand>'
+        for band, wavelength in enumerate(WAVELENGTH, start=1)
+    )
+    aux = (
+        '<PAMDataset><Metadata domain="OVERVIEWS"><MDI key="OVERVIEW_FILE">secret.img</MDI></Metadata>'
+        f"<SRS>EPSG:32633</SRS><GeoTransform>5e5, 30, 0, 5.4e6, 0, -30</GeoTransform>{bands}</PAMDataset>"
+    )
+    world = {"s.tfw": b"30\n0\n0\n-30\n500015\n5399985\n"}
+    return [{**made(whole), **world, "s.tif.aux.xml": aux.encode()}, {**made(whole), **world}]
 
 
 def matlab_5() -> list[Case]:

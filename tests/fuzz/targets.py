@@ -100,6 +100,7 @@ TARGETS = {
     for target in (
         Target("envi", seeds.envi, scene, ("s.hdr", "s.img")),
         Target("tiff", seeds.tiff, scene, ("s.tif",)),
+        Target("tiff_beside", seeds.tiff_beside, scene, ("s.tif",)),
         Target("matlab_5", seeds.matlab_5, scene, ("s.mat",)),
         Target("matlab_73", seeds.matlab_73, scene, ("s.mat",)),
         Target("netcdf", seeds.netcdf, scene, ("s.nc",)),

@@ -85,6 +85,9 @@ def write_file(path: Path, variable: str, values: np.ndarray, title: str, change
         bands = file.create_group("sensor_band_parameters")
         if variable == "mask":
             bands.create_dataset("mask_bands", data=list(MASK_BANDS), dtype=h5py.string_dtype())
+            interpolated = np.zeros((DOWNTRACK, CROSSTRACK, BANDS), dtype=np.uint8)
+            interpolated[:, 2, 4] = 1
+            file["band_mask"] = np.packbits(interpolated, axis=2)
         else:
             bands["wavelengths"], bands["fwhm"], bands["good_wavelengths"] = WAVELENGTH, FWHM, GOOD
             bands["wavelengths"].attrs["units"] = "nm"

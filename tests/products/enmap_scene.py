@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from dlr_products import stored_values, write_image, write_layer
+from dlr_products import PLACE, stored_values, write_image, write_layer
 
 NAME = "ENMAP01-____L2A-DT0000001867_20220724T104526Z_008_V010302_20230628T165614Z"
 WAVELENGTH = [418.42, 902.25, 906.1, 911.57, 920.3, 1390.4, 1401.2, 2445.3]
@@ -53,11 +53,33 @@ def metadata(level: str = "L2A", wavelength: list[float] = WAVELENGTH) -> str:
     )
 
 
-def make_product(folder: Path, *, cog: str = "") -> np.ndarray:
-    """Write a product of 6 x 9 pixels and 8 bands, and return its stored values."""
+def as_raw_numbers(folder: Path, interleave: str, more: str = "") -> None:
+    """Replace the image of a product by raw numbers with an ENVI header, as it is delivered in BSQ, BIL or BIP."""
+    values = stored_image()
+    order = {"bsq": (2, 0, 1), "bil": (0, 2, 1), "bip": (0, 1, 2)}[interleave]
+    (folder / f"{NAME}-SPECTRAL_IMAGE.TIF").unlink()
+    stored = values.transpose(order).astype("<i2").tobytes()
+    (folder / f"{NAME}-SPECTRAL_IMAGE.{interleave.upper()}").write_bytes(stored)
+    rows, columns, bands = values.shape
+    (folder / f"{NAME}-SPECTRAL_IMAGE.HDR").write_text(
+        f"ENVI\nsamples = {columns}\nlines = {rows}\nbands = {bands}\nheader offset = 0\nfile type = ENVI Standard\n"
+        f"data type = 2\ninterleave = {interleave}\nbyte order = 0\ndata ignore value = -32768\n"
+        f"map info = {{UTM, 1.0, 1.0, {PLACE.c}, {PLACE.f}, {PLACE.a}, {-PLACE.e}, 32, North, WGS-84, units=Meters}}\n"
+        f"{more}"
+    )
+
+
+def stored_image() -> np.ndarray:
+    """Return the stored values (row, column, band)."""
     values = stored_values(len(WAVELENGTH))
     values[:, :, EMPTY] = -32768
     values[0, 1] = -32768
+    return values
+
+
+def make_product(folder: Path, *, cog: str = "") -> np.ndarray:
+    """Write a product of 6 x 9 pixels and 8 bands, and return its stored values."""
+    values = stored_image()
     write_image(folder / f"{NAME}-SPECTRAL_IMAGE{cog}.TIF", values, nodata=-32768, interleave="pixel")
     for layer, marked in MASKS.items():
         write_layer(folder / f"{NAME}-QL_QUALITY_{layer}{cog}.TIF", marked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -39,7 +40,7 @@ def errors() -> dict[str, np.ndarray]:
     flags = {name: np.zeros((ROWS, len(wavelength), COLUMNS), np.uint8) for name, wavelength in WAVELENGTH.items()}
     flags["Vnir"][INVALID_IN_L1[0], 3, INVALID_IN_L1[1]] = 1
     flags["Swir"][NEGATIVE[0], 2, NEGATIVE[1]] = 2
-    flags["Swir"][SATURATED_IN_A_BAD_BAND[0], 0, SATURATED_IN_A_BAD_BAND[1]] = 4
+    flags["Swir"][SATURATED_IN_A_BAD_BAND[0], 0, SATURATED_IN_A_BAD_BAND[1]] = 3
     return flags
 
 
@@ -55,22 +56,45 @@ def reflectance() -> np.ndarray:
 
 def write(path: Path, *, chunks: tuple[int, int, int] | None = None) -> Path:
     """Write the scene."""
-    flags = errors()
+    return _write(path, counts(), errors(), WAVELENGTH, FWHM, FLAGS, chunks)
+
+
+def write_long_spectra(path: Path, change: Callable[[dict[str, np.ndarray], dict[str, np.ndarray]], None]) -> Path:
+    """Write a scene of 40 VNIR and 60 SWIR bands that do not overlap; `change` sets stored numbers and flags."""
+    wavelength = {"Vnir": np.linspace(960, 410, 40).tolist(), "Swir": np.linspace(2480, 980, 60).tolist()}
+    ones = {name: [1] * len(centres) for name, centres in wavelength.items()}
+    rng = np.random.default_rng(12)
+    stored = {name: rng.integers(9_000, 30_000, (12, len(each), 10), dtype=np.uint16) for name, each in ones.items()}
+    flags = {name: np.zeros(values.shape, np.uint8) for name, values in stored.items()}
+    change(stored, flags)
+    return _write(path, stored, flags, wavelength, {name: [10.0] * len(each) for name, each in ones.items()}, ones)
+
+
+def _write(
+    path: Path,
+    stored: dict[str, np.ndarray],
+    flags: dict[str, np.ndarray],
+    wavelength: dict[str, list[float]],
+    fwhm: dict[str, list[float]],
+    is_there: dict[str, list[int]],
+    chunks: tuple[int, int, int] | None = None,
+) -> Path:
+    rows, _, columns = stored["Vnir"].shape
     with h5py.File(path, "w") as file:
-        for name, values in counts().items():
+        for name, values in stored.items():
             upper = name.upper()
             file.create_dataset(f"{FIELDS}/{upper}_Cube", data=values, chunks=chunks)
             file.create_dataset(f"{FIELDS}/{upper}_PIXEL_L2_ERR_MATRIX", data=flags[name], chunks=chunks)
-            file.attrs[f"List_Cw_{name}"] = np.array(WAVELENGTH[name], dtype=np.float32)
-            file.attrs[f"List_Fwhm_{name}"] = np.array(FWHM[name], dtype=np.float32)
-            file.attrs[f"List_Cw_{name}_Flags"] = np.array(FLAGS[name], dtype=np.uint8)
+            file.attrs[f"List_Cw_{name}"] = np.array(wavelength[name], dtype=np.float32)
+            file.attrs[f"List_Fwhm_{name}"] = np.array(fwhm[name], dtype=np.float32)
+            file.attrs[f"List_Cw_{name}_Flags"] = np.array(is_there[name], dtype=np.uint8)
             file.attrs[f"L2Scale{name}Min"], file.attrs[f"L2Scale{name}Max"] = map(np.float32, SCALE[name])
         file.create_group("HDFEOS/SWATHS/PRS_L2D_PCO/Data Fields")
         file.attrs["Epsg_Code"] = np.uint32(32733)
         file.attrs["Product_StartTime"] = np.bytes_("2020-05-24T10:37:04.123456")
         for corner, easting, northing in (
             ("UL", 300_015.0, 6_000_000.0 - 15),
-            ("LR", 300_015.0 + 30 * (COLUMNS - 1), 6_000_000.0 - 15 - 30 * (ROWS - 1)),
+            ("LR", 300_015.0 + 30 * (columns - 1), 6_000_000.0 - 15 - 30 * (rows - 1)),
         ):
             file.attrs[f"Product_{corner}corner_easting"] = easting
             file.attrs[f"Product_{corner}corner_northing"] = northing

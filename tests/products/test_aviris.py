@@ -45,6 +45,28 @@ def test_a_netcdf_line_is_what_the_product_says(tmp_path: Path) -> None:
     assert f"{2 * made.BANDS + 1} values equal to the fill value -9999 made invalid" in reading
 
 
+@pytest.mark.parametrize("dtype", ["<f8", ">f8", "<f4"])
+def test_a_map_may_be_numbers_instead_of_a_text(tmp_path: Path, dtype: str) -> None:
+    path = made.write(tmp_path / "line.nc")
+    with h5py.File(path, "a") as file:
+        numbers = np.array([float(part) for part in made.GEOTRANSFORM.split()], dtype=dtype)
+        file["transverse_mercator"].attrs["GeoTransform"] = numbers
+    scene = open_scene(path)
+    assert transform_of(scene) == Affine(3.5, 0, 581226.5, 0, -3.5, 3762192.25)
+    assert not any("GeoTransform" in line for line in scene.attrs["reading"])
+
+
+@pytest.mark.parametrize("numbers", [[1.0, 2.0], [np.nan] * 6, [0.0] * 6], ids=["two", "nan", "zero"])
+def test_numbers_that_are_no_map_give_none(tmp_path: Path, numbers: list[float]) -> None:
+    path = made.write(tmp_path / "line.nc")
+    with h5py.File(path, "a") as file:
+        file["transverse_mercator"].attrs["GeoTransform"] = numbers
+        del file["northing"]
+    scene = open_scene(path)
+    assert transform_of(scene) is None
+    assert "no place on the map: no GeoTransform in the file" in scene.attrs["reading"]
+
+
 def test_a_rotated_grid_and_one_at_odds_with_its_coordinates(tmp_path: Path) -> None:
     path = made.write(tmp_path / "line.nc")
     with h5py.File(path, "a") as file:
@@ -58,6 +80,19 @@ def test_a_rotated_grid_and_one_at_odds_with_its_coordinates(tmp_path: Path) -> 
     assert "easting and northing differ from GeoTransform (used)" in open_scene(path).attrs["reading"]
     with h5py.File(path, "a") as file:
         del file["transverse_mercator"].attrs["GeoTransform"]
+        del file["easting"]
+    assert transform_of(open_scene(path)) is None
+
+
+def test_without_a_geotransform_the_coordinates_of_the_pixels_are_the_map(tmp_path: Path) -> None:
+    path = made.write(tmp_path / "line.nc")
+    with h5py.File(path, "a") as file:
+        del file["transverse_mercator"].attrs["GeoTransform"]
+    scene = open_scene(path)
+    assert transform_of(scene) == Affine(3.5, 0, 581226.5, 0, -3.5, 3762192.25)
+    assert "place by easting and northing: no GeoTransform in the file" in scene.attrs["reading"]
+    with h5py.File(path, "a") as file:
+        file["northing"][2] += 1.0
     assert transform_of(open_scene(path)) is None
 
 

@@ -11,7 +11,8 @@ from dlr_products import COLUMNS, PLACE, ROWS, UTM
 from rasterio.crs import CRS
 
 from unmixel.errors import SceneError
-from unmixel.io import open_scene
+from unmixel.io import open_lazily, open_scene
+from unmixel.scale.identity import scene_identity
 from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
 
 
@@ -65,3 +66,17 @@ def test_another_level_and_damage_are_errors(product: Path) -> None:
         file.rename(product / file.name.replace("L2A", "L1C"))
     with pytest.raises(SceneError, match="DESIS L1C"):
         open_scene(product)
+
+
+def test_the_header_beside_the_image_stands_for_the_product(tmp_path: Path) -> None:
+    """DLR puts an ENVI header beside the GeoTIFF; what it says of bands is not used, the metadata say it."""
+    make_product(tmp_path)
+    alone = open_scene(tmp_path)
+    header = tmp_path / f"{NAME}-SPECTRAL_IMAGE.hdr"
+    header.write_text(
+        "ENVI\nsamples = 9\nlines = 6\nbands = 5\ndata type = 2\ninterleave = bip\nwavelength = {1, 2, 3, 4, 5}\n"
+    )
+    assert open_scene(header).identical(alone)
+    assert open_scene(tmp_path).identical(alone)
+    lazy = open_lazily(header)
+    assert scene_identity(lazy.path, lazy.variable, lazy.companions)["bytes"] > header.stat().st_size

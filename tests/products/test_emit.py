@@ -72,6 +72,19 @@ def test_a_mask_beside_the_scene_is_applied_but_for_water(tmp_path: Path) -> Non
     )
 
 
+def test_interpolated_values_are_kept_and_it_is_said(tmp_path: Path) -> None:
+    path = granule.write_scene(tmp_path)
+    mask = granule.write_mask(tmp_path)
+    said = "values that its band_mask calls interpolated (bad or saturated detector pixels) are kept"
+    with_it = open_scene(path)
+    assert said in with_it.attrs["reading"]
+    with h5py.File(mask, "a") as file:
+        del file["band_mask"]
+    without = open_scene(path)
+    assert said not in without.attrs["reading"]
+    np.testing.assert_array_equal(with_it.values, without.values)
+
+
 def test_a_mask_has_a_version_of_its_own(tmp_path: Path) -> None:
     path = granule.write_scene(tmp_path)
     first = granule.write_mask(tmp_path)

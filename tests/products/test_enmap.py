@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from dlr_products import COLUMNS, PLACE, ROWS, UTM, write_image
-from enmap_scene import EMPTY, GAIN, MASKED, NAME, OFFSET, WAVELENGTH, make_product
+from enmap_scene import EMPTY, GAIN, MASKED, NAME, OFFSET, WAVELENGTH, as_raw_numbers, make_product
 from rasterio.crs import CRS
 
 from unmixel.cli.scenes import scenes_of
@@ -51,6 +52,71 @@ def test_it_is_read_from_its_image_its_metadata_or_its_folder(tmp_path: Path, co
     assert scene.good_band.values.tolist() == [True, True, True, True, True, False, False, True]
     assert scene.attrs["acquired"] == "2022-07-24T10:45:26Z"
     assert scene.attrs["product"] == "EnMAP L2A reflectance"
+
+
+@pytest.mark.parametrize("interleave", ["bsq", "bil", "bip"])
+@pytest.mark.parametrize("given", ["", "SPECTRAL_IMAGE.{suffix}", "SPECTRAL_IMAGE.HDR", "METADATA.XML"])
+def test_raw_numbers_with_a_header_are_read_as_the_geotiff_is(product: Path, interleave: str, given: str) -> None:
+    as_tiff = open_scene(product)
+    as_raw_numbers(product, interleave, "wavelength = {1,2,3,4,5,6,7,8}\nreflectance scale factor = 7\n")
+    path = product / f"{NAME}-{given.format(suffix=interleave.upper())}" if given else product
+    scene = open_scene(path)
+    np.testing.assert_array_equal(scene.values, as_tiff.values)
+    np.testing.assert_array_equal(scene.wavelength, as_tiff.wavelength)
+    np.testing.assert_array_equal(scene.good_band, as_tiff.good_band)
+    assert scene.attrs == as_tiff.attrs
+    assert transform_of(scene) == PLACE
+    assert CRS.from_wkt(crs_wkt_of(scene)).to_epsg() == UTM.to_epsg()
+    lazy = open_lazily(path, memory=1)
+    for window in lazy.windows():
+        rows, columns = window.slices
+        np.testing.assert_array_equal(lazy.read(window).values, scene.values[rows, columns])
+    before = scene_identity(lazy.path, lazy.variable, lazy.companions)
+    os.utime(product / f"{NAME}-SPECTRAL_IMAGE.HDR", (1, 1))
+    assert scene_identity(lazy.path, lazy.variable, lazy.companions) != before
+
+
+def test_raw_numbers_without_their_header_are_an_error_that_says_so(product: Path) -> None:
+    as_raw_numbers(product, "bsq")
+    (product / f"{NAME}-SPECTRAL_IMAGE.HDR").unlink()
+    with pytest.raises(SceneError, match=r"without its ENVI header.*SPECTRAL_IMAGE.HDR beside it"):
+        open_scene(product)
+
+
+@pytest.mark.parametrize("given", ["", "SPECTRAL_IMAGE.JP2", "METADATA.XML"])
+def test_an_image_in_jpeg_2000_is_an_error_that_says_what_to_do(product: Path, given: str) -> None:
+    image = product / f"{NAME}-SPECTRAL_IMAGE.TIF"
+    image.rename(image.with_suffix(".JP2"))
+    with pytest.raises(SceneError, match=r"JPEG 2000; expected a spectral image in GeoTIFF.*gdal_translate"):
+        open_scene(product / f"{NAME}-{given}" if given else product)
+
+
+def test_an_image_unpacked_beside_its_jpeg_2000_is_read(product: Path) -> None:
+    as_delivered = open_scene(product)
+    (product / f"{NAME}-SPECTRAL_IMAGE.JP2").write_bytes(b"packed")
+    assert open_scene(product).identical(as_delivered)
+
+
+def test_quality_layers_in_jpeg_2000_are_applied(product: Path) -> None:
+    as_tiff = open_scene(product)
+    for layer in product.glob("*QL_QUALITY_*.TIF"):
+        with rasterio.open(layer) as file:
+            values, profile = file.read(), {"crs": file.crs, "transform": file.transform}
+        with rasterio.open(
+            layer.with_suffix(".JP2"),
+            "w",
+            "JP2OpenJPEG",
+            COLUMNS,
+            ROWS,
+            1,
+            dtype="uint8",
+            QUALITY="100",
+            REVERSIBLE="YES",
+            **profile,
+        ) as file:
+            file.write(values)
+        layer.unlink()
+    assert open_scene(product).identical(as_tiff)
 
 
 def test_what_was_done_is_said(product: Path) -> None:

@@ -14,6 +14,7 @@ from rasterio.crs import CRS
 
 from unmixel.errors import SceneError
 from unmixel.io import open_scene
+from unmixel.io.lazy import open_lazily
 from unmixel.io.products import prisma, product_of
 from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
 
@@ -39,7 +40,89 @@ def test_a_prisma_scene_is_what_the_product_says(tmp_path: Path) -> None:
     assert "1 SWIR band left out: the VNIR detector sees the same light (951 to 970 nm)" in reading
     assert "2 VNIR bands not there (wavelength 0), and not read" in reading
     assert "1 SWIR band flagged as unused by the product" in reading
-    assert "3 values made invalid: unusable by the product's quality layers" in reading
+    said = (
+        "error matrices, by 34 pixels in 5 rows: 8.8% masked (no data, saturated, or flagged in more than 5% of the "
+        "bands), 0.0% kept with single flagged values; most often: 800 nm (2.9%), 1600 nm (2.9%), 1100 nm (2.9%)"
+    )
+    assert said in reading
+
+
+def flagged_scene(
+    path: Path, value: int, places: dict[tuple[int, int], int], stored_as: int | None = None
+) -> np.ndarray:
+    """Return which pixels are valid where some of their SWIR bands are flagged, from the first window of the air on."""
+
+    def change(stored: dict[str, np.ndarray], flags: dict[str, np.ndarray]) -> None:
+        for (row, column), n_bands in places.items():
+            flags["Swir"][row, :n_bands, column] = value
+            if stored_as is not None:
+                stored["Swir"][row, :n_bands, column] = stored_as
+
+    return valid_pixels(open_scene(made.write_long_spectra(path, change)))
+
+
+@pytest.mark.parametrize("value", [1, 2], ids=["invalid_in_l1", "negative"])
+def test_a_pixel_flagged_in_few_bands_is_kept_and_one_flagged_in_many_is_masked(tmp_path: Path, value: int) -> None:
+    """Of 100 bands 10 are in the air: 5 % of 90 are 4.5."""
+    valid = flagged_scene(tmp_path / "scene.he5", value, {(2, 3): 4, (5, 6): 5})
+    assert np.argwhere(~valid).tolist() == [[5, 6]]
+
+
+@pytest.mark.parametrize("value", [3, 4, 255], ids=["saturated", "unknown", "largest"])
+def test_a_saturated_value_masks_its_pixel(tmp_path: Path, value: int) -> None:
+    assert np.argwhere(~flagged_scene(tmp_path / "scene.he5", value, {(2, 3): 1})).tolist() == [[2, 3]]
+
+
+@pytest.mark.parametrize(("value", "is_valid"), [(0, False), (1, False), (2, True), (3, False)])
+def test_a_stored_zero_is_no_data_unless_it_is_flagged_as_negative(tmp_path: Path, value: int, is_valid: bool) -> None:
+    valid = flagged_scene(tmp_path / "scene.he5", value, {(2, 3): 1}, stored_as=0)
+    assert np.argwhere(~valid).tolist() == ([] if is_valid else [[2, 3]])
+
+
+def test_bands_in_the_air_do_not_count_against_a_pixel(tmp_path: Path) -> None:
+    def change(stored: dict[str, np.ndarray], flags: dict[str, np.ndarray]) -> None:
+        centres = np.linspace(2480, 980, 60)
+        air = ((centres >= 1350) & (centres <= 1450)) | ((centres >= 1800) & (centres <= 1950))
+        flags["Swir"][3, air, :4] = 1
+        stored["Swir"][3, air, :4] = 0
+
+    path = made.write_long_spectra(tmp_path / "scene.he5", change)
+    assert valid_pixels(open_scene(path)).all()
+    assert np.argwhere(~valid_pixels(open_scene(path, keep_atmosphere=True))).tolist() == [[3, k] for k in range(4)]
+
+
+@pytest.mark.parametrize(("n_rows", "is_good"), [(6, True), (7, False)], ids=["in_half", "in_more"])
+def test_a_band_flagged_in_most_pixels_is_left_out_and_masks_none(tmp_path: Path, n_rows: int, is_good: bool) -> None:
+    def change(stored: dict[str, np.ndarray], flags: dict[str, np.ndarray]) -> None:
+        stored["Swir"][:n_rows, 5] = 0
+        flags["Vnir"][:, 9] = 3
+
+    scene = open_scene(made.write_long_spectra(tmp_path / "scene.he5", change))
+    wavelength = scene["wavelength"].values
+    left_out = [float(each) for each in np.linspace(960, 410, 40)[[9]].astype(np.float32)]
+    if not is_good:
+        left_out.append(float(np.float32(np.linspace(2480, 980, 60)[5])))
+    air = ((wavelength >= 1350) & (wavelength <= 1450)) | ((wavelength >= 1800) & (wavelength <= 1950))
+    np.testing.assert_array_equal(~scene["good_band"].values, np.isin(wavelength, left_out) | air)
+    assert valid_pixels(scene).sum() == (60 if is_good else 120)
+    said = [line for line in scene.attrs["reading"] if "flagged or without data" in line]
+    expected = "833 nm (100.0%)" if is_good else "833 nm (100.0%), 2353 nm (58.3%)"
+    bands = "1 band" if is_good else "2 bands"
+    assert said == [f"{bands} left out, flagged or without data in more than half of the pixels: {expected}"]
+
+
+def test_error_matrices_are_the_same_by_windows(tmp_path: Path) -> None:
+    def change(stored: dict[str, np.ndarray], flags: dict[str, np.ndarray]) -> None:
+        rng = np.random.default_rng(4)
+        for name in stored:
+            flags[name][:] = rng.choice([0, 1, 2, 3], flags[name].shape, p=[0.98, 0.0095, 0.0095, 0.001])
+
+    path = made.write_long_spectra(tmp_path / "scene.he5", change)
+    whole, lazy = open_scene(path), open_lazily(path, memory=1)
+    assert 0 < valid_pixels(whole).sum() < whole.shape[0] * whole.shape[1]
+    for window in lazy.windows():
+        rows, columns = window.slices
+        np.testing.assert_array_equal(lazy.read(window).values, whole.values[rows, columns])
 
 
 def test_corners_are_centres_of_pixels(tmp_path: Path) -> None:
@@ -56,6 +139,27 @@ def test_corners_are_outer_ones_where_they_are_so_far_apart(tmp_path: Path) -> N
         file.attrs["Product_LRcorner_easting"] = 300_015.0 + 30 * made.COLUMNS
         file.attrs["Product_LRcorner_northing"] = 5_999_985.0 - 30 * made.ROWS
     assert transform_of(open_scene(path)) == Affine(30, 0, 300_015, 0, -30, 5_999_985)
+
+
+@pytest.mark.parametrize("metres", [0.5, -1.0, 7.0])
+def test_rounded_corners_still_place_the_scene(tmp_path: Path, metres: float) -> None:
+    path = made.write(tmp_path / "scene.he5")
+    with h5py.File(path, "a") as file:
+        file.attrs["Product_LRcorner_easting"] = 300_015.0 + 30 * (made.COLUMNS - 1) + metres
+    scene = open_scene(path)
+    assert transform_of(scene) == Affine(30, 0, 300_000, 0, -30, 6_000_000)
+    assert (
+        "corner coordinates of the product taken as the centres of the corner pixels; "
+        f"they fit 7 x 5 pixels of 30 m to {abs(metres) / 30:.2f} pixels" in scene.attrs["reading"]
+    )
+
+
+@pytest.mark.parametrize("metres", [7.6, 15.0, 22.0])
+def test_corners_that_could_be_either_do_not_place_the_scene(tmp_path: Path, metres: float) -> None:
+    path = made.write(tmp_path / "scene.he5")
+    with h5py.File(path, "a") as file:
+        file.attrs["Product_LRcorner_easting"] = 300_015.0 + 30 * (made.COLUMNS - 1) + metres
+    assert transform_of(open_scene(path)) is None
 
 
 @pytest.mark.parametrize("change", [{"Epsg_Code": 1}, {"Product_LRcorner_easting": 9e9}, {"Epsg_Code": np.nan}])

@@ -39,6 +39,18 @@ def test_a_tanager_scene_is_what_the_product_says(tmp_path: Path, basic: bool) -
     assert f"{made.BANDS} values made invalid: unusable by the product's quality layers" in reading
 
 
+@pytest.mark.parametrize("basic", [False, True], ids=["ortho", "basic"])
+def test_groups_may_be_named_with_underscores(tmp_path: Path, basic: bool) -> None:
+    as_usual = open_scene(made.write(tmp_path / "scene.h5", basic=basic))
+    path = made.write(tmp_path / "renamed.h5", basic=basic)
+    with h5py.File(path, "a") as file:
+        fields = file[BASIC if basic else ORTHO]
+        for name in list(fields):
+            fields.move(name, name.replace(" ", "_"))
+    assert product_of(path) is tanager
+    assert open_scene(path).identical(as_usual)
+
+
 def test_an_ortho_scene_is_on_its_map_and_a_basic_one_on_none(tmp_path: Path) -> None:
     scene = open_scene(made.write(tmp_path / "ortho.h5"))
     assert transform_of(scene) == Affine(30, 0, 312960, 0, -30, 6624060)

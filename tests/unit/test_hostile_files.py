@@ -17,6 +17,7 @@ import h5py
 import numcodecs
 import numpy as np
 import pytest
+import rasterio
 import scipy.io
 
 from unmixel.cli.run_config import read_run_config
@@ -152,6 +153,15 @@ def test_other_formats_of_gdal_are_not_opened(name: str, tmp_path: Path) -> None
     band = f'<VRTRasterBand dataType="Float32"><SimpleSource><SourceFilename>{secret}</SourceFilename></SimpleSource>'
     (tmp_path / name).write_text(f'<VRTDataset rasterXSize="6" rasterYSize="4">{band}</VRTRasterBand></VRTDataset>')
     refused(tmp_path / name, "unknown format")
+
+
+@pytest.mark.parametrize("suffix", [".msk", ".ovr", ".MSK"])
+def test_other_formats_beside_a_tiff_are_not_opened(suffix: str, tmp_path: Path) -> None:
+    profile = {"dtype": "float32", "transform": rasterio.Affine.scale(2.0)}
+    with rasterio.open(tmp_path / "s.tif", "w", "GTiff", 6, 4, 5, **profile) as file:
+        file.write(np.moveaxis(VALUES, 2, 0))
+    (tmp_path / f"s.tif{suffix}").write_text("<GDAL_WMS><Service name='TMS'><ServerUrl>http://x</ServerUrl></Service>")
+    refused(tmp_path / "s.tif", f"s.tif{suffix}, which is no TIFF")
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 
 from unmixel.errors import OutputError, SceneError
-from unmixel.io import open_scene, write_envi
+from unmixel.io import open_lazily, open_scene, write_envi
 from unmixel.scene import crs_wkt_of, make_scene, transform_of
 
 ROWS, COLUMNS, BANDS = 3, 4, 5
@@ -134,6 +134,50 @@ def test_latin_text_in_a_header(tmp_path: Path) -> None:
     header = path.with_suffix(".hdr")
     header.write_bytes(header.read_bytes() + "description = {Köln, µm}\n".encode("latin-1"))
     assert open_scene(path).shape == (ROWS, COLUMNS, BANDS)
+
+
+@pytest.mark.parametrize("interleave", ["bsq", "bil", "bip"])
+@pytest.mark.parametrize("n_after", [1, 2, 512])
+def test_bytes_after_the_last_value_are_not_read(tmp_path: Path, interleave: str, n_after: int) -> None:
+    path = write(tmp_path, numbered(), interleave=interleave, offset=3)
+    path.write_bytes(path.read_bytes() + b"\x55" * n_after)
+    scene = open_scene(path)
+    np.testing.assert_array_equal(scene.values, numbered().astype(np.float32))
+    assert any(line.startswith(f"{n_after} bytes after the last value") for line in scene.attrs["reading"])
+    lazy = open_lazily(path, memory=1)
+    for window in lazy.windows():
+        np.testing.assert_array_equal(lazy.read(window).values, numbered()[window.slices])
+
+
+@pytest.mark.parametrize(
+    ("interleave", "key", "count", "is_refused"),
+    [
+        ("bsq", "lines", 5, True),
+        ("bsq", "samples", 7, True),
+        ("bsq", "bands", 11, False),
+        ("bil", "lines", 5, False),
+        ("bil", "samples", 7, True),
+        ("bil", "bands", 11, True),
+        ("bip", "lines", 5, False),
+        ("bip", "samples", 7, True),
+        ("bip", "bands", 11, True),
+    ],
+)
+def test_a_file_that_its_header_would_scramble_is_refused(
+    tmp_path: Path, interleave: str, key: str, count: int, is_refused: bool
+) -> None:
+    """The header tells of one less than the file holds: values are in their places only if whole planes follow."""
+    values = np.arange(1, 386, dtype=np.float32).reshape(5, 7, 11)
+    path = write(tmp_path, values, interleave=interleave)
+    header = path.with_suffix(".hdr")
+    header.write_text(header.read_text().replace(f"{key} = {count}", f"{key} = {count - 1}"))
+    if is_refused:
+        with pytest.raises(SceneError, match="the header is not its own"):
+            open_scene(path)
+        return
+    scene = open_scene(path)
+    assert scene.size < values.size
+    np.testing.assert_array_equal(scene.values, values[: scene.shape[0], :, : scene.shape[2]])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from unmixel.errors import SceneError
-from unmixel.io import open_scene
+from unmixel.io import open_lazily, open_scene
 from unmixel.io.cog import write_cog
+from unmixel.scale.identity import scene_identity
 from unmixel.scene import crs_wkt_of, transform_of, valid_pixels
 
 SHAPE = (4, 6, 5)
@@ -53,6 +55,48 @@ def test_a_rotated_map_keeps_its_transform(tmp_path: Path) -> None:
     transform = Affine(2, 1, 4e5, 1, -2, 6e6)
     path = write_tiff(tmp_path / "s.tif", reflectance(), crs=CRS.from_epsg(32719), transform=transform)
     assert transform_of(open_scene(path)) == transform
+
+
+def test_files_beside_it_say_what_gdal_has_them_say(tmp_path: Path) -> None:
+    """Place, no-data value, scale and wavelengths from .aux.xml, before the file's own; overviews and masks nothing."""
+    own = {"crs": CRS.from_epsg(32719), "transform": Affine(30, 0, 4e5, 0, -30, 6e6)}
+    path = write_tiff(tmp_path / "s.tif", reflectance(), **own)
+    alone = open_scene(path)
+    assert open_lazily(path).companions == ()
+    write_tiff(tmp_path / "s.tif.ovr", np.ones((2, 3, 5), dtype=np.float32), **own)
+    write_tiff(tmp_path / "s.tif.msk", np.zeros((4, 6, 1), dtype=np.uint8), **own)
+    (tmp_path / "s.txt").write_text("of no use")
+    assert open_scene(path).identical(alone)
+    (tmp_path / "s.tfw").write_text("10\n0\n0\n-10\n100\n200\n")
+    scene = open_scene(path)
+    assert transform_of(scene) == own["transform"]
+    assert "read with s.tfw beside it, which may say place, fill and bands" in scene.attrs["reading"]
+    bands = "".join(
+        f'<PAMRasterBand band="{band}"><NoDataValue>{reflectance()[1, 2, 0]!s}</NoDataValue><Scale>2</Scale><Metadata>'
+        f'<MDI key="wavelength">{400 + 50 * band}</MDI><MDI key="wavelength_units">nm</MDI></Metadata></PAMRasterBand>'
+        for band in range(1, 6)
+    )
+    place = "<SRS>EPSG:32633</SRS><GeoTransform>5e5, 20, 0, 5.4e6, 0, -20</GeoTransform>"
+    (tmp_path / "s.tif.aux.xml").write_text(f"<PAMDataset>{place}{bands}</PAMDataset>")
+    scene = open_scene(path)
+    assert transform_of(scene) == Affine(20, 0, 5e5, 0, -20, 5.4e6)
+    assert CRS.from_wkt(crs_wkt_of(scene)).to_epsg() == 32633
+    assert scene.wavelength.values.tolist() == [450, 500, 550, 600, 650]
+    assert np.argwhere(~valid_pixels(scene)).tolist() == [[1, 2]]
+    np.testing.assert_allclose(scene.values[0, 0], 2 * reflectance()[0, 0], rtol=1e-6)
+    lazy = open_lazily(path)
+    assert [each.name for each in lazy.companions] == ["s.tfw", "s.tif.aux.xml"]
+    before = scene_identity(lazy.path, lazy.variable, lazy.companions)
+    os.utime(tmp_path / "s.tif.aux.xml", (1, 1))
+    assert scene_identity(lazy.path, lazy.variable, lazy.companions) != before
+
+
+def test_a_world_file_places_a_file_that_has_no_place(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "s.TIF", reflectance())
+    (tmp_path / "s.TFW").write_text("10\n0\n0\n-10\n105\n195\n")
+    scene = open_scene(path)
+    assert transform_of(scene) == Affine(10, 0, 100, 0, -10, 200)
+    assert "read with s.TFW beside it, which may say place, fill and bands" in scene.attrs["reading"]
 
 
 def test_wavelengths_of_the_imagery_domain(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,9 @@ from unmixel.diagnostics import diagnose
 from unmixel.errors import ModelError, OutputError, SceneError
 from unmixel.io import open_scene, save_scene, write_envi
 from unmixel.io.cog import stream_cog, write_cog
+from unmixel.io.lazy import LazyScene
 from unmixel.io.result_folder import write_result_folder
-from unmixel.io.windows import natural_windows
+from unmixel.io.windows import Window, natural_windows
 from unmixel.methods._protocol import Fitted
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.scls import SCLS
@@ -216,6 +218,32 @@ def test_tiles_stay_as_they_were_when_a_run_goes_on(folder: Path) -> None:
     kill_at(folder, "tile", 2)
     run = run_tiles(folder, resume=True, tile_memory=10**9)
     assert (run.n_tiles, run.n_done_before) == (N_TILES, 3)
+
+
+@pytest.mark.parametrize("change", [lambda tiles: tiles[::-1], lambda tiles: tiles[:-1]], ids=["order", "number"])
+def test_a_run_with_tiles_in_another_order_is_not_gone_on_with(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[list[Window]], list[Window]]
+) -> None:
+    """A tile is known by its number: with another order the numbers that are done would be other pixels."""
+    kill_at(folder, "tile", 2)
+    windows = LazyScene.windows
+    with monkeypatch.context() as patch:
+        patch.setattr(LazyScene, "windows", lambda self, memory=None: change(windows(self, memory)))
+        with pytest.raises(OutputError, match="with other tiles than this unmixel makes of the scene"):
+            run_tiles(folder, resume=True)
+    assert run_tiles(folder, resume=True).n_done_before == 3
+
+
+def test_an_unfinished_run_that_does_not_tell_its_tiles_is_not_gone_on_with(folder: Path) -> None:
+    kill_at(folder, "tile", 2)
+    journal = folder / ".out.unfinished/journal"
+    first, *others = journal.read_text().splitlines(keepends=True)
+    begun = json.loads(first)
+    del begun["tiles"]
+    journal.write_text("".join([json.dumps(begun) + "\n", *others]))
+    with pytest.raises(OutputError, match="other tiles"):
+        run_tiles(folder, resume=True)
+    assert run_tiles(folder, overwrite=True).n_done_before == 0
 
 
 def test_a_second_run_in_the_same_folder_is_refused(folder: Path) -> None:

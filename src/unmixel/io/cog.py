@@ -24,7 +24,8 @@ from unmixel.io.windows import Window
 
 _COG = {"compress": "deflate", "level": 1, "predictor": "yes"}
 _BLOCK = 512
-_CACHE_MB = 64
+_CACHE = 64_000_000
+"""What GDAL may keep of a file's blocks [bytes]; it takes numbers below 100,000 as megabytes."""
 _SPECTRA_BYTES = 2**20
 
 
@@ -151,7 +152,7 @@ def _block_of_spectra(n_bands: int) -> int:
 
 @contextmanager
 def _quiet_gdal() -> Iterator[None]:
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB), warnings.catch_warnings():
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
 

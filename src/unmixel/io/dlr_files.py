@@ -1,4 +1,8 @@
-"""Files of a product as DLR distributes it: ``NAME-METADATA.XML``, ``NAME-SPECTRAL_IMAGE.TIF`` and others beside."""
+"""Files of a product as DLR distributes it: ``NAME-METADATA.XML``, ``NAME-SPECTRAL_IMAGE.TIF`` and others beside.
+
+The image may also be ``.BSQ``, ``.BIL`` or ``.BIP`` with an ENVI header ``NAME-SPECTRAL_IMAGE.HDR``, and quality layers
+may be JPEG 2000. An image in JPEG 2000 is refused: a window of it cannot be read without unpacking all of it.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,10 @@ from unmixel.errors import SceneError
 METADATA, IMAGE = "METADATA", "SPECTRAL_IMAGE"
 _FILE = re.compile(
     rf"(?P<name>.+)-(?P<part>{METADATA}|{IMAGE}|QL_[A-Z0-9_]+?(?:-\d)?)(?:_COG)?"
-    r"\.(?:XML|TIF|TIFF|GEOTIFF)",
+    r"\.(?P<suffix>XML|TIF|TIFF|GEOTIFF|BSQ|BIL|BIP|HDR|JP2|J2K)",
     re.IGNORECASE,
 )
+_XML, _TIFF, _ENVI, _JPEG2000 = {"XML"}, {"TIF", "TIFF", "GEOTIFF"}, {"BSQ", "BIL", "BIP"}, {"JP2", "J2K"}
 
 
 def metadata_beside(path: Path) -> Path | None:
@@ -79,12 +84,36 @@ def image_among(files: dict[str, Path]) -> Path:
     Raises
     ------
     SceneError
-        If it is not there.
+        If it is not there, or in JPEG 2000.
     """
     if IMAGE not in files:
         expected = files[METADATA].name.upper().replace(f"{METADATA}.XML", f"{IMAGE}.TIF")
         raise SceneError(f"{files[METADATA]} without {expected}", "the whole product", "unpack all its files")
-    return files[IMAGE]
+    image = files[IMAGE]
+    if is_jpeg2000(image):
+        raise SceneError(
+            f"{image}, JPEG 2000",
+            "a spectral image in GeoTIFF, BSQ, BIL or BIP",
+            f"unpack it once: gdal_translate {image.name} {image.stem}.TIF in its folder, and give the folder",
+        )
+    return image
+
+
+def is_jpeg2000(path: Path) -> bool:
+    """Return whether a file of a product is JPEG 2000, by its name."""
+    return path.suffix[1:].upper() in _JPEG2000
+
+
+def is_raw_image(path: Path) -> bool:
+    """Return whether a file of a product is raw numbers that an ENVI header describes, by its name."""
+    return path.suffix[1:].upper() in _ENVI
+
+
+def _is_part(part: str, suffix: str) -> bool:
+    """Return whether a part of a product comes with such a suffix."""
+    if part == METADATA:
+        return suffix in _XML
+    return suffix in _TIFF | _JPEG2000 or (part == IMAGE and suffix in _ENVI)
 
 
 def _products_at(path: Path) -> dict[str, dict[str, Path]]:
@@ -99,6 +128,11 @@ def _products_at(path: Path) -> dict[str, dict[str, Path]]:
     products: dict[str, dict[str, Path]] = {}
     for file in found:
         told = _FILE.fullmatch(file.name)
-        if told is not None and only in (None, told["name"]) and file.is_file():
-            products.setdefault(told["name"], {}).setdefault(told["part"].upper(), file)
+        if told is None or only not in (None, told["name"]) or not file.is_file():
+            continue
+        part = told["part"].upper()
+        if _is_part(part, told["suffix"].upper()):
+            product = products.setdefault(told["name"], {})
+            if part not in product or is_jpeg2000(product[part]):
+                product[part] = file
     return products

@@ -42,7 +42,7 @@ def read_envi(data: Path, header_path: Path) -> RawScene:
         raise SceneError(f"{header_path} with interleave = {header.text('interleave') or 'nothing'}", "bil, bip or bsq")
     if header.text("file type").lower() == "envi spectral library":
         raise SceneError(f"{data}, a spectral library", "a scene", "open it with open_bundle, or give it as --bundle")
-    header.check_size(data)
+    n_after = header.check_size(data, may_be_longer=True)
     read_by_gdal = find_header(data)
     if read_by_gdal is None or not read_by_gdal.samefile(header_path):
         raise SceneError(
@@ -54,6 +54,12 @@ def read_envi(data: Path, header_path: Path) -> RawScene:
         with rasterio.Env(**_NO_SIDECARS), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(data, driver="ENVI") as file:
+                said = bands_described(header)
+                if n_after:
+                    said["notes"] += (
+                        f"{n_after} bytes after the last value that the header tells of, not read "
+                        "(if the scene looks scrambled, check lines, samples, bands and header offset)",
+                    )
                 return RawScene(
                     shape=(file.height, file.width, file.count),
                     dtype=np.dtype(file.dtypes[0]),
@@ -61,7 +67,7 @@ def read_envi(data: Path, header_path: Path) -> RawScene:
                     read_part=partial(_read_part, data, header),
                     crs_wkt=_crs_wkt_in(file),
                     transform=_transform_in(header, rotated_transform(header) or file.transform),
-                    **bands_described(header),
+                    **said,
                 )
     except RasterioIOError as error:
         raise SceneError(f"{data}: {error}", "an ENVI file that GDAL can open") from error

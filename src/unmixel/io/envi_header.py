@@ -72,26 +72,33 @@ class EnviHeader:
             )
         return np.dtype((">" if self.whole("byte order", 0) else "<") + DTYPES[number])
 
-    def check_size(self, data: Path) -> None:
-        """Check that the binary file is as large as the header says.
+    def check_size(self, data: Path, *, may_be_longer: bool = False) -> int:
+        """Check that the binary file is as large as the header says, and return how many bytes follow.
+
+        What follows the last value is harmless, but for a file that holds exactly so many more of those lines, samples
+        or bands that lie within each other: its values would be put in wrong places.
 
         Raises
         ------
         SceneError
-            If it is not.
+            If the file is smaller; or larger, unless it may be.
         """
         if self.whole("file compression", 0):
             raise SceneError(f"{data}, compressed", "an uncompressed ENVI file", "decompress it with ENVI or GDAL")
         lines, samples, bands = self.shape()
         offset, dtype = self.whole("header offset", 0), self.dtype()
-        expected, given = offset + lines * samples * bands * dtype.itemsize, data.stat().st_size
-        if given != expected:
+        size = lines * samples * bands * dtype.itemsize
+        expected, given = offset + size, data.stat().st_size
+        within = (lines, samples) if self.text("interleave").lower() == "bsq" else (samples, bands)
+        may_follow = may_be_longer and all((given - expected) % (size // count) for count in within)
+        if given < expected or (given > expected and not may_follow):
             raise SceneError(
                 f"{data} of {given} bytes",
                 f"{expected} bytes by its header {self.path.name} ({lines} lines x {samples} samples "
                 f"x {bands} bands x {dtype.itemsize} bytes + {offset})",
                 "the file is truncated or the header is not its own",
             )
+        return given - expected
 
 
 def read_envi_header(path: Path) -> EnviHeader:

@@ -127,7 +127,8 @@ def list_of(file: h5py.File, name: str, count: int) -> NDArray[np.float64]:
     found = array_of(file, name, 1)
     if len(found) != count or count > _LONGEST_LIST:
         raise SceneError(f"{len(found)} numbers in {name!r}", f"{count} of them")
-    return np.asarray(found[()], dtype=np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(found[()], dtype=np.float64)
 
 
 def text_in(file: h5py.File, name: str) -> str:

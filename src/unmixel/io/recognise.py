@@ -11,8 +11,8 @@ from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_
 from unmixel.io.hdf5_contents import check_hdf5, is_hdf5
 from unmixel.io.numpy_arrays import UNPACK
 from unmixel.io.products import product_of
+from unmixel.io.tiff_sidecars import TIFF
 
-_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _PICTURES = {
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
@@ -73,7 +73,7 @@ def _with_header(path: Path) -> Recognised:
         raise SceneError(f"{path}, an ENVI header", "a name that ends in .hdr", "rename it")
     data = find_data(header)
     with data.open("rb") as file:
-        is_tiff = file.read(4) in _TIFF
+        is_tiff = file.read(4) in TIFF
     return Recognised("tiff" if is_tiff else "envi", data, path)
 
 
@@ -85,7 +85,7 @@ def _by_first_bytes(path: Path) -> Recognised:
     if not first:
         raise SceneError(f"{path}, which is empty", _KNOWN)
     header = find_header(path)
-    if first[:4] in _TIFF:
+    if first[:4] in TIFF:
         return Recognised("tiff", path, header)
     if first.startswith(b"MATLAB"):
         return Recognised("matlab", path)

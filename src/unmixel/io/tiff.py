@@ -22,6 +22,7 @@ from unmixel.io._raw import RawScene
 from unmixel.io.cog import stream_cog
 from unmixel.io.envi_header import EnviHeader, bands_described, find_header, header_of, read_envi_header
 from unmixel.io.raster import SMALL_CACHE
+from unmixel.io.tiff_sidecars import believed_beside
 from unmixel.io.wavelength_units import to_nanometres
 from unmixel.io.windowed_scene import WindowedScene
 from unmixel.io.windows import Window as Part
@@ -37,7 +38,8 @@ def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
     What is said about the bands is taken from the ENVI header beside the file. Without one, it is taken from the
     file's own metadata, as GDAL gives them: the items ``wavelength``, ``wavelength_units``, ``fwhm`` and ``bbl`` of
     each band, which QGIS and the EnMAP-Box write; ``CENTRAL_WAVELENGTH_UM`` and ``FWHM_UM`` of each band in the
-    domain IMAGERY (GDAL 3.10 and later); or the fields of an ENVI header in the domain ENVI.
+    domain IMAGERY (GDAL 3.10 and later); or the fields of an ENVI header in the domain ENVI. Those metadata, and the
+    place, may lie in files beside it (see :mod:`unmixel.io.tiff_sidecars`).
 
     Raises
     ------
@@ -45,6 +47,7 @@ def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
         If the file cannot be read, is a picture, or its ENVI header describes another file.
     """
     header_path = header_path or find_header(path)
+    beside = believed_beside(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -55,6 +58,12 @@ def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
                 shape = (file.height, file.width, file.count)
                 if header_path is not None:
                     said = _with_header(path, header_path, shape, said)
+                if beside:
+                    names = ", ".join(each.name for each in beside)
+                    said["notes"] = (
+                        *said["notes"],
+                        f"read with {names} beside it, which may say place, fill and bands",
+                    )
                 if said.get("wavelength") is None and file.count <= 4 and _is_picture(file):
                     raise SceneError(f"{path}, a colour picture", "a scene with many spectral bands")
                 return RawScene(
@@ -65,6 +74,7 @@ def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
                     block=file.block_shapes[0],
                     crs_wkt=file.crs.to_wkt() if file.crs else None,
                     transform=None if file.transform.is_identity else file.transform,
+                    companions=beside,
                     **said,
                 )
     except RasterioIOError as error:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from unmixel.errors import SceneError
+from unmixel.errors import OutputError, SceneError
 from unmixel.extraction import NumberEvidence
 from unmixel.io.lazy import WINDOW_MEMORY, LazyScene, open_lazily
 from unmixel.io.whole_folder import check_output, provenance_in
@@ -120,12 +122,14 @@ def unmix_file(
             return {
                 "name": name or opened.path.stem,
                 "tile_memory": tile_memory,
+                "tiles": _tiles_of(opened, tile_memory),
                 "usable": [opened.good_band.tolist(), opened.usable[1]],
                 "provenance": dict(provenance() if provenance else {}),
                 "command": list(command),
             }
 
         journal = begin(folder, output, identity, details, resume=resume, overwrite=overwrite)
+        _check_tiles(opened, journal.lines[0], output)
         stages = Stages(folder, journal, progress or (lambda stage, numbers: None))
         stages.learn(model, bundle, on_scene, on_number)
         stages.unmix(engine or Serial())
@@ -148,6 +152,20 @@ def _done_before(output: Path, n_tiles: int) -> TileRun:
     with run_folder(output) as folder:
         discard(folder)
     return TileRun(n_tiles, n_tiles, 0, {}, peak_memory(), "nothing was left to do")
+
+
+def _tiles_of(scene: LazyScene, memory: int) -> str:
+    """Return what tells the tiles of a scene, and their order, from others: the journal knows them by their number."""
+    return hashlib.sha256(json.dumps(scene.windows(memory)).encode()).hexdigest()
+
+
+def _check_tiles(scene: LazyScene, begun: Mapping[str, Any], output: Path) -> None:
+    if begun.get("tiles") != _tiles_of(scene, begun["tile_memory"]):
+        raise OutputError(
+            f"an unfinished run in {output} with other tiles than this unmixel makes of the scene",
+            "the unmixel that it was begun with",
+            "start again (--overwrite), or choose another folder",
+        )
 
 
 def _check_unchanged(scene: LazyScene, identity: Mapping[str, Any], folder: Path) -> None:

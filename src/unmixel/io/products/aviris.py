@@ -2,9 +2,9 @@
 
 The group ``reflectance`` holds ``reflectance`` (wavelength, northing, easting) with its ``_FillValue`` (-9999), and
 ``wavelength`` and ``fwhm`` in nanometres; ``transverse_mercator`` at the root has the map (``crs_wkt`` or
-``spatial_ref``, and ``GeoTransform`` from pixel corners), and ``time_coverage_start`` says when. There is no list of
-bad bands. That is the layout as JPL's own tools (SpectralUtil) read it; older flights are distributed as ENVI files,
-which need no reader of their own.
+``spatial_ref``, and ``GeoTransform`` from pixel corners, as a text or as six numbers), and ``time_coverage_start`` says
+when. ``easting`` and ``northing`` are the centres of pixels. There is no list of bad bands. That is the layout as JPL's
+own tools (SpectralUtil) read it; older flights are distributed as ENVI files, which need no reader of their own.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from unmixel.io.hdf5 import (
     list_of,
     names_in,
     number_attribute,
+    numbers_attribute,
     opened_hdf5,
     read_band_first,
     text_attribute,
@@ -42,6 +43,8 @@ NAME = "AVIRIS L2A surface reflectance"
 _CUBE = "reflectance/reflectance"
 _MAP = "transverse_mercator"
 _FILL = -9999.0
+_UNEVEN = 0.01
+"""Pixels by which evenly spaced coordinates may be off."""
 _OTHERS = {
     "radiance": "AVIRIS L1B, radiance at the sensor",
     "uncertainty": "AVIRIS L2A, the uncertainty of a reflectance",
@@ -117,14 +120,42 @@ def _place(file: h5py.File, rows: int, columns: int) -> tuple[str | None, Affine
     try:
         with rasterio.Env():  # its messages are ours to give
             crs_wkt = CRS.from_wkt(wkt).to_wkt() if wkt else None
-        numbers = [float(part) for part in text_attribute(entry, "GeoTransform").replace(",", " ").split()]
+        numbers = _geotransform(entry)
     except (CRSError, ValueError) as error:
         raise SceneError(f"a map that cannot be read ({error})", "crs_wkt and GeoTransform") from error
     if len(numbers) != 6 or not np.isfinite(numbers).all() or numbers[1] * numbers[5] == numbers[2] * numbers[4]:
-        return crs_wkt, None, ["no place on the map: no GeoTransform in the file"]
+        by_coordinates = _by_coordinates(file, rows, columns)
+        if by_coordinates is None:
+            return crs_wkt, None, ["no place on the map: no GeoTransform in the file"]
+        return crs_wkt, by_coordinates, ["place by easting and northing: no GeoTransform in the file"]
     transform = Affine.from_gdal(*numbers)
     notes = [] if _agrees(file, transform, rows, columns) else ["easting and northing differ from GeoTransform (used)"]
     return crs_wkt, transform, notes
+
+
+def _geotransform(entry: h5py.Group | h5py.Dataset) -> list[float]:
+    """Return the numbers of the map in the order of GDAL, whether they are numbers or a text of them."""
+    numbers = numbers_attribute(entry, "GeoTransform")
+    if numbers is not None:
+        return [float(number) for number in numbers]
+    return [float(part) for part in text_attribute(entry, "GeoTransform").replace(",", " ").split()]
+
+
+def _by_coordinates(file: h5py.File, rows: int, columns: int) -> Affine | None:
+    """Return the map whose pixels have their centres at easting and northing; None if these are not evenly spaced."""
+    if not (min(rows, columns) > 1 and holds(file, "easting") and holds(file, "northing")):
+        return None
+    corner, step = [], []
+    for name, count in (("easting", columns), ("northing", rows)):
+        centres = list_of(file, name, count)
+        with np.errstate(invalid="ignore", over="ignore"):
+            apart = (centres[-1] - centres[0]) / (count - 1)
+            even = np.abs(centres - centres[0] - apart * np.arange(count)) <= _UNEVEN * abs(apart)
+        if apart == 0 or not np.isfinite(apart) or not even.all():
+            return None
+        corner.append(float(centres[0] - apart / 2))
+        step.append(float(apart))
+    return Affine(step[0], 0.0, corner[0], 0.0, step[1], corner[1])
 
 
 def _agrees(file: h5py.File, transform: Affine, rows: int, columns: int) -> bool:

@@ -19,9 +19,8 @@ from xml.etree.ElementTree import Element
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.dlr_files import METADATA, files_of, image_among, metadata_beside, name_beside
-from unmixel.io.dlr_image import BandNames, described_image
+from unmixel.io.dlr_image import BandNames, describe_image, described_image, driver_of
 from unmixel.io.quality_layers import QualityLayer
-from unmixel.io.raster import describe_raster
 from unmixel.io.xml_metadata import begins_with, number_at, read_xml
 
 NAME = "DESIS L2A reflectance"
@@ -55,15 +54,15 @@ def read(path: Path) -> RawScene:
         )
     root = read_xml(metadata)
     image = image_among(files)
-    raster = describe_raster(image)
-    n_bands = raster.shape[2]
+    described = describe_image(image)
+    n_bands = described["shape"][2]
     bands = sorted(root.findall("specific/bandCharacterisation/band"), key=partial(_number, metadata))
     if len({_number(metadata, band) for band in bands}) != n_bands or len(bands) != n_bands:
         raise SceneError(
             f"{metadata} that describes {len(bands)} bands", f"the {n_bands} of {image.name}", "is it complete?"
         )
     layers = [
-        QualityLayer(files[_MASKS], band, values=(1,))
+        QualityLayer(files[_MASKS], band, values=(1,), driver=driver_of(files[_MASKS]))
         for band in (_SHADOW, _CLOUD_OVER_LAND, _CLOUD_OVER_WATER)
         if _MASKS in files
     ]
@@ -71,7 +70,7 @@ def read(path: Path) -> RawScene:
     return RawScene(
         product=NAME,
         notes=(masked, "kept: haze, snow, water, and single values that QL_QUALITY calls suspicious"),
-        **described_image(files, raster, root, bands, _BAND, layers),
+        **described_image(files, described, root, bands, _BAND, layers),
     )
 
 

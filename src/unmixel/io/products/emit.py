@@ -15,7 +15,9 @@ The uncertainty file of a granule (``..._RFLUNCERT_...``) has ``reflectance_unce
 the posterior standard deviation of the retrieval. Its mask file (``EMIT_L2A_MASK_002_20220903T163129_...``), if it
 lies beside the scene, is applied: pixels with a cloud, cirrus, dilated cloud, spacecraft or (version 2) SpecTf cloud
 flag are invalid. The water flag is not, since water is a material, and neither is the aggregate flag, which includes
-water. Masks have versions of their own: the newest of those with the time of the granule in their name is applied.
+water. Masks have versions of their own: the newest of those with the time of the granule in their name is applied. Its
+``band_mask`` (a bit for each band, eight to a byte) says which single values were interpolated, where a pixel of the
+detector is bad or saturated. They are kept, and it is said: without them whole columns would be left out.
 
 References
 ----------
@@ -152,9 +154,11 @@ def _described(path: Path, variable: str) -> RawScene:
     if mask is None:
         notes.append("no MASK file of the granule beside it: clouds not masked")
     else:
-        flags, names = _flags_of(mask, values_shape=described["shape"][:2])
+        flags, names, has_interpolated = _flags_of(mask, values_shape=described["shape"][:2])
         flagged = partial(_flagged, mask, flags)
         notes.append(f"{mask.name} beside it: pixels with {', '.join(names)} masked (water is kept)")
+        if has_interpolated:
+            notes.append("values that its band_mask calls interpolated (bad or saturated detector pixels) are kept")
     return RawScene(
         product=NAME,
         companions=() if mask is None else (mask,),
@@ -259,8 +263,8 @@ def _read(path: Path, variable: str, rows: slice, columns: slice) -> NDArray:
         return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _flags_of(path: Path, values_shape: tuple[int, int]) -> tuple[tuple[int, ...], list[str]]:
-    """Return which layers of a mask make a pixel unusable, and their names."""
+def _flags_of(path: Path, values_shape: tuple[int, int]) -> tuple[tuple[int, ...], list[str], bool]:
+    """Return which layers of a mask make a pixel unusable, their names, and whether it tells of interpolated values."""
     with opened_hdf5(path) as file:
         mask, names = array_of(file, "mask", 3), texts_in(file, "sensor_band_parameters/mask_bands")
         if mask.shape != (*values_shape, len(names)):
@@ -269,9 +273,10 @@ def _flags_of(path: Path, values_shape: tuple[int, int]) -> tuple[tuple[int, ...
                 f"the mask of the scene beside it, {values_shape[0]} x {values_shape[1]} pixels",
                 "get the mask of this granule, or move it away",
             )
+        has_interpolated = holds(file, "band_mask")
     flags = [k for k, name in enumerate(names) if name.lower().endswith("flag")]
     used = [k for k in flags if not names[k].lower().startswith(_KEPT_FLAGS)]
-    return tuple(used), [names[k] for k in used]
+    return tuple(used), [names[k] for k in used], has_interpolated
 
 
 def _flagged(path: Path, flags: tuple[int, ...], window: Window) -> NDArray[np.bool_]:

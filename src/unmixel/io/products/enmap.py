@@ -1,7 +1,8 @@
-"""EnMAP L2A: surface reflectance as GeoTIFF or COG, with its metadata and quality layers beside it.
+"""EnMAP L2A: surface reflectance as GeoTIFF, COG, BSQ, BIL or BIP, with its metadata and quality layers beside it.
 
 A product is a folder of ``NAME-METADATA.XML``, ``NAME-SPECTRAL_IMAGE.TIF`` (int16, all bands by wavelength) and
-``NAME-QL_....TIF`` (a byte for each pixel); the files of the EOC Geoservice end in ``_COG.TIF``. The metadata have
+``NAME-QL_....TIF`` (a byte for each pixel); the files of the EOC Geoservice end in ``_COG.TIF``. Ordered in another
+format the image is ``.BSQ``, ``.BIL`` or ``.BIP`` with ``NAME-SPECTRAL_IMAGE.HDR``, or JPEG 2000. The metadata have
 wavelength, width, gain and offset of each band (``specific/bandCharacterisation``), and which bands each of the two
 detectors has. Values of the quality layers are those of ESA SNAP's reader of EnMAP:
 
@@ -29,9 +30,8 @@ from numpy.typing import NDArray
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.dlr_files import METADATA, files_of, image_among, metadata_beside, name_beside
-from unmixel.io.dlr_image import BandNames, described_image
+from unmixel.io.dlr_image import BandNames, describe_image, described_image, driver_of
 from unmixel.io.quality_layers import QualityLayer
-from unmixel.io.raster import describe_raster
 from unmixel.io.xml_metadata import begins_with, read_xml, text_at
 
 NAME = "EnMAP L2A reflectance"
@@ -69,19 +69,21 @@ def read(path: Path) -> RawScene:
     if (level := text_at(root, "base/level")) != "L2A":
         raise SceneError(f"{metadata}, EnMAP {level or 'of no level'}", "L2A: surface reflectance", "order it as L2A")
     image = image_among(files)
-    raster = describe_raster(image)
-    n_bands = raster.shape[2]
+    described = describe_image(image)
+    n_bands = described["shape"][2]
     bands = sorted(root.findall("specific/bandCharacterisation/bandID"), key=_number)
     if [_number(band) for band in bands] != list(range(1, n_bands + 1)):
         raise SceneError(
             f"{metadata} that describes {len(bands)} bands", f"those of {image.name}, 1 to {n_bands}", "is it complete?"
         )
     layers = [
-        QualityLayer(files[part], values=values, bits=bits) for part, (values, bits) in _LAYERS.items() if part in files
+        QualityLayer(files[part], values=values, bits=bits, driver=driver_of(files[part]))
+        for part, (values, bits) in _LAYERS.items()
+        if part in files
     ]
-    described = described_image(files, raster, root, bands, _BAND, layers)
-    good, notes = _good_bands(root, described["wavelength"])
-    return RawScene(product=NAME, good_band=good, notes=(*notes, *_on_layers(set(files))), **described)
+    said = described_image(files, described, root, bands, _BAND, layers)
+    good, notes = _good_bands(root, said["wavelength"])
+    return RawScene(product=NAME, good_band=good, notes=(*notes, *_on_layers(set(files))), **said)
 
 
 def _number(band: Element) -> int:

@@ -32,6 +32,7 @@ from unmixel.io.envi import read_envi
 from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_envi_header
 from unmixel.io.raster import describe_raster, read_band
 from unmixel.io.tiff import read_tiff
+from unmixel.io.tiff_sidecars import TIFF
 from unmixel.io.windows import Window
 
 NAME = "EO-1 Hyperion"
@@ -40,7 +41,6 @@ _VNIR_SCALE, _SWIR_SCALE = 40.0, 80.0
 _ROWS_TOGETHER = 64
 """Rows that are worth opening the files of all bands for."""
 _CALIBRATED = ((8, 57), (77, 224))
-_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _BAND_FILE = re.compile(r"(?P<scene>EO1H\w+)_B(?P<band>\d{3})_(?P<level>L1\w+)\.TIF", re.IGNORECASE)
 _SCENE = re.compile(r"EO1H\d{6}(?P<year>\d{4})(?P<day>\d{3})")
 _ON_BANDS = (
@@ -105,7 +105,7 @@ def _stack(path: Path) -> tuple[Path, Path | None] | None:
 
 def _is_tiff(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(4) in _TIFF
+        return file.read(4) in TIFF
 
 
 def _read_stack(data: Path, header: Path | None) -> RawScene:

@@ -3,22 +3,21 @@
 ``HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields`` holds ``VNIR_Cube`` and ``SWIR_Cube`` (row, band, column), uint16. Attributes
 of the file say what the numbers v mean, for each detector ::
 
-    reflectance = L2ScaleVnirMin + v (L2ScaleVnirMax - L2ScaleVnirMin) / 65535,    invalid where v = 0
+    reflectance = L2ScaleVnirMin + v (L2ScaleVnirMax - L2ScaleVnirMin) / 65535
 
 and which bands there are (``List_Cw_Vnir``, ``List_Fwhm_Vnir``, nanometres, descending; ``List_Cw_Vnir_Flags``). A
-wavelength of zero stands for a band that is not there. ``VNIR_PIXEL_L2_ERR_MATRIX`` is not zero where a value is not to
-be used: 1 invalid in level 1, 2 negative and 4 saturated after the atmospheric correction.
+wavelength of zero stands for a band that is not there. ``VNIR_PIXEL_L2_ERR_MATRIX`` flags single values; what follows
+from that for bands and pixels is in :mod:`unmixel.io.products.prisma_errors`.
 
 The map is in UTM (``Epsg_Code``) with pixels of 30 m. As far as known, ``Product_ULcorner_easting`` and the like are
 the centres of the corner pixels: opposite corners are then one pixel less apart than the scene is wide, which is
-checked. Names, flags and scales are those on which programs that read the product agree, ASI's specification of it
-(issue 2.3) not being at hand.
+checked to a quarter of a pixel (a northing in single precision is rounded to a metre at most). Names, flags and scales
+are those on which programs that read the product agree, ASI's specification of it (issue 2.3) not being at hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -37,45 +36,31 @@ from unmixel.io.hdf5 import (
     array_of,
     block_of,
     group_of,
-    holds,
     names_in,
     number_attribute,
     opened_hdf5,
-    opened_values,
     required_list,
     required_number,
     text_attribute,
 )
+from unmixel.io.products.prisma_detectors import FIELDS, Detector, read_fields
+from unmixel.io.products.prisma_errors import check_errors, looked_at, unusable
 from unmixel.io.windows import Window
 
 NAME = "PRISMA L2D surface reflectance"
 
 _SWATHS = "HDFEOS/SWATHS"
-_FIELDS = f"{_SWATHS}/PRS_L2D_HCO/Data Fields"
 _PIXEL = 30.0
+_CORNERS = {"centres of the corner pixels": 1, "outer corners of the scene": 0}
+"""What corner coordinates can be, and by how many pixels opposite ones are then less apart than the scene is wide."""
+_EXACT, _ROUNDED = 0.001, 0.25
+"""Pixels by which corners may be off: without a word, and at all."""
 _LARGEST = 65535
 _OTHER_LEVELS = {
     "PRS_L1": "PRISMA L1, radiance at the top of the atmosphere",
     "PRS_L2B": "PRISMA L2B, radiance at the surface",
     "PRS_L2C": "PRISMA L2C, reflectance in the geometry of the sensor",
 }
-
-
-@dataclass(frozen=True)
-class _Detector:
-    """One of the two detectors: its shape in the file (row, band, column), its bands that are one, and its scale."""
-
-    name: str
-    shape: tuple[int, int, int]
-    block: tuple[int, int] | None
-    dtype: np.dtype
-    used: tuple[int, ...]
-    wavelength: NDArray[np.float64]
-    fwhm: NDArray[np.float64]
-    good: NDArray[np.bool_]
-    lowest: float
-    highest: float
-    has_errors: bool
 
 
 def is_mine(path: Path) -> bool:
@@ -100,8 +85,9 @@ def read(path: Path) -> RawScene:
             )
         crs_wkt, transform, place = _place(file, vnir.shape[0], vnir.shape[2])
         acquired = utc_time(text_attribute(file, "Product_StartTime"))
-    good, overlap = _without_overlap(vnir, swir)
+    declared, overlap = _without_overlap(vnir, swir)
     both = (vnir, swir)
+    good, on_errors = looked_at(path, both, declared)
     return RawScene(
         shape=(vnir.shape[0], vnir.shape[2], len(good)),
         dtype=np.result_type(vnir.dtype, swir.dtype),
@@ -114,13 +100,12 @@ def read(path: Path) -> RawScene:
         good_band=good,
         gain=_for_each_band(both, lambda each: (each.highest - each.lowest) / _LARGEST),
         offset=_for_each_band(both, lambda each: each.lowest),
-        fill=(0.0,),
         crs_wkt=crs_wkt,
         transform=transform,
         product=NAME,
         acquired=acquired,
-        invalid=partial(_unusable, path, both),
-        notes=(*_notes_on(both), *overlap, *place),
+        invalid=partial(unusable, path, both, good),
+        notes=(*_notes_on(both), *overlap, *on_errors, *place),
     )
 
 
@@ -136,9 +121,9 @@ def _check_level(file: h5py.File) -> None:
     )
 
 
-def _detector(file: h5py.File, name: str) -> _Detector:
+def _detector(file: h5py.File, name: str) -> Detector:
     upper = name.upper()
-    stored = array_of(file, f"{_FIELDS}/{upper}_Cube", 3)
+    stored = array_of(file, f"{FIELDS}/{upper}_Cube", 3)
     if stored.dtype.kind not in "iu":
         raise SceneError(f"values of type {stored.dtype} in {upper}_Cube", "whole numbers from 0 to 65535")
     count = stored.shape[1]
@@ -149,11 +134,7 @@ def _detector(file: h5py.File, name: str) -> _Detector:
     lowest, highest = (required_number(file, f"L2Scale{name}{end}") for end in ("Min", "Max"))
     if not lowest < highest:
         raise SceneError(f"reflectance from {lowest:g} to {highest:g} in {upper}", "the smaller one first")
-    errors = f"{_FIELDS}/{upper}_PIXEL_L2_ERR_MATRIX"
-    has_errors = holds(file, errors)
-    if has_errors and array_of(file, errors, 3).shape != stored.shape:
-        raise SceneError(f"an error matrix of another shape than {upper}_Cube", "the same shape")
-    return _Detector(
+    return Detector(
         name=upper,
         shape=stored.shape,
         block=block_of(stored, 0, 2),
@@ -164,11 +145,11 @@ def _detector(file: h5py.File, name: str) -> _Detector:
         good=required_list(file, f"List_Cw_{name}_Flags", count)[used] > 0,
         lowest=lowest,
         highest=highest,
-        has_errors=has_errors,
+        has_errors=check_errors(file, upper, stored.shape),
     )
 
 
-def _without_overlap(vnir: _Detector, swir: _Detector) -> tuple[NDArray[np.bool_], list[str]]:
+def _without_overlap(vnir: Detector, swir: Detector) -> tuple[NDArray[np.bool_], list[str]]:
     """Return which bands are good: where both detectors see a wavelength, VNIR's are; and a line on it."""
     seen = vnir.wavelength[vnir.good]
     twice = swir.good & (swir.wavelength <= (seen.max() if seen.size else 0.0))
@@ -195,21 +176,23 @@ def _place(file: h5py.File, rows: int, columns: int) -> tuple[str | None, Affine
     if crs_wkt is None or west is None or east is None or south is None or north is None:
         return None, None, ["no place on the map: the file does not say which, or says it wrongly"]
     apart = np.array([east - west, north - south]) / _PIXEL
-    if np.allclose(apart, [columns - 1, rows - 1], rtol=0, atol=0.01):
-        half, where = _PIXEL / 2, "centres of the corner pixels"
-    elif np.allclose(apart, [columns, rows], rtol=0, atol=0.01):
-        half, where = 0.0, "outer corners of the scene"
-    else:
+    off = {where: float(np.abs(apart - np.array([columns, rows]) + less).max()) for where, less in _CORNERS.items()}
+    where = min(off, key=off.__getitem__)
+    if not off[where] < _ROUNDED:
         return None, None, [f"no place on the map: its corners are {apart[0]:g} x {apart[1]:g} pixels of 30 m apart"]
+    half = _CORNERS[where] * _PIXEL / 2
+    note = f"corner coordinates of the product taken as the {where}"
+    if off[where] > _EXACT:
+        note += f"; they fit {columns} x {rows} pixels of 30 m to {off[where]:.2f} pixels"
     transform = Affine(_PIXEL, 0, west - half, 0, -_PIXEL, north + half)
-    return crs_wkt, transform, [f"corner coordinates of the product taken as the {where}"]
+    return crs_wkt, transform, [note]
 
 
-def _for_each_band(detectors: tuple[_Detector, ...], number: Callable[[_Detector], float]) -> NDArray[np.float64]:
+def _for_each_band(detectors: tuple[Detector, ...], number: Callable[[Detector], float]) -> NDArray[np.float64]:
     return np.concatenate([np.full(len(each.used), number(each)) for each in detectors])
 
 
-def _notes_on(detectors: tuple[_Detector, ...]) -> list[str]:
+def _notes_on(detectors: tuple[Detector, ...]) -> list[str]:
     lines = [
         "stored values 0 to 65535 stand for reflectance "
         + " and ".join(f"{each.lowest:g} to {each.highest:g} ({each.name})" for each in detectors)
@@ -221,8 +204,6 @@ def _notes_on(detectors: tuple[_Detector, ...]) -> list[str]:
             lines.append(f"{_bands(bad, each.name)} flagged as unused by the product")
         if not each.has_errors:
             lines.append(f"no error matrix of {each.name} in the file: only values of 0 are made invalid")
-    if any(each.has_errors for each in detectors):
-        lines.append("error matrices applied: values invalid in L1, negative or saturated after correction are invalid")
     return lines
 
 
@@ -230,28 +211,9 @@ def _bands(count: int, detector: str) -> str:
     return f"{count} {detector} {'band' if count == 1 else 'bands'}"
 
 
-def _read_rows(path: Path, detectors: tuple[_Detector, ...], first: int, last: int) -> NDArray:
+def _read_rows(path: Path, detectors: tuple[Detector, ...], first: int, last: int) -> NDArray:
     return _read_part(path, detectors, Window(first, last, 0, detectors[0].shape[2]))
 
 
-def _read_part(path: Path, detectors: tuple[_Detector, ...], window: Window) -> NDArray:
-    return _read_fields(path, detectors, [f"{each.name}_Cube" for each in detectors], window)
-
-
-def _unusable(path: Path, detectors: tuple[_Detector, ...], window: Window) -> NDArray[np.bool_]:
-    """Return where the error matrices are not zero."""
-    names = [f"{each.name}_PIXEL_L2_ERR_MATRIX" if each.has_errors else None for each in detectors]
-    return _read_fields(path, detectors, names, window) != 0
-
-
-def _read_fields(path: Path, detectors: tuple[_Detector, ...], names: Sequence[str | None], window: Window) -> NDArray:
-    """Return a window of a field of each detector, the bands that there are, as (row, column, band)."""
-    rows, columns = window.slices
-    parts = []
-    with opened_values(path) as file:
-        for each, name in zip(detectors, names, strict=True):
-            if name is None:
-                parts.append(np.zeros((window.shape[0], len(each.used), window.shape[1]), dtype=np.uint8))
-            else:
-                parts.append(array_of(file, f"{_FIELDS}/{name}", 3)[rows, :, columns][:, list(each.used)])
-    return np.concatenate(parts, axis=1).swapaxes(1, 2)
+def _read_part(path: Path, detectors: tuple[Detector, ...], window: Window) -> NDArray:
+    return read_fields(path, detectors, [f"{each.name}_Cube" for each in detectors], window)

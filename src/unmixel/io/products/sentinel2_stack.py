@@ -30,6 +30,7 @@ from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.quality_layers import QualityLayer, unusable
 from unmixel.io.raster import opened_raster
+from unmixel.io.tiff_sidecars import TIFF
 from unmixel.io.windows import Window
 
 NAME = "Sentinel-2 L2A reflectance, stacked"
@@ -51,14 +52,13 @@ _MASKED_CLASSES = (0, 1, 3, 8, 9, 10)
 _BAND = re.compile(r"B0?(?P<number>\d|1[0-2]|8A)(?![0-9A-Z]).*", re.IGNORECASE)
 _FEWEST = 4
 _OF_SENTINEL = re.compile(r"sentinel-?2|S2[ABC]_|MSIL\d", re.IGNORECASE)
-_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
 def is_mine(path: Path) -> bool:
     """Return whether a GeoTIFF has bands of Sentinel-2 by their names: B8A among them, or the satellite is named."""
     try:
         with path.open("rb") as file:
-            if file.read(4) not in _TIFF:
+            if file.read(4) not in TIFF:
                 return False
         with opened_raster(path, "GTiff") as file:
             names = list(_bands_of(file))

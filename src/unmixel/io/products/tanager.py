@@ -5,8 +5,8 @@
 ``_FillValue`` (-9999), and ``nodata_pixels``, which is not zero outside of the scene. ``epsg_code`` of the grid and the
 text ``HDFEOS INFORMATION/StructMetadata.0`` (``UpperLeftPointMtrs`` and ``LowerRightMtrs``, outer corners) say where an
 ortho scene is; a basic scene has a latitude and longitude for each pixel, which are not used. ``Time`` is in seconds
-since 1970. That is the layout as Planet's own reader (xarray-hyperspectral) has it. The masks of clouds and cirrus are
-called beta there, and are not applied.
+since 1970. The names of these groups are also met with underscores (``Data_Fields``). That is the layout as Planet's
+own reader (xarray-hyperspectral) has it. The masks of clouds and cirrus are called beta there, and are not applied.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from unmixel.io.windows import Window
 NAME = "Tanager surface reflectance"
 
 _ORTHO, _BASIC = "HDFEOS/GRIDS/HYP", "HDFEOS/SWATHS/HYP"
+_DATA, _GEOLOCATION = ("Data Fields", "Data_Fields"), ("Geolocation Fields", "Geolocation_Fields")
 _REFLECTANCE, _RADIANCE = "surface_reflectance", "toa_radiance"
 _FILL = -9999.0
 _MOST_TIMES_AT_ONCE = 1 << 23
@@ -55,7 +56,8 @@ _MOST_TIMES_AT_ONCE = 1 << 23
 
 def is_mine(path: Path) -> bool:
     """Return whether a file is a Tanager product: reflectance or radiance, ortho or basic."""
-    return any({_REFLECTANCE, _RADIANCE} & set(names_in(path, f"{root}/Data Fields")) for root in (_ORTHO, _BASIC))
+    groups = [f"{root}/{fields}" for root in (_ORTHO, _BASIC) for fields in _DATA]
+    return any({_REFLECTANCE, _RADIANCE} & set(names_in(path, group)) for group in groups)
 
 
 def read(path: Path) -> RawScene:
@@ -67,9 +69,10 @@ def read(path: Path) -> RawScene:
         If it is damaged, or the radiance of one.
     """
     with opened_hdf5(path) as file:
-        root = _ORTHO if holds(file, f"{_ORTHO}/Data Fields") else _BASIC
-        cube, nodata = f"{root}/Data Fields/{_REFLECTANCE}", f"{root}/Data Fields/nodata_pixels"
-        if not holds(file, cube) and holds(file, f"{root}/Data Fields/{_RADIANCE}"):
+        root = _BASIC if _fields(file, _ORTHO, _DATA) is None else _ORTHO
+        fields = _fields(file, root, _DATA) or f"{root}/{_DATA[0]}"
+        cube, nodata = f"{fields}/{_REFLECTANCE}", f"{fields}/nodata_pixels"
+        if not holds(file, cube) and holds(file, f"{fields}/{_RADIANCE}"):
             raise SceneError(
                 "Tanager radiance at the top of the atmosphere",
                 "Tanager surface reflectance",
@@ -99,10 +102,15 @@ def read(path: Path) -> RawScene:
             crs_wkt=crs_wkt,
             transform=transform,
             product=f"{NAME} ({'ortho' if root == _ORTHO else 'basic, in the geometry of the sensor'})",
-            acquired=_acquired(file, root, rows),
+            acquired=_acquired(file, root, fields, rows),
             invalid=partial(_outside, path, nodata) if masked else None,
-            notes=(*place, *_notes_on(file, root, masked)),
+            notes=(*place, *_notes_on(file, fields, masked)),
         )
+
+
+def _fields(file: h5py.File, root: str, names: tuple[str, ...]) -> str | None:
+    """Return the group that has one of these names, None if there is none."""
+    return next((group for name in names if holds(file, group := f"{root}/{name}")), None)
 
 
 def _good_bands(stored: h5py.Dataset, n_bands: int) -> NDArray[np.bool_] | None:
@@ -111,9 +119,9 @@ def _good_bands(stored: h5py.Dataset, n_bands: int) -> NDArray[np.bool_] | None:
     return required_list(stored, "good_wavelengths", n_bands) > 0
 
 
-def _notes_on(file: h5py.File, root: str, masked: bool) -> list[str]:
+def _notes_on(file: h5py.File, fields: str, masked: bool) -> list[str]:
     lines = ["pixels of nodata_pixels made invalid"] if masked else []
-    kinds = [kind for kind in ("cloud", "cirrus") if holds(file, f"{root}/Data Fields/beta_{kind}_mask")]
+    kinds = [kind for kind in ("cloud", "cirrus") if holds(file, f"{fields}/beta_{kind}_mask")]
     if kinds:
         lines.append(f"masks of {' and '.join(kinds)} in the file not applied (beta)")
     return lines
@@ -169,12 +177,13 @@ def _crs(file: h5py.File, root: str, grid: dict[str, str]) -> str | None:
         return None
 
 
-def _acquired(file: h5py.File, root: str, rows: int) -> str:
+def _acquired(file: h5py.File, root: str, fields: str, rows: int) -> str:
     """Return the earliest time of the lines, or of the pixels in the middle row where every pixel has its own."""
-    if holds(file, lines := f"{root}/Geolocation Fields/Time"):
+    lines = f"{_fields(file, root, _GEOLOCATION)}/Time"
+    if holds(file, lines):
         times = list_of(file, lines, rows)
-    elif name := next((name for name in ("Time", "time") if holds(file, f"{root}/Data Fields/{name}")), None):
-        stored = array_of(file, f"{root}/Data Fields/{name}", 2)
+    elif name := next((name for name in ("Time", "time") if holds(file, f"{fields}/{name}")), None):
+        stored = array_of(file, f"{fields}/{name}", 2)
         if prod(stored.chunks or stored.shape[-1:]) > _MOST_TIMES_AT_ONCE:
             return ""
         times = np.asarray(stored[stored.shape[0] // 2], dtype=np.float64)
