@@ -13,10 +13,10 @@ import xarray as xr
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from unmixel.errors import ParameterError
 from unmixel.methods._fixed_spectra import spectra_in
 from unmixel.methods._networks import CPU, NetworkMethod, scale_of
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
 from unmixel.preprocess import estimate_noise
 from unmixel.scene import good_bands
@@ -184,8 +184,7 @@ class UnDIP(NetworkMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_channels > MOST_CHANNELS:
-            raise ParameterError(f"n_channels = {self.n_channels}", f"at most {MOST_CHANNELS}")
+        check_range(self, "n_channels", most=MOST_CHANNELS, expected=f"at most {MOST_CHANNELS}")
 
     def network(self, endmembers: Float[np.ndarray, "endmember band"]) -> DeepImagePrior:
         return DeepImagePrior(len(endmembers), self.n_channels)
