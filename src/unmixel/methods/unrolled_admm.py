@@ -23,6 +23,8 @@ PENALTY = 0.1
 """Penalty of ADMM at the beginning, relative to the mean eigenvalue of M Mᵀ."""
 LEAST = 1e-8
 """Added to each coefficient: a black pixel gets equal shares."""
+BANDS = 20
+"""Number of bands at which their weights learn as fast as the others; with more, slower, for their steps add up."""
 BATCH = 256
 """Pixels of a step."""
 FEWEST_STEPS = 20
@@ -70,7 +72,8 @@ class UnrolledADMM(nn.Module):
         def each_layer(array: np.ndarray) -> nn.Parameter:
             return nn.Parameter(torch.tensor(array, dtype=torch.float32).repeat(n_layers, *[1] * array.ndim))
 
-        self.of_pixel = each_layer(inverse @ spectra)
+        self.unit = BANDS / endmembers.shape[1]
+        self.of_pixel = each_layer(inverse @ spectra / self.unit)
         self.of_split = each_layer(penalty * inverse)
         self.thresholds = each_layer(np.array(threshold))
         self.steps = each_layer(np.array(1.0))
@@ -78,7 +81,7 @@ class UnrolledADMM(nn.Module):
 
     def abundances(self, pixels: Float[Tensor, "pixel band"]) -> Float[Tensor, "pixel endmember"]:
         """Return the abundances of pixels."""
-        pixels = pixels / self.scale
+        pixels = self.unit * pixels / self.scale
         split = dual = torch.zeros(len(pixels), len(self.decoder))
         layers = zip(self.of_pixel, self.of_split, self.thresholds, self.steps, strict=True)
         for of_pixel, of_split, threshold, step in layers:
