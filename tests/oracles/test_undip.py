@@ -7,7 +7,7 @@ import torch
 from shaded_scene import shaded_scene
 
 from unmixel.methods.fcls import FCLS
-from unmixel.methods.undip import UnDIP
+from unmixel.methods.undip import UnDIP, variance_outside
 from unmixel.metrics import abundance_rmse
 
 
@@ -39,3 +39,11 @@ def test_holes_do_not_matter_to_the_misfit():
     again = method.fit(scene, bundle).unmix(holed).abundance.values
     np.testing.assert_array_equal(found, again)
     assert bool((before == torch.random.get_rng_state()).all())
+
+
+def test_noise_is_what_no_combination_of_the_endmembers_explains():
+    rng = np.random.default_rng(5)
+    endmembers = rng.uniform(0.1, 0.8, size=(4, 24))
+    mixed = rng.dirichlet(np.ones(4), size=2000) @ endmembers
+    noisy = mixed + rng.normal(scale=0.03, size=mixed.shape)
+    np.testing.assert_allclose(np.sqrt(variance_outside(noisy, endmembers)), 0.03, rtol=0.02)

@@ -6,6 +6,7 @@ import abc
 import hashlib
 import json
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,10 +17,11 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unmixel.errors import ParameterError
 from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture, spectra_in
 from unmixel.methods._protocol import Method, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.scene import good_bands
+from unmixel.solvers import scaled_nnls
 from unmixel.train.loop import Schedule, Step, train
 from unmixel.train.seeding import seeded, threads
 
@@ -31,6 +33,10 @@ CAUTION = 0.03
 at random, and what a bad encoder teaches it is not unlearned."""
 HEADROOM = 1.25
 """A sigmoid at a decoder's end reaches this many times the largest reflectance of the endmembers."""
+LESSONS, STEPS_PER_LESSON = 20, 50
+"""Epochs, at most, in which a network learns what least squares finds, and their steps."""
+LESSON_RATE, LESSON_DECAY = 1e-2, 0.85
+"""Learning rate there, and by what it is multiplied after each epoch."""
 HOW_LONG = ("n_epochs", "threads")
 """Hyper-parameters that a resumed training may change."""
 
@@ -56,9 +62,7 @@ class NetworkMethod(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in self.positive:
-            if not 0 < getattr(self, name) < math.inf:
-                raise ParameterError(f"{name} = {getattr(self, name)}", "a number above 0")
+        check_range(self, *self.positive, above=0, expected="a number above 0")
 
     @abc.abstractmethod
     def network(self, endmembers: Float[np.ndarray, "endmember band"]) -> nn.Module:
@@ -128,6 +132,34 @@ class NetworkMethod(Method):
             )
         return {"epochs": len(history.epochs), "loss": history.best_loss, "stopped": history.stopped}
 
+    def teach(self, network: nn.Module, lesson: Callable[[], Tensor]) -> None:
+        """Let a network that begins at random learn what least squares finds, before it trains on reconstruction.
+
+        Parameters
+        ----------
+        network : Module
+        lesson : callable
+            How far the network is from least squares in a fresh batch.
+        """
+        n_epochs = min(self.n_epochs, LESSONS)
+        schedule = Schedule(
+            n_epochs=n_epochs,
+            steps_per_epoch=STEPS_PER_LESSON,
+            learning_rate=LESSON_RATE,
+            decay=LESSON_DECAY,
+            decay_epochs=n_epochs,
+            tolerance=0.0,
+            patience=n_epochs,
+        )
+
+        def step() -> tuple[Tensor, Mapping[str, float]]:
+            loss = lesson()
+            return loss, {"distance": float(loss.detach())}
+
+        with seeded(self.seed, CPU), threads(self.threads):
+            network.train()
+            train(network, step, lambda loss: loss, schedule, progress=lambda numbers: None)
+
     def _identity(self, data: Tensor) -> str:
         decisive = {name: value for name, value in asdict(self).items() if name not in HOW_LONG}
         digest = hashlib.sha256(json.dumps([self.name, decisive], sort_keys=True).encode())
@@ -138,6 +170,13 @@ class NetworkMethod(Method):
 def scale_of(endmembers: Float[np.ndarray, "endmember band"]) -> float:
     """Return the largest reflectance of endmembers, by which networks divide, so that units don't matter."""
     return max(float(endmembers.max()), float(np.finfo(np.float32).tiny))
+
+
+def taught_abundances(
+    pixels: Float[np.ndarray, "pixel band"], endmembers: Float[np.ndarray, "endmember band"]
+) -> Float[Tensor, "pixel endmember"]:
+    """Return the abundances that networks first learn: those of non-negative least squares, divided by their sum."""
+    return torch.from_numpy(scaled_nnls(pixels, endmembers).astype(np.float32))
 
 
 def arrays_of(network: nn.Module) -> dict[str, np.ndarray]:

@@ -8,9 +8,9 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from unmixel.errors import ParameterError
 from unmixel.methods._blind import BlindMethod
 from unmixel.methods._protocol import Progress
+from unmixel.methods._ranges import check_range
 
 N_ROUNDS, N_STEPS = 100, 5
 """Rounds of a run, and in each the steps for abundances, then for archetypes."""
@@ -165,8 +165,7 @@ class Archetypal(BlindMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_runs < 1:
-            raise ParameterError(f"n_runs = {self.n_runs}", "at least 1")
+        check_range(self, "n_runs", least=1, expected="at least 1")
 
     def _find(
         self,

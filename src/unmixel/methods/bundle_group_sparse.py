@@ -15,6 +15,7 @@ from unmixel.extraction.kmeans import kmeans
 from unmixel.methods._noise_pull import noise_pull
 from unmixel.methods._pixelwise import PixelwiseFitted
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.preprocess import noise_variance_of
 from unmixel.scene import good_bands
@@ -175,10 +176,9 @@ class BundleGroupSparse(Method):
         super().__post_init__()
         if self.penalty not in NOISE_SHARE:
             raise ParameterError(f"penalty {self.penalty!r}", f"one of {', '.join(NOISE_SHARE)}")
-        if self.weight is not None and not 0 <= self.weight < np.inf:
-            raise ParameterError(f"weight = {self.weight}", "0 or more", "leave it out to take it from the noise")
-        if self.n_spectra < 1:
-            raise ParameterError(f"n_spectra = {self.n_spectra}", "at least 1")
+        remedy = "leave it out to take it from the noise"
+        check_range(self, "weight", least=0, optional=True, expected="0 or more", remedy=remedy)
+        check_range(self, "n_spectra", least=1, expected="at least 1")
 
     def _fit(
         self,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from unmixel.errors import ParameterError
 from unmixel.methods._fixed_spectra import spectra_in
-from unmixel.methods._networks import CAUTION, NetworkMethod, arrays_of, put_arrays, scale_of
+from unmixel.methods._networks import CAUTION, NetworkMethod, arrays_of, put_arrays, scale_of, taught_abundances
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
 from unmixel.scene import good_bands, valid_pixels
@@ -25,7 +25,6 @@ from unmixel.train.seeding import threads
 N_FILTERS = 48
 SLOPE = 0.02
 """Of the leaky ReLU."""
-DROPOUT = 0.2
 SOFTMAX_SCALE = 3.0
 NEARLY_ONE = 1 - 1e-6
 """Largest cosine whose angle is minimised further: beyond, its gradient is rounding."""
@@ -52,11 +51,9 @@ class ConvolutionalAutoencoder(nn.Module):
             nn.Conv2d(n_bands, N_FILTERS, 3, padding=1, padding_mode="replicate", bias=False),
             nn.LeakyReLU(SLOPE),
             nn.BatchNorm2d(N_FILTERS),
-            nn.Dropout2d(DROPOUT),
             nn.Conv2d(N_FILTERS, n_endmembers, 1, bias=False),
             nn.LeakyReLU(SLOPE),
             nn.BatchNorm2d(n_endmembers),
-            nn.Dropout2d(DROPOUT),
         )
         middle = kernel_size // 2
         self.decoder = nn.Conv2d(
@@ -218,7 +215,7 @@ class CNNAutoencoder(NetworkMethod):
     positive: ClassVar[tuple[str, ...]] = (*NetworkMethod.positive, "patch_size")
 
     n_epochs: int = 100
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-3
     patch_size: int = 20
     kernel_size: int = 13
 
@@ -241,16 +238,26 @@ class CNNAutoencoder(NetworkMethod):
         valid = torch.from_numpy(valid_pixels(scene))
         image = filled_image(Image(pixels, valid.numpy()))[0]
         network = self.seeded_network(endmembers.means)
+        taught = filled_image(Image(taught_abundances(pixels, endmembers.means).numpy(), valid.numpy()))[0]
         size = [min(self.patch_size, n) for n in valid.shape]
+
+        def somewhere() -> tuple[slice, slice]:
+            y, x = (int(torch.randint(n - wide + 1, ())) for n, wide in zip(valid.shape, size, strict=True))
+            return slice(y, y + size[0]), slice(x, x + size[1])
+
+        def lesson() -> Tensor:
+            place = somewhere()
+            found = network.abundances(image[(slice(None), *place)][None])[0]
+            return (found - taught[(slice(None), *place)]).square().mean()
 
         def step() -> tuple[Tensor, Mapping[str, float]]:
             network.keep_non_negative()
-            y, x = (int(torch.randint(n - wide + 1, ())) for n, wide in zip(valid.shape, size, strict=True))
-            place = slice(y, y + size[0]), slice(x, x + size[1])
+            place = somewhere()
             patch = image[(slice(None), *place)][None]
             loss = mean_angle(patch, network.mix(network.abundances(patch)), valid[place][None])
             return loss, {"angle": float(loss.detach())}
 
+        self.teach(network, lesson)
         record = self.train(network, step, -(-valid.numel() // (size[0] * size[1])), image, progress, checkpoint)
         network.keep_non_negative()
         self._set_brightness(network, image, valid)

@@ -13,9 +13,9 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unmixel.errors import ParameterError
-from unmixel.methods._networks import CAUTION, FixedSpectraNetworkFitted, NetworkMethod, scale_of
+from unmixel.methods._networks import CAUTION, FixedSpectraNetworkFitted, NetworkMethod, scale_of, taught_abundances
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.nn.narrow_product import Linear
 
 WIDTHS = (128, 64)
@@ -155,7 +155,7 @@ class CyCUNet(NetworkMethod):
     fitted_type: ClassVar[type[Fitted]] = FittedCyCUNet
 
     n_epochs: int = 100
-    learning_rate: float = 1e-2
+    learning_rate: float = 3e-3
     first_weight: float = 0.5
     consistency: float = 0.1
     sum_weight: float = 1e-3
@@ -163,11 +163,8 @@ class CyCUNet(NetworkMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.first_weight <= 1:
-            raise ParameterError(f"first_weight = {self.first_weight}", "a number from 0 to 1")
-        for name in ("consistency", "sum_weight", "nuclear_weight"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise ParameterError(f"{name} = {getattr(self, name)}", "a number from 0")
+        check_range(self, "first_weight", least=0, most=1, expected="a number from 0 to 1")
+        check_range(self, "consistency", "sum_weight", "nuclear_weight", least=0, expected="a number from 0")
 
     def network(self, endmembers: Float[np.ndarray, "endmember band"]) -> CycleNetwork:
         return CycleNetwork(endmembers)
@@ -196,12 +193,18 @@ class CyCUNet(NetworkMethod):
     ) -> FittedCyCUNet:
         network = self.seeded_network(endmembers.means)
         sample = self.sample_of(pixels) / network.scale
+        taught = taught_abundances(sample.numpy(), endmembers.means / network.scale.numpy())
         batch_size = max(2, min(BATCH, len(sample)))
 
         def step() -> tuple[Tensor, Mapping[str, float]]:
             network.keep_non_negative()
             return self.loss(network, sample[torch.randint(len(sample), (batch_size,))])
 
+        def lesson() -> Tensor:
+            chosen = torch.randint(len(sample), (batch_size,))
+            return (network.coefficients(sample[chosen]) - taught[chosen]).square().mean()
+
+        self.teach(network, lesson)
         decay = 0.8 ** (20 / self.n_epochs)
         n_steps = max(FEWEST_STEPS, -(-len(sample) // batch_size))
         record = self.train(network, step, n_steps, sample, progress, checkpoint, decay=decay)

@@ -14,11 +14,11 @@ import xarray as xr
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from unmixel.errors import ParameterError
 from unmixel.extraction.bundles import angle_bundle
 from unmixel.methods._fixed_spectra import spectra_in
 from unmixel.methods._networks import HEADROOM, NetworkMethod, arrays_of, put_arrays, scale_of
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
 from unmixel.nn.dense import EndmemberwiseDense
 from unmixel.preprocess import estimate_noise
@@ -307,9 +307,7 @@ class DeepGUn(NetworkMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("latent_weight", "smoothness"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ParameterError(f"{name} = {getattr(self, name)}", "a number from 0")
+        check_range(self, "latent_weight", "smoothness", least=0, expected="a number from 0")
 
     def network(self, endmembers: Float[np.ndarray, "endmember band"]) -> EndmemberAutoencoders:
         return EndmemberAutoencoders(endmembers, self.n_latents)

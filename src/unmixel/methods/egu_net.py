@@ -14,10 +14,10 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unmixel.errors import ParameterError
 from unmixel.extraction.bundles import angle_bundle
-from unmixel.methods._networks import HEADROOM, FixedSpectraNetworkFitted, NetworkMethod, scale_of
+from unmixel.methods._networks import HEADROOM, FixedSpectraNetworkFitted, NetworkMethod, scale_of, taught_abundances
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.nn.narrow_product import Linear
 from unmixel.solvers import scaled_nnls
 
@@ -161,13 +161,12 @@ class EGUNet(NetworkMethod):
     fitted_type: ClassVar[type[Fitted]] = FittedEGUNet
 
     n_epochs: int = 60
-    learning_rate: float = 1e-2
+    learning_rate: float = 1e-3
     weight_decay: float = 1e-5
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.weight_decay < np.inf:
-            raise ParameterError(f"weight_decay = {self.weight_decay}", "a number from 0")
+        check_range(self, "weight_decay", least=0, expected="a number from 0")
 
     def network(self, endmembers: Float[np.ndarray, "endmember band"]) -> GuidedNetwork:
         return GuidedNetwork(endmembers)
@@ -182,6 +181,7 @@ class EGUNet(NetworkMethod):
     ) -> FittedEGUNet:
         sample, network = self.sample_of(pixels), self.seeded_network(endmembers.means)
         pure, labels = (torch.from_numpy(array) for array in pseudo_pure(pixels, endmembers))
+        taught = taught_abundances(sample.numpy(), endmembers.means)
         weights = [parameter for parameter in network.parameters() if parameter.ndim == 2]
         batch_size = max(2, min(BATCH, len(sample)))
 
@@ -195,6 +195,13 @@ class EGUNet(NetworkMethod):
             loss = guide + misfit + self.weight_decay * size
             return loss, {"guide": float(guide.detach()), "misfit": float(misfit.detach())}
 
+        def lesson() -> Tensor:
+            chosen = torch.randint(len(sample), (batch_size,))
+            found, a = torch.softmax(network.logits(sample[chosen]), 1), taught[chosen]
+            linear = a @ network.endmembers
+            return (found - a).square().mean() + ((network.mix(a) - linear) / network.scale).square().mean()
+
+        self.teach(network, lesson)
         n_steps = -(-len(sample) // batch_size)
         record = self.train(network, step, n_steps, sample, progress, checkpoint, decay=0.95)
         fitted = FittedEGUNet(self, scene, endmembers.names, endmembers.means, network)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from unmixel.errors import ParameterError
+from unmixel.methods._ranges import check_range
 from unmixel.methods._scaled_spectra import ScaledSpectra
 
 MOST_SCALINGS = 20
@@ -75,8 +75,7 @@ class GLMM(ScaledSpectra):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 1 <= self.n_scalings <= MOST_SCALINGS:
-            raise ParameterError(f"n_scalings = {self.n_scalings}", f"1 to {MOST_SCALINGS}")
+        check_range(self, "n_scalings", least=1, most=MOST_SCALINGS, expected=f"1 to {MOST_SCALINGS}")
 
     @property
     def modes_of_scaling(self) -> int:

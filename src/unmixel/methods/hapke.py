@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from unmixel.errors import ParameterError
 from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.mixing.hapke import albedo_of_reflectance, reflectance_of_albedo
 from unmixel.solvers import ConstrainedLeastSquares
 
@@ -105,9 +105,8 @@ class Hapke(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("incidence_deg", "viewing_deg"):
-            if not 0 <= (angle := getattr(self, name)) < 90:
-                raise ParameterError(f"{name} = {angle}", "an angle from the vertical, 0 to below 90 degrees")
+        expected = "an angle from the vertical, 0 to below 90 degrees"
+        check_range(self, "incidence_deg", "viewing_deg", least=0, below=90, expected=expected)
 
     def _fit(
         self,

@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from unmixel.errors import ParameterError
 from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.solvers import ConstrainedLeastSquares
 
 
@@ -127,8 +127,7 @@ class KHype(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 1e-9 <= self.regularisation < np.inf:
-            raise ParameterError(f"regularisation = {self.regularisation}", "a number from 1e-9 on")
+        check_range(self, "regularisation", least=1e-9, expected="a number from 1e-9 on")
 
     def _fit(
         self,

@@ -14,6 +14,7 @@ from unmixel.errors import ParameterError
 from unmixel.extraction.pruning import MEASURES, prune
 from unmixel.methods._pixelwise import BLOCK, SPECTRA_BLOCK, PixelwiseFitted, filled_blocks
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.preprocess import noise_variance_of
 from unmixel.scene import good_bands
@@ -219,12 +220,10 @@ class MESMA(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.threshold is not None and not 0 <= self.threshold < np.inf:
-            raise ParameterError(f"threshold = {self.threshold}", "a number from 0 [reflectance], or None")
+        check_range(self, "threshold", least=0, optional=True, expected="a number from 0 [reflectance], or None")
         if self.prune is not None and self.prune not in MEASURES:
             raise ParameterError(f"prune = {self.prune!r}", f"one of {', '.join(MEASURES)}, or None")
-        if self.n_kept < 1:
-            raise ParameterError(f"n_kept = {self.n_kept}", "at least 1")
+        check_range(self, "n_kept", least=1, expected="at least 1")
 
     def _fit(
         self,

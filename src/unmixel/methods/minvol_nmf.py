@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from unmixel.errors import ParameterError
 from unmixel.methods._blind import BlindMethod
 from unmixel.methods._protocol import Progress
+from unmixel.methods._ranges import check_range
 from unmixel.solvers import ConstrainedLeastSquares
 
 SMALLEST_GAIN = 1e-9
@@ -123,10 +123,8 @@ class MinVolNMF(BlindMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.volume_weight < np.inf:
-            raise ParameterError(f"volume_weight = {self.volume_weight}", "a number from 0 on")
-        if self.n_steps < 1:
-            raise ParameterError(f"n_steps = {self.n_steps}", "at least 1")
+        check_range(self, "volume_weight", least=0, expected="a number from 0 on")
+        check_range(self, "n_steps", least=1, expected="at least 1")
 
     def _find(
         self,

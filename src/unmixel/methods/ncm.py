@@ -14,6 +14,7 @@ from unmixel.errors import ParameterError
 from unmixel.methods._fixed_spectra import spectra_in
 from unmixel.methods._pixelwise import SPECTRA_BLOCK, PixelwiseFitted, filled_blocks
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.preprocess import noise_variance_of
 from unmixel.result import make_result
@@ -309,9 +310,7 @@ class NCM(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("n_draws", "n_factors"):
-            if getattr(self, name) < 1:
-                raise ParameterError(f"{name} = {getattr(self, name)}", "at least 1")
+        check_range(self, "n_draws", "n_factors", least=1, expected="at least 1")
 
     def _fit(
         self,

@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from unmixel.errors import ParameterError
 from unmixel.methods._blind import BlindMethod
 from unmixel.methods._protocol import Progress
+from unmixel.methods._ranges import check_range
 from unmixel.solvers import fcls
 
 SMALLEST = 1e-12
@@ -124,10 +124,8 @@ class NMFL12(BlindMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.sparsity < np.inf:
-            raise ParameterError(f"sparsity = {self.sparsity}", "a number from 0 on")
-        if self.n_steps < 1:
-            raise ParameterError(f"n_steps = {self.n_steps}", "at least 1")
+        check_range(self, "sparsity", least=0, expected="a number from 0 on")
+        check_range(self, "n_steps", least=1, expected="at least 1")
 
     def _find(
         self,

@@ -14,20 +14,25 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unmixel.errors import ParameterError
 from unmixel.methods._fixed_spectra import spectra_in
-from unmixel.methods._networks import HEADROOM, NetworkMethod, arrays_of, put_arrays, scale_of
+from unmixel.methods._networks import HEADROOM, NetworkMethod, arrays_of, put_arrays, scale_of, taught_abundances
 from unmixel.methods._pixelwise import SPECTRA_BLOCK, PixelwiseFitted, filled_blocks
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.nn.narrow_product import Linear
+from unmixel.preprocess import noise_variance_of
 from unmixel.scene import good_bands
 from unmixel.train.seeding import threads
 
+LEAST_NOISE = 1e-3
+"""Smallest standard deviation of the noise that is believed, relative to what a spectrum can reach."""
 LEAST_DIVERGENCE = 0.2
 """Divergence of the latents below which it isn't pressed [nat]."""
 ANCHOR = 0.1
 """Weight of the endmembers' distance to the given ones in the first half of training."""
+HELD = 10.0
+"""Weight of the abundances' distance to those of least squares in the first half of training."""
 STEPS_PER_EPOCH = 10
 FEWEST, MOST = 64, 512
 """Pixels of a step: a tenth of those trained on, but no fewer and no more."""
@@ -206,7 +211,7 @@ class PGMSU(NetworkMethod):
 
         z ~ N(0, I),   M = sigmoid(g(z)),   y ~ N(M^T a, s^2 I)
         q(z | y) = N(mu(y), diag sigma(y)^2),   a = softmax(f(y))
-        minimise  mean ||y - M^T a||^2 + kl KL(q(z | y) || N(0, I)) + vol V(M) + sad A(M)
+        minimise  mean ||y - M^T a||^2 + 2 s^2 kl KL(q(z | y) || N(0, I)) + vol V(M) + sad A(M)
 
     where y is a pixel over its good bands divided by 1.25 times the largest endmember reflectance, z the latents of
     the pixel, M (endmember, band) its endmember spectra, a the abundances [area fraction], V the mean squared
@@ -231,7 +236,7 @@ class PGMSU(NetworkMethod):
     n_latents : int
         Dimensions of z.
     divergence_weight, volume_weight, angle_weight : float
-        kl, vol and sad.
+        kl, vol and sad; kl is 1 in the evidence lower bound.
 
     Raises
     ------
@@ -252,15 +257,13 @@ class PGMSU(NetworkMethod):
 
     n_epochs: int = 100
     n_latents: int = 4
-    divergence_weight: float = 0.1
-    volume_weight: float = 0.5
+    divergence_weight: float = 1.0
+    volume_weight: float = 0.05
     angle_weight: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("divergence_weight", "volume_weight", "angle_weight"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise ParameterError(f"{name} = {getattr(self, name)}", "a number from 0")
+        check_range(self, "divergence_weight", "volume_weight", "angle_weight", least=0, expected="a number from 0")
 
     def network(self, endmembers: Float[np.ndarray, "endmember band"]) -> GenerativeNetwork:
         return GenerativeNetwork(endmembers, self.n_latents)
@@ -275,22 +278,32 @@ class PGMSU(NetworkMethod):
     ) -> FittedPGMSU:
         sample, given = self.sample_of(pixels), torch.from_numpy(endmembers.means)
         network = self.seeded_network(endmembers.means)
+        taught = taught_abundances(sample.numpy(), endmembers.means)
+        noise_variance = noise_variance_of(scene, pixels, seed=self.seed).mean() / float(network.scale) ** 2
+        divergence_weight = self.divergence_weight * 2 * max(noise_variance, LEAST_NOISE**2)
         batch_size = int(np.clip(len(sample) // STEPS_PER_EPOCH, FEWEST, MOST))
 
         def step(*, anchored: bool) -> tuple[Tensor, Mapping[str, float]]:
-            batch = sample[torch.randint(len(sample), (batch_size,))]
+            chosen = torch.randint(len(sample), (batch_size,))
+            batch = sample[chosen]
             belief = network.look(batch)
             drawn = belief.mean + (0.5 * belief.log_variance).exp() * torch.randn_like(belief.mean)
             spectra = network.spectra(drawn) / network.scale
             misfit = (mix(belief.abundances, spectra) - batch / network.scale).square().sum(1).mean()
             kl = divergence(belief.mean, belief.log_variance)
-            loss = misfit + self.divergence_weight * kl.clamp_min(LEAST_DIVERGENCE)
+            loss = misfit + divergence_weight * kl.clamp_min(LEAST_DIVERGENCE)
             if anchored:
                 loss = loss + ANCHOR * (spectra - given / network.scale).square().sum((1, 2)).mean()
+                loss = loss + HELD * (belief.abundances - taught[chosen]).square().sum(1).mean()
             else:
                 loss = loss + self.volume_weight * volume(spectra) + self.angle_weight * spread(spectra)
             return loss, {"misfit": float(misfit.detach()), "divergence": float(kl.detach())}
 
+        def lesson() -> Tensor:
+            chosen = torch.randint(len(sample), (batch_size,))
+            return (network.look(sample[chosen]).abundances - taught[chosen]).square().mean()
+
+        self.teach(network, lesson)
         self.train(network, lambda: step(anchored=True), STEPS_PER_EPOCH, sample, progress, None)
         second = replace(self, seed=self.seed + 1)
         record = second.train(network, lambda: step(anchored=False), STEPS_PER_EPOCH, sample, progress, checkpoint)

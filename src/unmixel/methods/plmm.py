@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Integer
 
-from unmixel.errors import ParameterError
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.methods._variable_spectra import VariableSpectraFitted
 from unmixel.methods._whole_scene import Image, Solution
 from unmixel.solvers import fcls
@@ -111,9 +111,7 @@ class PLMM(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("perturbation", "abundance_step", "reference_spread"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise ParameterError(f"{name} = {getattr(self, name)}", "a number above 0")
+        check_range(self, "perturbation", "abundance_step", "reference_spread", above=0, expected="a number above 0")
 
     def _fit(
         self,

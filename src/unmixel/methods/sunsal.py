@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from unmixel.errors import ParameterError
 from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture, spectra_in
 from unmixel.methods._noise_pull import noise_pull
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.preprocess import noise_variance_of
 from unmixel.scene import good_bands
 from unmixel.solvers import SparseRegression, active_set
@@ -113,8 +113,8 @@ class SUnSAL(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.sparsity is not None and not 0 <= self.sparsity < np.inf:
-            raise ParameterError(f"sparsity = {self.sparsity}", "0 or more", "leave it out to take it from the noise")
+        remedy = "leave it out to take it from the noise"
+        check_range(self, "sparsity", least=0, optional=True, expected="0 or more", remedy=remedy)
 
     def _fit(
         self,

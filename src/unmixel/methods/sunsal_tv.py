@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Integer
 
-from unmixel.errors import ParameterError
 from unmixel.methods._fixed_spectra import spectra_in
 from unmixel.methods._noise_pull import noise_pull
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
 from unmixel.preprocess import noise_variance_of
 from unmixel.scene import good_bands
@@ -135,9 +135,8 @@ class SUnSALTV(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, penalty in (("sparsity", self.sparsity), ("smoothness", self.smoothness)):
-            if penalty is not None and not 0 <= penalty < np.inf:
-                raise ParameterError(f"{name} = {penalty}", "0 or more", "leave it out to take it from the noise")
+        remedy = "leave it out to take it from the noise"
+        check_range(self, "sparsity", "smoothness", least=0, optional=True, expected="0 or more", remedy=remedy)
 
     def _fit(
         self,

@@ -13,23 +13,23 @@ import xarray as xr
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from unmixel.errors import ParameterError
 from unmixel.methods._fixed_spectra import spectra_in
 from unmixel.methods._networks import CPU, NetworkMethod, scale_of
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
-from unmixel.preprocess import estimate_noise
 from unmixel.scene import good_bands
+from unmixel.solvers import ucls
 from unmixel.train.seeding import seeded, threads
 
 N_SKIPPED = 4
 """Channels that go past the coarse image."""
 INPUT_SIZE = 0.1
 """The input is uniform from 0 to this."""
-MEMORY = 0.99
+MEMORY = 0.95
 """Of the mean of the abundances over the steps."""
 STEPS_PER_EPOCH = 10
-PATIENCE = 10
+PATIENCE = 4
 """Epochs after the misfit reached that of the noise."""
 
 
@@ -65,6 +65,20 @@ def _layer(n_in: int, n_out: int, width: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(convolution, nn.BatchNorm2d(n_out), nn.LeakyReLU(0.2))
 
 
+def variance_outside(pixels: Float[np.ndarray, "pixel band"], endmembers: Float[np.ndarray, "endmember band"]) -> float:
+    """Return the noise variance of a band, from what of the pixels no combination of the endmembers explains.
+
+    Examples
+    --------
+    >>> endmembers = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]])
+    >>> round(variance_outside(np.array([[0.5, 0.5, 0.1, 0.3]]), endmembers), 6)
+    0.05
+    """
+    outside = pixels - ucls(pixels, endmembers) @ endmembers
+    free = max(endmembers.shape[1] - len(endmembers), 1)
+    return float(np.square(outside, dtype=np.float64).sum()) / (len(pixels) * free)
+
+
 class FittedUnDIP(WholeSceneFitted):
     """Endmember spectra; every scene gets a network of its own.
 
@@ -91,7 +105,7 @@ class FittedUnDIP(WholeSceneFitted):
         pixels = torch.from_numpy(image.pixels / np.float32(scale))
         spectra = torch.from_numpy(self.endmembers / np.float32(scale))
         gram, projected = spectra @ spectra.T, pixels @ spectra.T
-        noise_variance = float(estimate_noise(pixels.numpy(), seed=self.method.seed)[1].mean())
+        noise_variance = variance_outside(pixels.numpy(), spectra.numpy())
         power, valid = pixels.square().sum(), torch.from_numpy(image.valid)
         with seeded(self.method.seed, CPU), threads(self.method.threads):
             network = DeepImagePrior(len(spectra), self.method.n_channels)
@@ -184,8 +198,7 @@ class UnDIP(NetworkMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_channels > MOST_CHANNELS:
-            raise ParameterError(f"n_channels = {self.n_channels}", f"at most {MOST_CHANNELS}")
+        check_range(self, "n_channels", most=MOST_CHANNELS, expected=f"at most {MOST_CHANNELS}")
 
     def network(self, endmembers: Float[np.ndarray, "endmember band"]) -> DeepImagePrior:
         return DeepImagePrior(len(endmembers), self.n_channels)

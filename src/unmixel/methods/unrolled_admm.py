@@ -13,7 +13,7 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unmixel.methods._networks import FixedSpectraNetworkFitted, NetworkMethod, scale_of
+from unmixel.methods._networks import CAUTION, FixedSpectraNetworkFitted, NetworkMethod, scale_of
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Progress
 from unmixel.nn.narrow_product import narrow_product
 
@@ -23,8 +23,12 @@ PENALTY = 0.1
 """Penalty of ADMM at the beginning, relative to the mean eigenvalue of M Mᵀ."""
 LEAST = 1e-8
 """Added to each coefficient: a black pixel gets equal shares."""
+BANDS = 20
+"""Number of bands at which their weights learn as fast as the others; with more, slower, for their steps add up."""
 BATCH = 256
 """Pixels of a step."""
+FEWEST_STEPS = 20
+"""Of an epoch."""
 
 
 class UnrolledADMM(nn.Module):
@@ -68,15 +72,16 @@ class UnrolledADMM(nn.Module):
         def each_layer(array: np.ndarray) -> nn.Parameter:
             return nn.Parameter(torch.tensor(array, dtype=torch.float32).repeat(n_layers, *[1] * array.ndim))
 
-        self.of_pixel = each_layer(inverse @ spectra)
+        self.unit = BANDS / endmembers.shape[1]
+        self.of_pixel = each_layer(inverse @ spectra / self.unit)
         self.of_split = each_layer(penalty * inverse)
         self.thresholds = each_layer(np.array(threshold))
         self.steps = each_layer(np.array(1.0))
-        self.decoder = nn.Parameter(torch.tensor(spectra, dtype=torch.float32))
+        self.decoder = nn.Parameter(torch.tensor(spectra / CAUTION, dtype=torch.float32))
 
     def abundances(self, pixels: Float[Tensor, "pixel band"]) -> Float[Tensor, "pixel endmember"]:
         """Return the abundances of pixels."""
-        pixels = pixels / self.scale
+        pixels = self.unit * pixels / self.scale
         split = dual = torch.zeros(len(pixels), len(self.decoder))
         layers = zip(self.of_pixel, self.of_split, self.thresholds, self.steps, strict=True)
         for of_pixel, of_split, threshold, step in layers:
@@ -92,12 +97,12 @@ class UnrolledADMM(nn.Module):
 
     def mix(self, abundances: Float[Tensor, "pixel endmember"]) -> Float[Tensor, "pixel band"]:
         """Return the linear mixtures of the decoder's spectra."""
-        return self.scale * (abundances @ self.decoder)
+        return self.scale * CAUTION * (abundances @ self.decoder)
 
     @property
     def endmembers(self) -> Float[np.ndarray, "endmember band"]:
         """The spectra of the decoder [reflectance]."""
-        return (self.scale * self.decoder).detach().numpy()
+        return (self.scale * CAUTION * self.decoder).detach().numpy()
 
     @torch.no_grad()
     def keep_non_negative(self) -> None:
@@ -131,7 +136,7 @@ class UnrolledADMMNetwork(NetworkMethod):
     seed : int
         Seed of everything random.
     n_epochs : int
-        Passes over at most 10 000 pixels of the scene.
+        Passes over at most 10 000 pixels of the scene, of 20 steps at least.
     learning_rate : float
         Of Adam.
     threads : int
@@ -180,7 +185,8 @@ class UnrolledADMMNetwork(NetworkMethod):
             loss = misfit.square().mean()
             return loss, {"misfit": float(loss.detach())}
 
-        record = self.train(network, step, -(-len(sample) // batch_size), sample, progress, checkpoint)
+        n_steps = max(FEWEST_STEPS, -(-len(sample) // batch_size))
+        record = self.train(network, step, n_steps, sample, progress, checkpoint)
         network.keep_non_negative()
         fitted = FittedUnrolledADMM(self, scene, endmembers.names, network.endmembers, network)
         fitted.record = record

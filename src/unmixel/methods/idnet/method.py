@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from math import inf
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +16,7 @@ from jaxtyping import Float
 from unmixel.errors import ParameterError
 from unmixel.extraction import EXTRACTORS
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.methods.idnet.calibration import calibrate
 from unmixel.methods.idnet.endmember_choice import extract_for_model
 from unmixel.methods.idnet.fitted import FittedIDNet, device_of
@@ -159,16 +159,10 @@ class IDNet(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_latents is not None and not 0 < self.n_latents < inf:
-            raise ParameterError(f"n_latents = {self.n_latents}", "a number above 0, or None")
-        for name in POSITIVE:
-            if not 0 < getattr(self, name) < inf:
-                raise ParameterError(f"{name} = {getattr(self, name)}", "a number above 0")
-        for name in NOT_NEGATIVE:
-            if not 0 <= getattr(self, name) < inf:
-                raise ParameterError(f"{name} = {getattr(self, name)}", "a number from 0")
-        if self.steps_per_epoch is not None and self.steps_per_epoch < 1:
-            raise ParameterError(f"steps_per_epoch = {self.steps_per_epoch}", "at least 1, or None")
+        check_range(self, "n_latents", above=0, optional=True, expected="a number above 0, or None")
+        check_range(self, *POSITIVE, above=0, expected="a number above 0")
+        check_range(self, *NOT_NEGATIVE, least=0, expected="a number from 0")
+        check_range(self, "steps_per_epoch", least=1, optional=True, expected="at least 1, or None")
         if self.n_nodes & (self.n_nodes - 1):
             raise ParameterError(f"n_nodes = {self.n_nodes}", "a power of two")
         idle = [name for name in PUBLISHED_ONLY if not self.published and getattr(self, name)]
