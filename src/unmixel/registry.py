@@ -1,4 +1,7 @@
-"""The methods by name: every file in `unmixel.methods`, and every entry point in the group ``unmixel.methods``."""
+"""The methods by name: every file in `unmixel.methods`, and every entry point in the group ``unmixel.methods``.
+
+A package that is broken takes no method of another with it: its methods are listed, and using one says what is wrong.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json
 import pkgutil
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +18,12 @@ import unmixel.methods
 from unmixel.errors import DAMAGE, ModelError, ParameterError
 from unmixel.methods._protocol import FORMAT, Fitted, Method
 from unmixel.scene import make_scene
+
+GROUP = "unmixel.methods"
+NEEDED = ("name", "summary", "reference", "fitted_type")
+"""What the class of a method says of itself."""
+EntryPoint = Any
+"""One of `importlib.metadata`, or, where that is installed, of the package ``importlib_metadata``."""
 
 
 def list_methods() -> list[str]:
@@ -24,24 +34,95 @@ def list_methods() -> list[str]:
     >>> {"fcls", "idnet", "scls"} <= set(list_methods())
     True
     """
-    built_in = {m.name for m in pkgutil.iter_modules(unmixel.methods.__path__) if not m.name.startswith("_")}
-    return sorted(built_in | {point.name for point in entry_points(group="unmixel.methods")})
+    return sorted(_built_in() | {point.name for point in entry_points(group=GROUP)})
 
 
 def get_method(name: str) -> type[Method]:
-    """Return the class of a method.
+    """Return the class of a method; one of unmixel goes before one of another package.
 
     Raises
     ------
     ParameterError
-        If there is no method of that name.
+        If there is no method of that name, or another package's one cannot be loaded or is none.
     """
-    if name not in list_methods():
+    if name in _built_in():
+        return importlib.import_module(f"unmixel.methods.{name}").METHOD
+    points = [point for point in entry_points(group=GROUP) if point.name == name]
+    if not points:
         raise ParameterError(f"method {name!r}", f"one of {', '.join(list_methods())}")
-    for point in entry_points(group="unmixel.methods"):
-        if point.name == name:
-            return point.load()
-    return importlib.import_module(f"unmixel.methods.{name}").METHOD
+    if len(points) > 1:
+        packages = " and of ".join(sorted(map(_package_of, points)))
+        raise ParameterError(
+            f"method {name!r} of {packages}", "one package with a method of this name", "uninstall one"
+        )
+    return _load(points[0])
+
+
+def passed_over() -> list[str]:
+    """Say which methods of other packages have the name of one of unmixel, and so are not used."""
+    return [
+        f"method {point.name!r} of {_package_of(point)} is passed over, because unmixel has one of this name"
+        for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value))
+        if point.name in _built_in()
+    ]
+
+
+def check_registered(kind: type[Method]) -> None:
+    """Check that a method is found under its name.
+
+    Raises
+    ------
+    ParameterError
+        If it isn't: what to write where.
+    """
+    place = f"{kind.__module__}:{kind.__qualname__}"
+    if kind.name not in list_methods():
+        others = [point.name for point in entry_points(group=GROUP) if point.value == place]
+        raise ParameterError(
+            f"the method {place} of the name {kind.name!r}, whose entry point has the name {others[0]!r}"
+            if others
+            else f"the method {place} of the name {kind.name!r}, which has no entry point of the group {GROUP!r}",
+            "an entry point of the method's name",
+            f'write {kind.name} = "{place}" in the package\'s pyproject.toml and install it again',
+        )
+    if (found := get_method(kind.name)) is not kind:
+        raise ParameterError(
+            f"the method {place} of the name {kind.name!r}, which is that of {found.__module__}:{found.__qualname__}",
+            "a name of its own",
+        )
+
+
+def _built_in() -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(unmixel.methods.__path__) if module.name[0] != "_"}
+
+
+def _package_of(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value
+
+
+def _load(point: EntryPoint) -> type[Method]:
+    what = f"method {point.name!r} of {_package_of(point)}"
+    try:
+        kind = point.load()
+    except Exception as error:  # whatever another package does when it is imported
+        raise ParameterError(
+            f"{what}, which cannot be loaded ({type(error).__name__}: {error})",
+            f"{point.value} to be imported",
+            "mend the package or uninstall it",
+        ) from error
+    if not (isinstance(kind, type) and issubclass(kind, Method)):
+        raise ParameterError(f"{what}, which is {kind!r}", "a class made from unmixel.methods.Method")
+    if missing := [attribute for attribute in NEEDED if not hasattr(kind, attribute)]:
+        raise ParameterError(f"{what}, without {', '.join(missing)}", f"a class with {', '.join(NEEDED)}")
+    if not (isinstance(kind.fitted_type, type) and issubclass(kind.fitted_type, Fitted)):
+        raise ParameterError(
+            f"{what}, whose fitted_type is {kind.fitted_type!r}", "a class made from unmixel.methods.Fitted"
+        )
+    if kind.name != point.name:
+        raise ParameterError(
+            f"{what}, a class of the name {kind.name!r}", "the same name in the class and its entry point", "rename one"
+        )
+    return kind
 
 
 def load(folder: str | Path) -> Fitted:

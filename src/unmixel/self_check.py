@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from unmixel.intervals import abundance_interval
 from unmixel.methods._protocol import Fitted, Progress
+from unmixel.whole_numbers import checked_seed
 
 
 @dataclass(frozen=True)
@@ -71,5 +72,5 @@ def check_itself(fitted: Fitted, n_pixels: int, *, seed: int = 0, progress: Prog
     ParameterError
         If the method gives point estimates only.
     """
-    scene, truth = fitted.simulate(n_pixels, seed=seed)
+    scene, truth = fitted.simulate(n_pixels, seed=checked_seed(seed))
     return SelfCheck(truth, fitted.unmix(scene, progress=progress))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any, get_type_hints
+from typing import Any
 
-from pydantic import ConfigDict, Field, ValidationError, create_model
+from pydantic import ValidationError
 
 from unmixel.errors import ParameterError
+from unmixel.methods._hyperparameters import declared_types, in_declared_form
 from unmixel.methods._protocol import Method
 
 
@@ -17,16 +17,13 @@ def checked_hyperparameters(kind: type[Method], given: dict[str, Any]) -> dict[s
     Raises
     ------
     ParameterError
-        If one is unknown to the method, or its value has another type.
+        If one is unknown to the method, its value has another type, or the method declares one that isn't allowed.
     """
-    hints = get_type_hints(kind)
-    known: dict[str, Any] = {field.name: (hints[field.name], Field(default=None)) for field in fields(kind)}
-    strict = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-    model = create_model("Hyperparameters", __config__=strict, **known)
-    try:
-        return model(**given).model_dump(include=set(given))
-    except ValidationError as error:
-        raise as_parameter_error(error, f"the parameters of method {kind.name!r}", ", ".join(known)) from error
+    where = f"the parameters of method {kind.name!r}: "
+    known = declared_types(kind)
+    if unknown := [name for name in given if name not in known]:
+        raise ParameterError(f"{where}{unknown[0]!r}", f"some of {', '.join(known)}", "remove it or correct its name")
+    return in_declared_form(kind, given, where)
 
 
 def as_parameter_error(error: ValidationError, where: str, known: str) -> ParameterError:

@@ -323,6 +323,10 @@ def test_options_that_cannot_be_meant(
         ("method = 'fcls'\n[parameters]\nsped = 1", ("'sped'", "extraction")),
         ("method = 'fcls'\n[parameters]\nextraction = 4", ("extraction = 4", "string")),
         ("method = 'fcls'\n[parameters]\nseed = 4", ("seed", "outside [parameters]")),
+        ("method = 'nmf_l12'\n[parameters]\nn_steps = 2.5", ("n_steps = 2.5", "a whole number", "500")),
+        ("method = 'nmf_l12'\n[parameters]\nn_steps = true", ("n_steps = True", "a whole number")),
+        ("seed = 2147483648", ("seed = 2147483648", "2147483647")),
+        ("seed = true", ("seed = True", "integer")),
         ("method = ", ("run.toml", "TOML")),
     ],
 )
@@ -331,6 +335,14 @@ def test_a_bad_run_file(text: str, words: tuple[str, ...], unmixel: Unmixel, tmp
     status, _, err = unmixel("unmix", good_scene(tmp_path), "-o", tmp_path / "out", "--config", tmp_path / "run.toml")
     assert_one_line(status, err, *words)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["unmix", "endmembers", "simulate", "calibrate", "demo"])
+def test_a_seed_out_of_its_range_ends_with_2(command: str, unmixel: Unmixel, tmp_path: Path) -> None:
+    given = () if command == "demo" else ("dc1",)
+    status, _, err = unmixel(command, *given, "-o", tmp_path / "out.nc", "--seed", 2**31)
+    assert status == 2
+    assert "--seed" in err and "2147483647" in err
 
 
 def test_an_unknown_command_or_option_ends_with_2(unmixel: Unmixel) -> None:

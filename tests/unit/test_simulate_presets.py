@@ -167,7 +167,7 @@ def test_spectra_of_pixels_are_left_out_of_a_large_truth(monkeypatch: pytest.Mon
         ({"name": "dc3"}, r"dc3.*dc1, dc2, intimate, no_pure_pixels, mixed"),
         ({"rows": 0}, "0 rows"),
         ({"rows": 1, "columns": 1}, "at least two pixels"),
-        ({"seed": -1}, "seed -1"),
+        ({"seed": -1}, "seed = -1"),
         ({"snr_db": float("nan")}, "finite"),
     ],
 )

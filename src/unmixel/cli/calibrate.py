@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unmixel.cli.options import Overwrite, Threads, limit_threads
+from unmixel.whole_numbers import LARGEST_SEED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +35,7 @@ def calibrate(
         "unmixel-calibration"
     ),
     pixels: Annotated[int, typer.Option(metavar="N", min=100, help="Pixels to draw.")] = 5000,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the pixels.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of the pixels.")] = 0,
     threads: Threads = None,
     overwrite: Overwrite = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unmixel.cli.options import Overwrite, Threads, limit_threads
+from unmixel.whole_numbers import LARGEST_SEED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,7 +31,7 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to make.")] = Path(
         "unmixel-demo"
     ),
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of everything random.")] = 0,
     threads: Threads = None,
     overwrite: Overwrite = False,
 ) -> None:

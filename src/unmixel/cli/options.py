@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from unmixel.errors import ParameterError
+from unmixel.whole_numbers import LARGEST_SEED
 
 _READ = (
     "ENVI, TIFF, MATLAB, NetCDF, Zarr or NumPy; or a product as it is distributed, its file or its folder (EMIT, "
@@ -71,7 +72,9 @@ OutputFolder = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to make.", show_default=False)
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that unmixel wrote before.")]
-Seed = Annotated[int | None, typer.Option(metavar="N", min=0, help="Seed of everything random. [default: 0]")]
+Seed = Annotated[
+    int | None, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of everything random. [default: 0]")
+]
 Threads = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Threads for computing. [default: 1, or OMP_NUM_THREADS]"),

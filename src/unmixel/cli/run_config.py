@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, f
 
 from unmixel.errors import ParameterError
 from unmixel.settings import as_parameter_error
+from unmixel.whole_numbers import LARGEST_SEED
 
 
 class RunConfig(BaseModel):
@@ -31,7 +32,7 @@ class RunConfig(BaseModel):
     scale: float | None = None
     keep_atmosphere: bool = False
     uncertainty: Path | None = None
-    seed: int = Field(default=0, ge=0)
+    seed: StrictInt = Field(default=0, ge=0, le=LARGEST_SEED)
     epochs: StrictInt | None = None
     device: str | None = None
     threads: int | None = Field(default=None, ge=1)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unmixel.whole_numbers import LARGEST_SEED
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -33,7 +35,7 @@ def simulate(
         float | None,
         typer.Option(metavar="DB", help="Power of signal over noise [dB]. [default: the preset's]"),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of everything random.")] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a scene and a truth that this command wrote before.")
     ] = False,

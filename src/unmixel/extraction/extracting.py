@@ -20,6 +20,7 @@ from unmixel.extraction.successive_projection import atgp, spa
 from unmixel.extraction.vca import vca
 from unmixel.scene import check_scene, good_bands, valid_pixels
 from unmixel.spectra import make_bundle
+from unmixel.whole_numbers import checked_seed
 
 MAX_PIXELS = 50_000
 FEWEST = 2
@@ -94,8 +95,8 @@ def extract(
     Raises
     ------
     ParameterError
-        If a name is unknown, or the scene cannot have that many endmembers: more than its bands, its pixels
-        or its rank.
+        If a name is unknown, the seed out of its range, or the scene cannot have that many endmembers: more than its
+        bands, its pixels or its rank.
 
     Examples
     --------
@@ -116,7 +117,7 @@ def extract(
             raise ParameterError(f"{what} {name!r}", f"one of {', '.join(known)}")
     if n_spectra < 1:
         raise ParameterError(f"n_spectra = {n_spectra}", "at least 1")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checked_seed(seed))
     every_band = _sampled_pixels(scene, rng)
     good = good_bands(scene)
     pixels = np.ascontiguousarray(every_band[:, good])
@@ -181,7 +182,7 @@ def estimate_n_endmembers(scene: xr.DataArray, *, seed: int = 0) -> NumberEviden
     3
     """
     check_scene(scene)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checked_seed(seed))
     pixels = np.ascontiguousarray(_sampled_pixels(scene, rng)[:, good_bands(scene)])
     return number_evidence(pixels, seed=rng.spawn(1)[0])
 

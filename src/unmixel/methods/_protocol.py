@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
@@ -20,11 +20,13 @@ from jaxtyping import Float, Integer
 
 from unmixel.errors import BundleError, ModelError, OutputError, ParameterError, SceneError
 from unmixel.extraction import EXTRACTORS, extract
+from unmixel.methods._hyperparameters import in_declared_form
 from unmixel.preprocess import noise_told
 from unmixel.representative import representative
 from unmixel.result import environment, make_result
 from unmixel.scene import ValidPixels, check_scene, good_bands, pixels_of
 from unmixel.spectra import check_bundle, endmember_names, spectra_of
+from unmixel.whole_numbers import checked_seed
 
 Progress = Callable[[str, Mapping[str, float]], None]
 """Called with a stage and its numbers, e.g. ``progress("train", {"epoch": 3, "of": 30, "loss": -1.2})``."""
@@ -78,7 +80,7 @@ class EndmemberSpectra:
 
 @dataclass(frozen=True, kw_only=True)
 class Method(abc.ABC):
-    """Hyper-parameters of an unmixing method.
+    """Hyper-parameters of an unmixing method, in the types that its fields declare: those of a saved model.
 
     Its abundances are not negative and sum to one, unless it says otherwise (``non_negative``, ``sum_to_one``).
 
@@ -90,7 +92,14 @@ class Method(abc.ABC):
     extraction : str
         How endmembers are found when no bundle is given: a name from `unmixel.extraction`.
     seed : int
-        Seed of everything random. The same seed on the same machine gives the same bytes.
+        Seed of everything random, up to `unmixel.whole_numbers.LARGEST_SEED`. The same seed on the same machine gives
+        the same bytes.
+
+    Raises
+    ------
+    ParameterError
+        If a value is of another type than its field, or out of its range, or a field is of a type that no saved model
+        keeps.
     """
 
     name: ClassVar[str]
@@ -106,7 +115,10 @@ class Method(abc.ABC):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.n_endmembers is not None and (not isinstance(self.n_endmembers, int) or self.n_endmembers < 2):
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, value in in_declared_form(type(self), given).items():
+            object.__setattr__(self, name, value)
+        if self.n_endmembers is not None and self.n_endmembers < 2:
             raise ParameterError(
                 f"n_endmembers = {self.n_endmembers!r}",
                 "a whole number, at least 2",
@@ -114,8 +126,7 @@ class Method(abc.ABC):
             )
         if self.extraction not in self.extractions:
             raise ParameterError(f"extraction {self.extraction!r}", f"one of {', '.join(self.extractions)}")
-        if not 0 <= self.seed < 2**63:
-            raise ParameterError(f"seed = {self.seed}", "0 to 2**63 - 1")
+        checked_seed(self.seed)
 
     def fit(
         self,
@@ -350,9 +361,7 @@ class Fitted(abc.ABC):
 
     def digest(self) -> str:
         """Return the SHA-256 of all that decides what this model makes of a pixel."""
-        content = hashlib.sha256(
-            json.dumps([FORMAT, self.method.name, asdict(self.method), self.endmember], default=str).encode()
-        )
+        content = hashlib.sha256(json.dumps([FORMAT, self.method.name, asdict(self.method), self.endmember]).encode())
         for name, array in sorted({**self.bands, **self._state()}.items()):
             content.update(f"{name} {array.dtype} {array.shape}".encode())
             content.update(np.ascontiguousarray(array).tobytes())

@@ -17,6 +17,7 @@ from unmixel.io.remarks import Counts
 from unmixel.methods._protocol import Progress
 from unmixel.representative import place_numbers
 from unmixel.scene import DIMS, valid_pixels
+from unmixel.whole_numbers import checked_seed
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def sample_pixels(
     Raises
     ------
     ParameterError
-        If `n_pixels` is not positive, or the seed is negative.
+        If `n_pixels` is not positive, or the seed is out of its range.
     SceneError
         If the scene has no valid pixel.
 
@@ -122,8 +123,7 @@ def sample_pixels(
     """
     if n_pixels < 1:
         raise ParameterError(f"n_pixels = {n_pixels}", "at least 1")
-    if seed < 0:
-        raise ParameterError(f"seed = {seed}", "0 or larger")
+    seed = checked_seed(seed)
     rows, columns, n_bands = scene.shape
     smallest = _Smallest(min(n_pixels, rows * columns), n_bands)
     counts = Counts()

@@ -24,6 +24,7 @@ from unmixel.simulate.noise import Noise
 from unmixel.simulate.pixel_spectra import FixedSpectra, LibrarySpectra, SmoothSpectra
 from unmixel.simulate.scene import Sensor
 from unmixel.simulate.variability import brightness_field
+from unmixel.whole_numbers import checked_seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,7 @@ def simulate_preset(
     Raises
     ------
     ParameterError
-        If there is no such preset, a size is not positive, the seed negative or the ratio not finite.
+        If there is no such preset, a size is not positive, the seed out of its range or the ratio not finite.
 
     Examples
     --------
@@ -93,8 +94,7 @@ def simulate_preset(
     columns = preset.columns if columns is None else columns
     if rows < 1 or columns < 1 or rows * columns < 2:
         raise ParameterError(f"a scene of {rows} rows and {columns} columns", "at least two pixels")
-    if seed < 0:
-        raise ParameterError(f"the seed {seed}", "0 or more")
+    seed = checked_seed(seed)
     noise = preset.noise if snr_db is None else replace(preset.noise, snr_db=float(snr_db))
     if not np.isfinite(noise.snr_db):
         raise ParameterError(f"a signal-to-noise ratio of {noise.snr_db} dB", "a finite number")

@@ -20,6 +20,7 @@ from unmixel.simulate.features import material
 from unmixel.simulate.fields import abundance_fields
 from unmixel.simulate.noise import noise_sd_for
 from unmixel.simulate.variability import brightness_field, varied_endmembers
+from unmixel.whole_numbers import checked_seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +125,7 @@ def simulate(
     Raises
     ------
     ParameterError
-        If a size is not positive, fewer than two materials are given, or one is unknown.
+        If a size is not positive, fewer than two materials are given, one is unknown, or the seed is out of its range.
 
     Examples
     --------
@@ -139,6 +140,7 @@ def simulate(
         raise ParameterError(f"a scene of {rows} rows and {columns} columns", "at least one of each")
     if len(landscape.materials) < 2:
         raise ParameterError(f"the materials {landscape.materials}", "at least two", "add another material")
+    seed = checked_seed(seed)
     rng = np.random.default_rng(seed)
     pure = np.stack([material(name, sensor.wavelength) for name in landscape.materials])
     abundances = abundance_fields(rows, columns, len(pure), landscape.patch_size, landscape.sharpness, rng).reshape(

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from unmixel.errors import ParameterError
 from unmixel.simulate.composing import laws_of
 from unmixel.spectra import make_bundle
+from unmixel.whole_numbers import checked_seed
 
 
 def true_bundle(truth: xr.Dataset, *, n_spectra: int = 200, seed: int = 0) -> xr.DataArray:
@@ -38,7 +39,7 @@ def true_bundle(truth: xr.Dataset, *, n_spectra: int = 200, seed: int = 0) -> xr
     Raises
     ------
     ParameterError
-        If the truth does not say its laws, or `n_spectra` is below 1.
+        If the truth does not say its laws, `n_spectra` is below 1, or the seed out of its range.
 
     Examples
     --------
@@ -55,7 +56,7 @@ def true_bundle(truth: xr.Dataset, *, n_spectra: int = 200, seed: int = 0) -> xr
     law = laws_of(truth)["variability"]
     names = truth["endmember"].values.astype(str).tolist()
     if law["law"] == "smooth":
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(checked_seed(seed))
         spectra = [_smooth(truth, law, k, n_spectra, rng) for k in range(len(names))]
     else:
         spectra = [class_spectra(truth, law, k) for k in range(len(names))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import sys
 import tempfile
@@ -13,7 +14,7 @@ import xarray as xr
 
 from unmixel.errors import BundleError, ModelError, ParameterError, UnmixingError
 from unmixel.methods._protocol import QUANTILES, Fitted, Method
-from unmixel.registry import load
+from unmixel.registry import check_registered, load
 from unmixel.result import check_result, provenance_of
 from unmixel.scene import good_bands, make_scene, valid_pixels
 from unmixel.spectra import make_bundle
@@ -32,7 +33,8 @@ def check_method(
     """Check that a method keeps the promises of all methods.
 
     On a scene of 41 x 29 pixels and 24 bands with three endmembers (4, 1 and 3 spectra), invalid pixels and a
-    bad band, it fits the method four times. The method must be known to `unmixel.registry`.
+    bad band, it fits the method four times, and a fifth time to a scene without noise. The method must be
+    registered under its name (see `unmixel.registry`).
 
     Parameters
     ----------
@@ -50,12 +52,15 @@ def check_method(
     ------
     AssertionError
         If a promise is broken: which one.
+    ParameterError
+        If the method isn't registered under its name, or a field is of a type that no saved model keeps.
 
     Examples
     --------
     >>> from unmixel.methods.fcls import FCLS
     >>> check_method(FCLS)
     """
+    check_registered(kind)
     method = kind(**hyperparameters)
     scene, bundle = example_scene(), example_bundle()
     before, random_state = (scene.copy(deep=True), bundle.copy(deep=True)), _global_random_state()
@@ -157,6 +162,10 @@ def check_table_of_pixels(fitted: Fitted, scene: xr.DataArray, result: xr.Datase
 
 def check_saved_model(fitted: Fitted, scene: xr.DataArray, result: xr.Dataset) -> None:
     """Check that a saved and loaded model gives the same bytes, and is saved as the same bytes again."""
+    try:
+        json.dumps(fitted.record)
+    except TypeError as error:
+        raise AssertionError(f"a record with what JSON doesn't keep: {error}") from error
     with tempfile.TemporaryDirectory() as folder:
         first, second = Path(folder, "first"), Path(folder, "second")
         fitted.save(first)
