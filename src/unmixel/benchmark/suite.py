@@ -55,6 +55,7 @@ from unmixel.extraction import EXTRACTORS
 from unmixel.registry import get_method, list_methods
 from unmixel.settings import as_parameter_error, checked_hyperparameters
 from unmixel.simulate import PRESETS
+from unmixel.whole_numbers import LARGEST_SEED
 
 LIBRARIES = ("image", "field")
 """Libraries of DLR HySU, which give endmembers there."""
@@ -205,8 +206,8 @@ class Suite(BaseModel):
     @classmethod
     def _listed(cls, seeds: int | list[int]) -> list[int]:
         listed = list(range(seeds)) if isinstance(seeds, int) else seeds
-        if not listed or min(listed) < 0 or len(set(listed)) < len(listed):
-            raise _wrong("at least one seed, each from 0 and once")
+        if not listed or min(listed) < 0 or max(listed) > LARGEST_SEED or len(set(listed)) < len(listed):
+            raise _wrong(f"at least one seed, each from 0 to {LARGEST_SEED} and once")
         return listed
 
     @field_validator("method")
