@@ -71,7 +71,7 @@ class GLMM(ScaledSpectra):
     summary: ClassVar[str] = "generalised linear mixing model: endmembers scaled band by band, smooth over the scene"
     reference: ClassVar[str] = "Imbiriba, Borsoi & Bermudez 2018, doi:10.1109/ICASSP.2018.8462214"
 
-    n_scalings: int = 5
+    n_scalings: int = 7
 
     def __post_init__(self) -> None:
         super().__post_init__()
