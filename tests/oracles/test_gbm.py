@@ -73,3 +73,15 @@ def test_says_what_the_products_add(strength):
     scene = make_scene(pixels[None])
     parts = GBM().fit(scene, BUNDLE).parts_at(scene, (0, 0))
     np.testing.assert_allclose(parts.nonlinear, pixels - abundances @ SPECTRA, atol=1e-5)
+
+
+def test_many_endmembers_are_unmixed_by_few_pixels_at_a_time():
+    """Twenty have 210 unknowns: the derivatives of a block would take half a gigabyte if blocks were large."""
+    rng = np.random.default_rng(2)
+    spectra = rng.uniform(0.05, 0.95, (20, 224))
+    abundances = np.zeros((6, 20))
+    abundances[:, :3] = rng.dirichlet(np.ones(3), 6)
+    scene = make_scene(generalised_bilinear(abundances, spectra, np.full((6, 190), 0.5))[None])
+    fitted = GBM().fit(scene, make_bundle(spectra, [f"material {number}" for number in range(20)]))
+    assert fitted.block * 210**2 <= 2**20
+    np.testing.assert_allclose(fitted.unmix(scene).abundance.values[0], abundances, atol=1e-4)

@@ -59,7 +59,7 @@ class PixelwiseFitted(Fitted):
         Pixels unmixed at a time.
     """
 
-    block: ClassVar[int] = BLOCK
+    block: int = BLOCK
 
     @abc.abstractmethod
     def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:

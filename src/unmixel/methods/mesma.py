@@ -43,7 +43,7 @@ class FittedMESMA(PixelwiseFitted):
     """
 
     method: MESMA
-    block: ClassVar[int] = 256
+    block: int = 256
 
     def __init__(
         self,

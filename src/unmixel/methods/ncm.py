@@ -43,7 +43,7 @@ class FittedNCM(PixelwiseFitted):
     """
 
     method: NCM
-    block: ClassVar[int] = 256
+    block: int = 256
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from unmixel.solvers.box_simplex_program import solve_box_simplex_program
 
@@ -38,7 +38,8 @@ def nonlinear_least_squares(
               a_k \ge 0, \quad \sum_k a_k = 1, \quad l \le e \le u
 
     Each step minimises the linearised problem under the same constraints, exactly, with the damping of Levenberg and
-    Marquardt; only steps that lower the residual are taken. Each pixel stops by itself.
+    Marquardt; only steps that lower the residual are taken. Each pixel stops by itself. Unknowns on which a mixture does
+    not depend for the time being are left out of a step. Abundances are never among these: no spectrum is zero.
 
     Parameters
     ----------
@@ -85,11 +86,18 @@ def nonlinear_least_squares(
     point, damping = found.copy(), np.full(len(rows), FIRST_DAMPING)
     residual, slopes, squared = _residual(law, pixels, point)
     for _ in range(MOST_STEPS):
-        gradient = -np.einsum("nul,nl->nu", slopes, residual)
-        curvature = _gram(slopes)
-        candidate = solve_box_simplex_program(_damped(curvature, damping), gradient, point, lower, upper, n_endmembers)
-        step = candidate - point
+        live = _live(slopes)
+        live_slopes = np.take_along_axis(slopes, live[:, :, None], axis=1)
+        gradient = -np.einsum("nul,nl->nu", live_slopes, residual)
+        curvature = _gram(live_slopes)
+        before = np.take_along_axis(point, live, axis=1)
+        after = solve_box_simplex_program(
+            _damped(curvature, damping), gradient, before, lower[live], upper[live], n_endmembers
+        )
+        step = after - before
         promised = -np.einsum("nu,nu->n", step, 2 * gradient + np.einsum("nuv,nv->nu", curvature, step))
+        candidate = point.copy()
+        np.put_along_axis(candidate, live, after, axis=1)
         finished = (np.abs(step).max(axis=1) <= SMALLEST_STEP) | (promised <= SMALLEST_GAIN * power)
         stuck = damping > LARGEST_DAMPING
         found[rows], least[rows] = point, squared
@@ -114,6 +122,12 @@ def _residual(law: MixingLaw, pixels: np.ndarray, unknowns: np.ndarray) -> tuple
     mixed, slopes = law(unknowns)
     residual = pixels - mixed
     return residual, slopes, np.einsum("nl,nl->n", residual, residual)
+
+
+def _live(slopes: Float[np.ndarray, "pixel unknown value"]) -> Integer[np.ndarray, "pixel live"]:
+    """Return the unknowns on which the mixture of each pixel depends, in their order, and others to make rows equal."""
+    idle = ~(slopes != 0).any(axis=2)
+    return np.argsort(idle, axis=1, kind="stable")[:, : (~idle).sum(axis=1).max()]
 
 
 def _gram(slopes: Float[np.ndarray, "pixel unknown value"]) -> Float[np.ndarray, "pixel unknown unknown"]:
