@@ -173,7 +173,7 @@ class Method(abc.ABC):
         fitted.record = {
             "noise": "estimated from the scene" if noise_told(scene) is None else "told by the scene (noise_sd)",
             **{name: json.loads(bundle.attrs[name]) for name in evidence if name in bundle.attrs},
-            "endmembers": f"extracted from the scene by {self.extraction}" if extracted else "given",
+            "endmembers": f"extracted from the scene by {endmembers.extractor}" if extracted else "given",
             "extraction_s": round(extraction_s, 3),
             "fit_s": round(time.perf_counter() - start - extraction_s, 3),
             **fitted.record,
@@ -268,6 +268,10 @@ class Fitted(abc.ABC):
         ``wavelength`` [nm], ``fwhm`` [nm] and ``good_band`` of the scene it was fitted to.
     record : dict
         What happened during fitting; part of the provenance of its results.
+    ended : dict
+        How the last search for the maps of a scene ended; part of the provenance of its result. ``rounds`` and
+        ``settled`` for a search in all pixels together, ``unsettled_pixels`` for one in each; empty where there is
+        nothing to search.
     neighbours : bool
         Whether what is found in a pixel depends on the pixels around it.
     """
@@ -285,6 +289,7 @@ class Fitted(abc.ABC):
             "good_band": good_bands(scene),
         }
         self.record: dict[str, Any] = {}
+        self.ended: dict[str, int] = {}
 
     def unmix(self, scene: xr.DataArray, *, progress: Progress | None = None) -> xr.Dataset:
         """Unmix a scene: abundances and what else the method knows, as a result (see `unmixel.result`).
@@ -305,7 +310,7 @@ class Fitted(abc.ABC):
             maps=maps,
             spectra=self._statistics_in(pixels, some),
             quantile=QUANTILES,
-            provenance={**self.provenance(scene), "unmix_s": round(time.perf_counter() - start, 3)},
+            provenance={**self.provenance(scene), **self.ended, "unmix_s": round(time.perf_counter() - start, 3)},
         )
 
     def maps(self, scene: xr.DataArray, *, progress: Progress | None = None) -> dict[str, np.ndarray]:

@@ -17,6 +17,7 @@ from unmixel.methods._whole_scene import Image, Solution
 from unmixel.solvers import fcls, nnls
 from unmixel.solvers.constrained_least_squares import divide_by_sum
 from unmixel.solvers.scaled_mixture import ScaledMixture, Spreads
+
 BRIGHTNESS_SPREAD = 1.0
 """Standard deviation of the brightness that the endmembers of a pixel share [1]: it is as good as free."""
 

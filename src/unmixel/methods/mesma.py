@@ -267,6 +267,7 @@ def has_shade(
 
     where :math:`e_n` is the smallest squared error of pixel n and L the number of bands (Schwarz's criterion).
     """
+
     def enough(errors: Float[np.ndarray, "level pixel"]) -> Bool[np.ndarray, "pixel"]:
         preferred = preferred_level(errors, pixels.shape[1], noise_variance, float(np.mean(sizes)))
         return is_enough(preferred, len(errors))

@@ -327,9 +327,7 @@ class _Left(NamedTuple):
 
 def _best_of(sets: _Sets, models: Models, n_pixels: int, n_classes: int) -> Models:
     """Return the best model of every pixel, among those of several sets of classes."""
-    found = Models(
-        np.full((n_pixels, n_classes), ABSENT), np.zeros((n_pixels, n_classes)), np.full(n_pixels, np.inf)
-    )
+    found = Models(np.full((n_pixels, n_classes), ABSENT), np.zeros((n_pixels, n_classes)), np.full(n_pixels, np.inf))
     order = np.lexsort((models.squared_error, sets.pixel))
     best = order[np.diff(sets.pixel[order], prepend=-1) != 0]
     best = best[np.isfinite(models.squared_error[best])]

@@ -186,7 +186,9 @@ class ScaledMixture:
         """Return the inverse of each pixel's part of the quadratic function of scalings."""
         shares, variance = self._parts(abundances)
         blocks = (shares / variance)[:, :, None] * shares[:, None, :] * self._products
-        return np.linalg.inv(blocks + (self._of_step * self._degree)[:, :, None] * np.eye(shares.shape[1]) + self._of_scaling)
+        return np.linalg.inv(
+            blocks + (self._of_step * self._degree)[:, :, None] * np.eye(shares.shape[1]) + self._of_scaling
+        )
 
     def _parts(
         self, abundances: Float[np.ndarray, "pixel endmember"]
