@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from unmixel.errors import SceneError
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.gbm import GBM
 from unmixel.metrics import abundance_rmse
 from unmixel.mixing import generalised_bilinear
+from unmixel.registry import get_method
+from unmixel.result import provenance_of
 from unmixel.scene import make_scene
 from unmixel.simulate import simulate_preset
 from unmixel.simulate.features import material
@@ -85,3 +88,23 @@ def test_many_endmembers_are_unmixed_by_few_pixels_at_a_time():
     fitted = GBM().fit(scene, make_bundle(spectra, [f"material {number}" for number in range(20)]))
     assert fitted.block * 210**2 <= 2**20
     np.testing.assert_allclose(fitted.unmix(scene).abundance.values[0], abundances, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["gbm", "hapke", "khype", "mlm", "nmf_l12"])
+def test_counts_are_refused_where_the_unit_matters(name):
+    _, pixels = mixtures(40, 0.01)
+    counts = make_scene(1e4 * pixels.reshape(5, 8, -1))
+    bundle = make_bundle(1e4 * SPECTRA, ["vegetation", "soil", "limestone"])
+    with pytest.raises(SceneError, match="reflectance"):
+        get_method(name)().fit(counts, bundle)
+    FCLS().fit(counts, bundle)
+    get_method(name)().fit(make_scene(pixels.reshape(5, 8, -1)), BUNDLE)
+
+
+def test_the_result_says_whether_the_search_settled(monkeypatch):
+    _, pixels = mixtures(30, 0.02)
+    scene = make_scene(pixels[None])
+    fitted = GBM().fit(scene, BUNDLE)
+    assert provenance_of(fitted.unmix(scene))["unsettled_pixels"] == 0
+    monkeypatch.setattr("unmixel.solvers.nonlinear_least_squares.MOST_STEPS", 1)
+    assert provenance_of(fitted.unmix(scene))["unsettled_pixels"] > 20

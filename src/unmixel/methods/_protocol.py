@@ -31,6 +31,10 @@ Progress = Callable[[str, Mapping[str, float]], None]
 
 STATISTICS_SAMPLE = 2048
 """Pixels, drawn from all over the scene, whose spectra make the endmember statistics."""
+LOOKED_AT = 20_000
+"""Pixels, at least half of them, that say whether values are reflectance."""
+MOST_REFLECTANCE = 2.0
+"""The 99th percentile of reflectance is below; snow and glint go beyond 1."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FORMAT = 4
 """Version of the files of a saved model."""
@@ -80,7 +84,8 @@ class EndmemberSpectra:
 class Method(abc.ABC):
     """Hyper-parameters of an unmixing method.
 
-    Its abundances are not negative and sum to one, unless it says otherwise (``non_negative``, ``sum_to_one``).
+    Its abundances are not negative and sum to one, unless it says otherwise (``non_negative``, ``sum_to_one``). One whose
+    result depends on the unit of the pixels refuses what can be no reflectance (``needs_reflectance``).
 
     Parameters
     ----------
@@ -100,6 +105,7 @@ class Method(abc.ABC):
     extractions: ClassVar[tuple[str, ...]] = tuple(EXTRACTORS)
     non_negative: ClassVar[bool] = True
     sum_to_one: ClassVar[bool] = True
+    needs_reflectance: ClassVar[bool] = False
 
     n_endmembers: int | None = None
     extraction: str = "clusters"
@@ -161,6 +167,8 @@ class Method(abc.ABC):
         pixels = pixels_of(scene)
         if not len(pixels):
             raise SceneError("a scene without one valid pixel", "pixels with finite values in every good band")
+        if self.needs_reflectance:
+            self._check_reflectance(pixels)
         extraction_s = time.perf_counter() - start
         fitted = self._fit(
             scene,
@@ -183,6 +191,16 @@ class Method(abc.ABC):
     def _extract(self, scene: xr.DataArray) -> xr.DataArray:
         """Find endmembers in the scene."""
         return extract(scene, self.n_endmembers, extractor=self.extraction, seed=self.seed)
+
+    def _check_reflectance(self, pixels: Float[np.ndarray, "pixel band"]) -> None:
+        """Refuse pixels most of whose bright values are no reflectance."""
+        bright = float(np.percentile(pixels[:: max(1, len(pixels) // LOOKED_AT)], 99))
+        if bright > MOST_REFLECTANCE:
+            raise SceneError(
+                f"values up to {bright:.4g} for method {self.name!r}, whose result depends on their unit",
+                f"reflectance, from 0 to about 1 and hardly above {MOST_REFLECTANCE:g}",
+                "divide by the scale of the file (--scale), or use a method that any unit will do for, as fcls",
+            )
 
     @abc.abstractmethod
     def _fit(

@@ -134,6 +134,7 @@ class GBM(Method):
     name: ClassVar[str] = "gbm"
     summary: ClassVar[str] = "generalised bilinear model: light that meets two materials, by pair and pixel"
     reference: ClassVar[str] = "Halimi et al. 2011, doi:10.1109/TGRS.2010.2098414"
+    needs_reflectance: ClassVar[bool] = True
     fitted_type: ClassVar[type[Fitted]] = FittedGBM
 
     def _fit(

@@ -150,9 +150,9 @@ class MESMA(Method):
         a_c = f_c / sum f
 
     where y [reflectance] is a pixel over its good bands, m_c (band,) [reflectance] a spectrum of class c, f the
-    fractions [1], which sum to one or to less, the rest being shade (reflectance 0), and a the abundances
-    [area fraction], shade left out. A class more is taken only if the error falls enough. See
-    ``docs/methods/mesma.md``.
+    fractions [1], of which one minus their sum is shade (reflectance 0; negative in a pixel that is brighter than its
+    spectra), and a the abundances [area fraction], shade left out. Without shade, f sums to one. A class more is taken
+    only if the error falls enough. See ``docs/methods/mesma.md``.
 
     Parameters
     ----------

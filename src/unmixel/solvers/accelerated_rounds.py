@@ -76,8 +76,8 @@ def accelerated_rounds(
 
     >>> steep = np.array([1.0, 1e-3])
     >>> ended = accelerated_rounds(
-    ...     lambda state: (state[0] - steep * state[0],), lambda state: float(steep @ state[0] ** 2), lambda state: state,
-    ...     (np.ones(2),), tolerance=1e-9, most=1000,
+    ...     lambda state: (state[0] - steep * state[0],), lambda state: float(steep @ state[0] ** 2),
+    ...     lambda state: state, (np.ones(2),), tolerance=1e-9, most=1000,
     ... )
     >>> ended.rounds < 200, bool(np.abs(ended.state[0]).max() < 1e-2), ended.settled
     (True, True, True)

@@ -70,12 +70,12 @@ class ModelSearch:
 
     With the products of all spectra known, the best spectrum of one class beside given ones of the others
     is found in closed form for all candidates at once: with :math:`r` and :math:`d_i` what the others leave
-    of the pixel and of the candidate, the error falls by :math:`(r^\top d_i)^2 / \|d_i\|^2`. Models grow by a class at a
-    time: from the best `KEPT` sets of classes of a pixel follow larger ones by every class they lack, of which the best
-    `KEPT` are gone on with. In these, classes take turns until nothing changes; then pairs of classes do, with the best
-    few spectra of each. So the number of models tried grows with the sum of the classes' sizes and a power of their
-    number, not with the product of the sizes or with the number of sets. No exchange of one spectrum improves the
-    result. Models with a fraction that is not positive are out.
+    of the pixel and of the candidate, the error falls by :math:`(r^\top d_i)^2 / \|d_i\|^2`. Models grow by a class at
+    a time: from the best `KEPT` sets of classes of a pixel follow larger ones by every class they lack, of which the
+    best `KEPT` are gone on with. In these, classes take turns until nothing changes; then pairs of classes do, with the
+    best few spectra of each. So the number of models tried grows with the sum of the classes' sizes and a power of
+    their number, not with the product of the sizes or with the number of sets. No exchange of one spectrum improves
+    the result. Models with a fraction that is not positive are out.
 
     Parameters
     ----------
@@ -215,8 +215,8 @@ class ModelSearch:
             given = self._given(pixel, np.delete(spectrum, places, axis=1), inner)
             which = [classes[:, place, None] for place in places]
             few = [np.minimum(_few(fall), self._sizes[one] - 1) for one, fall in zip(which, falls, strict=True)]
-            ranked = [self._first[one] + best for one, best in zip(which, few, strict=True)]
-            exchanged[:, places] = self._best_two(pixel, given, *ranked, inner)
+            first, second = (self._first[one] + best for one, best in zip(which, few, strict=True))
+            exchanged[:, places] = self._best_two(pixel, given, first, second, inner)
         return exchanged
 
     def _falls(

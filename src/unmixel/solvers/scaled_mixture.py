@@ -144,7 +144,8 @@ class ScaledMixture:
             if age == CONDITIONED:
                 conditioner, age = self.conditioner(state[0]), 0
             age += 1
-            return self.improved(*state, conditioner)
+            shares, factors = state
+            return self.improved(shares, factors, conditioner)
 
         return accelerated_rounds(
             better,
@@ -186,9 +187,8 @@ class ScaledMixture:
         """Return the inverse of each pixel's part of the quadratic function of scalings."""
         shares, variance = self._parts(abundances)
         blocks = (shares / variance)[:, :, None] * shares[:, None, :] * self._products
-        return np.linalg.inv(
-            blocks + (self._of_step * self._degree)[:, :, None] * np.eye(shares.shape[1]) + self._of_scaling
-        )
+        of_steps = (self._of_step * self._degree)[:, :, None] * np.eye(shares.shape[1])
+        return np.linalg.inv(blocks + of_steps + self._of_scaling)
 
     def _parts(
         self, abundances: Float[np.ndarray, "pixel endmember"]

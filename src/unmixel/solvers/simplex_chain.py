@@ -18,7 +18,7 @@ MODE_STEPS, HALVINGS = 30, 10
 SETTLED = 1e-4
 """Rise of the log-density below which the mode is found."""
 DEGREES = 4
-"""Of freedom of the Student law of proposals, an even number: its tails are heavier than those of the law looked for."""
+"""Of freedom of the Student law of proposals, even: its tails are heavier than those of the law looked for."""
 WIDTH = 1.3
 LEAST_PRECISION = 0.01
 """Least estimate of minus the second derivative in any direction: no law on the simplex has flatter sides."""
