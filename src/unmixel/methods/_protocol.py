@@ -33,8 +33,8 @@ STATISTICS_SAMPLE = 2048
 """Pixels, drawn from all over the scene, whose spectra make the endmember statistics."""
 LOOKED_AT = 20_000
 """Pixels, at least half of them, that say whether values are reflectance."""
-MOST_REFLECTANCE = 2.0
-"""The 99th percentile of reflectance is below; snow and glint go beyond 1."""
+MOST_REFLECTANCE = 5.0
+"""The 99th percentile of reflectance is below, by far: snow and glint go beyond 1."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FORMAT = 4
 """Version of the files of a saved model."""
@@ -84,8 +84,8 @@ class EndmemberSpectra:
 class Method(abc.ABC):
     """Hyper-parameters of an unmixing method.
 
-    Its abundances are not negative and sum to one, unless it says otherwise (``non_negative``, ``sum_to_one``). One whose
-    result depends on the unit of the pixels refuses what can be no reflectance (``needs_reflectance``).
+    Its abundances are not negative and sum to one, unless it says otherwise (``non_negative``, ``sum_to_one``). One
+    whose result depends on the unit of the pixels refuses what can be no reflectance (``needs_reflectance``).
 
     Parameters
     ----------
