@@ -41,7 +41,7 @@ class ScaledSpectraFitted(VariableSpectraFitted):
 
     def spreads(self) -> Spreads:
         """The weights of the objective."""
-        frequency = np.maximum(np.arange(self.method.modes_of_scaling), 1)
+        frequency = 1 + np.arange(self.method.modes_of_scaling)
         return Spreads(
             noise=self.noise_sd,
             spectrum=self.spectrum_sd,

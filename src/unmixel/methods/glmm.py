@@ -18,8 +18,8 @@ class GLMM(ScaledSpectra):
     ::
 
         min  1/2 sum_n ( ||y_n - S_n^T a_n||^2 / noise^2 + ||S_n - Psi_n * M||^2 / spectrum^2 )
-             + 1/abundance_step sum ||a_n - a_n'|| + 1/2 sum_j ||c_nj - c_n'j||^2 j^2 / scaling_step^2
-             + 1/2 sum_n ( (c_n0 - 1)^T C^-1 (c_n0 - 1) + sum_j>0 ||c_nj||^2 j^2 / scaling_spread^2 )
+             + 1/abundance_step sum ||a_n - a_n'|| + 1/2 sum_j (j + 1)^2 ||c_nj - c_n'j||^2 / scaling_step^2
+             + 1/2 sum_n ( (c_n0 - 1)^T C^-1 (c_n0 - 1) + sum_j>0 (j + 1)^2 ||c_nj||^2 / scaling_spread^2 )
         such that   a_nj >= 0,   sum_j a_nj = 1,   S_n >= 0
 
     where y_n [reflectance] is a pixel over its good bands, M (endmember, band) [reflectance] the mean spectra of
@@ -42,10 +42,11 @@ class GLMM(ScaledSpectra):
     abundance_step : float
         Scale of the difference of neighbours' abundances [1].
     scaling_step : float
-        Standard deviation of the difference of neighbours' scalings [1]; of the cosine with j half waves, 1/j of it.
+        Standard deviation of the difference of neighbours' scalings [1]; of the cosine with j half waves, 1/(j + 1) of
+        it.
     scaling_spread : float
         Standard deviation of an endmember's scaling around the brightness that all endmembers of the pixel share, which
-        is as good as free [1]; of the cosine with j half waves around 0, 1/j of it.
+        is as good as free [1]; of the cosine with j half waves around 0, 1/(j + 1) of it.
     n_scalings : int
         Number of cosines, the constant among them.
 
