@@ -57,7 +57,7 @@ def main() -> None:
     start = time.perf_counter()
     smallest = smallest_errors(pixels, some)
     tried = N_PIXELS * N_TRIED**N_CLASSES / (time.perf_counter() - start)
-    found = ModelSearch(some.reshape(-1, N_BANDS), (N_TRIED,) * N_CLASSES, sum_to_one=False).best(pixels)[0, 1, 2]
+    found = ModelSearch(some.reshape(-1, N_BANDS), (N_TRIED,) * N_CLASSES, sum_to_one=False).best(pixels)[2]
     exact = np.mean(found.squared_error <= smallest * (1 + 1e-6))
     print(
         f"MESMA: {N_PIXELS:,} pixels, {N_BANDS} bands, {N_CLASSES} classes of {N_SPECTRA} spectra, {n_models:,} models"

@@ -13,6 +13,7 @@ from unmixel.scene import make_scene
 from unmixel.simulate import simulate_preset, true_bundle
 from unmixel.solvers import fcls
 from unmixel.solvers.normal_mixture import NormalMixture
+from unmixel.solvers.pixel_random import PixelRandom
 from unmixel.solvers.simplex_chain import SimplexChain
 from unmixel.spectra import make_bundle
 
@@ -65,7 +66,7 @@ def test_without_variability_pixels_at_corners_stay_there_however_small_the_nois
         lambda abundances: mixture.slope(coordinates, abundances),
         0.98 * least_squares + 0.02 / n_endmembers,
     )
-    mean = np.mean(list(chain.draws(200, seed=0)), axis=0)
+    mean = np.mean(list(chain.draws(200, PixelRandom(pixels, seed=0))), axis=0)
     np.testing.assert_allclose(mean, least_squares, atol=3 * noise_sd)
 
 
@@ -77,6 +78,26 @@ def test_intervals_of_its_own_pixels_hold_the_truth_as_often_as_they_say():
     low, high = np.quantile(fitted.sample(own, 100, seed=1).abundance.values[:, :, 0, 0], [0.1, 0.9], axis=0)
     inside = (low <= truth.abundance.values[:, 0, 0]) & (truth.abundance.values[:, 0, 0] <= high)
     assert 0.72 < inside.mean() < 0.88
+
+
+def test_draws_of_pixels_are_independent():
+    """So the mean over a scene is as sure as the central limit says: as over draws that were put in another order."""
+    bundle, noise_sd = two_classes()
+    scene = make_scene(bundle.values[None]).assign_coords(noise_sd=("band", noise_sd))
+    fitted = NCM().fit(scene, bundle)
+    own, _ = fitted.simulate(400, seed=3)
+    draws = fitted.sample(own, 100, seed=1).abundance.values[:, :, 0, 0]
+    expected = np.sqrt(draws.var(axis=0).sum()) / draws.shape[1]
+    assert 0.75 * expected < draws.mean(axis=1).std() < 1.3 * expected
+
+
+def test_draws_of_a_pixel_are_the_same_whatever_other_pixels_there_are():
+    bundle, noise_sd = two_classes()
+    scene = make_scene(bundle.values[None]).assign_coords(noise_sd=("band", noise_sd))
+    fitted = NCM().fit(scene, bundle)
+    among = fitted.sample(scene, 3, seed=1).abundance.values[:, 0, 25]
+    np.testing.assert_array_equal(fitted.sample(scene[:, 25:26], 3, seed=1).abundance.values[:, 0, 0], among)
+    assert (fitted.sample(scene, 3, seed=2).abundance.values[:, 0, 25] != among).all()
 
 
 def test_it_beats_fcls_where_bundles_vary():

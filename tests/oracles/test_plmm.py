@@ -20,7 +20,7 @@ def test_the_objective_falls_and_endmembers_are_where_it_is_smallest():
     settings = {"noise": 0.05, "perturbation": 0.03, "abundance_step": 0.1, "reference": 0.05}
     problem = PerturbedMixture(pixels, np.ones((8, 8), dtype=bool), endmembers, **settings)
     told = []
-    abundances, _ = problem.solve(fcls(pixels, endmembers), lambda numbers: told.append(numbers["objective"]))
+    abundances, _ = problem.solve(fcls(pixels, endmembers), lambda numbers: told.append(numbers["objective"])).state
     assert (np.diff(told) <= 0).all()
     best = problem.best_endmembers(abundances)
     assert (best >= 0).all()

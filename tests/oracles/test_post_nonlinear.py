@@ -43,7 +43,8 @@ def test_no_step_from_the_solution_lowers_the_residual(kind):
     """By differences of the law in the package: the projected gradient is zero."""
     law = LAWS[kind][0]
     _, _, pixels = mixtures(kind, 100, 0.03)
-    abundances, bends = kind().fit(make_scene(pixels[None]), BUNDLE).unmix_bent(pixels)
+    abundances, bends, settled = kind().fit(make_scene(pixels[None]), BUNDLE).unmix_bent(pixels)
+    assert settled.all()
     spectra = SPECTRA.astype(np.float32).astype(np.float64)
 
     def squared(unknowns: np.ndarray) -> np.ndarray:

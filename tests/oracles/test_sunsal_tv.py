@@ -56,14 +56,14 @@ def by_least_squares(pixels: np.ndarray, valid: np.ndarray, sparsity: float, smo
 
 @pytest.mark.parametrize("valid", [np.ones((4, 5), dtype=bool), ~HOLES], ids=["whole", "with holes"])
 def test_agrees_with_another_solver(valid):
-    found = total_variation_regression(PIXELS[valid], valid, SPECTRA, sparsity=0.01, smoothness=0.05)
+    found = total_variation_regression(PIXELS[valid], valid, SPECTRA, sparsity=0.01, smoothness=0.05).abundances
     np.testing.assert_allclose(found, by_least_squares(PIXELS[valid], valid, 0.01, 0.05), atol=2e-4)
     equal = np.mean([np.abs(found[one] - found[other]) < 1e-4 for one, other in pairs(valid)])
     assert 0.1 < equal < 0.9
 
 
 def test_without_total_variation_it_is_sparse_regression():
-    found = total_variation_regression(PIXELS[~HOLES], ~HOLES, SPECTRA, sparsity=0.02, smoothness=0.0)
+    found = total_variation_regression(PIXELS[~HOLES], ~HOLES, SPECTRA, sparsity=0.02, smoothness=0.0).abundances
     np.testing.assert_allclose(found, SparseRegression(SPECTRA, 0.02).solve(PIXELS[~HOLES]), atol=1e-4)
 
 

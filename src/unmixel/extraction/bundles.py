@@ -26,9 +26,9 @@ def angle_bundle(
 
     .. math:: \theta(y, m_k) = \arccos \frac{y^\top m_k}{\|y\| \, \|m_k\|}
 
-    A pixel can be in the bundle of the endmember nearest to it only, so bundles share no pixel; and they
-    hold at most a tenth of all pixels together, so that in a small scene mixtures stay out. Black pixels
-    are left out.
+    A pixel can be in the bundle of the endmember nearest to it only, so bundles share no pixel; but an endmember that
+    is nearest to none has the pixel nearest to it, which may be in another bundle, too. Bundles hold at most a tenth of
+    all pixels together (but one each), so that in a small scene mixtures stay out. Black pixels are left out.
 
     Parameters
     ----------

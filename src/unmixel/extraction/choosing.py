@@ -18,6 +18,7 @@ from unmixel.preprocess.noise import estimate_noise
 FEWEST_PIXELS = 200
 """In a smaller scene nothing can be held out."""
 MOST_ENDMEMBERS = 8
+"""For more, evidence takes too long."""
 BLACK = 1e-3
 """Relative norm of a spectrum that is nothing but an offset of the scene."""
 MORE_AXES = 5

@@ -25,7 +25,7 @@ from unmixel.whole_numbers import checked_seed
 MAX_PIXELS = 50_000
 FEWEST = 2
 RANK_TOLERANCE = 1e-6
-"""Endmembers; for more, evidence takes too long."""
+"""Singular values of the pixels below this share of the greatest say nothing of how many materials there are."""
 
 FROM_PIXELS: dict[str, Extractor] = {
     "vca": lambda pixels, n, rng: [np.array([row]) for row in vca(pixels, n, seed=rng)],

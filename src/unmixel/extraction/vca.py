@@ -28,6 +28,9 @@ def vca(
     a pixel away, so that illumination doesn't make a pixel pure. Of the runs, the one whose corners span
     the largest volume :math:`|\det [\tilde x_{i_1} \dots \tilde x_{i_P}]|` is kept.
 
+    The paper projects so where the signal-to-noise ratio is high only, and into the P - 1 first principal components
+    where it is low; here the projection is the same for every scene.
+
     Parameters
     ----------
     pixels : array, shape (pixel, band)

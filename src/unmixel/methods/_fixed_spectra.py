@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from unmixel.methods._pixelwise import BLOCK, PixelwiseFitted
+from unmixel.methods._pixelwise import BLOCK, SETTLED, PixelwiseFitted
 from unmixel.methods._protocol import QUANTILES, Method, Parts
 from unmixel.scene import good_bands
 
@@ -23,10 +23,13 @@ class Mixture(NamedTuple):
         What the spectra are multiplied by; the abundances, unless a method divides them by their sum.
     nonlinear : array, shape (pixel, band), optional
         What the mixing adds to the sum of the weighted spectra [reflectance]; None for nothing.
+    settled : array of bool, shape (pixel,), optional
+        Whether the search for them ended at a minimum; None where it always does.
     """
 
     weights: np.ndarray
     nonlinear: np.ndarray | None = None
+    settled: np.ndarray | None = None
 
 
 class FixedSpectraFitted(PixelwiseFitted):
@@ -57,7 +60,7 @@ class FixedSpectraFitted(PixelwiseFitted):
         return weights
 
     def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
-        weights, nonlinear = self._mixture_of(pixels)
+        weights, nonlinear, settled = self._mixture_of(pixels)
         mean_square = np.empty(len(pixels), dtype=np.float32)
         for first in range(0, len(pixels), BLOCK):
             part = slice(first, first + BLOCK)
@@ -65,7 +68,8 @@ class FixedSpectraFitted(PixelwiseFitted):
             if nonlinear is not None:
                 misfit -= nonlinear[part]
             mean_square[part] = np.einsum("nl,nl->n", misfit, misfit) / pixels.shape[1]
-        return {"abundance": self._abundances(weights), "reconstruction_rmse": np.sqrt(mean_square)}
+        found = {"abundance": self._abundances(weights), "reconstruction_rmse": np.sqrt(mean_square)}
+        return found if settled is None else {**found, SETTLED: settled}
 
     def _endmembers_of(
         self, pixels: Float[np.ndarray, "pixel band"]
@@ -74,7 +78,7 @@ class FixedSpectraFitted(PixelwiseFitted):
         return np.broadcast_to(self.endmembers, shape), np.zeros(shape, dtype=np.float32)
 
     def _parts_of(self, pixels: Float[np.ndarray, "pixel band"]) -> Parts:
-        weights, nonlinear = self._mixture_of(pixels)
+        weights, nonlinear, _ = self._mixture_of(pixels)
         shares = weights.astype(np.float32)[:, :, None] * self.endmembers
         unknown = np.full_like(pixels, np.nan)
         return Parts(pixels, shares, np.zeros_like(pixels) if nonlinear is None else nonlinear, unknown)

@@ -21,7 +21,7 @@ class FittedLeastSquares(FixedSpectraFitted):
     """Endmember spectra, ready for least squares."""
 
     method: LeastSquares
-    block: ClassVar[int] = active_set.BLOCK
+    block: int = active_set.BLOCK
 
     def __init__(
         self,

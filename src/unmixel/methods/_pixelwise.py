@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator
-from typing import ClassVar
 
 import numpy as np
 import xarray as xr
@@ -19,6 +18,8 @@ multiple of `ALIGNMENT` in memory, because the last bits of a matrix product dep
 processors, on that: so it does not matter for a pixel which others are unmixed with it."""
 ALIGNMENT = 64
 """Bytes."""
+SETTLED = "settled"
+"""What is found with the variables of a result, where a search may end before its minimum: whether it didn't."""
 SPECTRA_BLOCK = 64
 """The same where spectra are asked for, which is mostly of one pixel."""
 
@@ -59,11 +60,14 @@ class PixelwiseFitted(Fitted):
         Pixels unmixed at a time.
     """
 
-    block: ClassVar[int] = BLOCK
+    block: int = BLOCK
 
     @abc.abstractmethod
     def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
-        """Return the per-pixel variables of the result for a block of pixels; each row depends on its pixel alone."""
+        """Return the per-pixel variables of the result for a block of pixels, and `SETTLED` if a search may not be.
+
+        Each row depends on its pixel alone.
+        """
 
     @abc.abstractmethod
     def _endmembers_of(
@@ -82,8 +86,13 @@ class PixelwiseFitted(Fitted):
     def _maps_of(self, scene: xr.DataArray, pixels: ValidPixels, progress: Progress | None) -> dict[str, np.ndarray]:
         rows, columns = pixels.shape
         flat: dict[str, np.ndarray] = {}
+        self.ended = {}
         for first, n, block in filled_blocks(pixels, self.block):
-            for name, values in self._unmix_pixels(block).items():
+            found = self._unmix_pixels(block)
+            if SETTLED in found:
+                unsettled = int((~found.pop(SETTLED)[:n]).sum())
+                self.ended = {"unsettled_pixels": self.ended.get("unsettled_pixels", 0) + unsettled}
+            for name, values in found.items():
                 if name not in flat:
                     flat[name] = np.full((rows * columns, *values.shape[1:]), np.nan, dtype=np.float32)
                 flat[name][pixels.numbers[first : first + n]] = values[:n]

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
@@ -34,20 +34,25 @@ class FittedPostNonlinear(FixedSpectraFitted):
         self._linear = ConstrainedLeastSquares(endmembers, sum_to_one=True)
 
     def _mixture_of(self, pixels: Float[np.ndarray, "pixel band"]) -> Mixture:
-        abundances, bend = self.unmix_bent(pixels)
+        abundances, bend, settled = self.unmix_bent(pixels)
         mixed = self.method.bent(self._linear_mixture(abundances), bend[:, None])[0]
-        return Mixture(abundances, (mixed - abundances @ self.endmembers).astype(np.float32))
+        return Mixture(abundances, (mixed - abundances @ self.endmembers).astype(np.float32), settled)
 
     def unmix_bent(
         self, pixels: Float[np.ndarray, "pixel band"]
-    ) -> tuple[Float[np.ndarray, "pixel endmember"], Float[np.ndarray, "pixel"]]:
-        """Return the abundances and how much each pixel's mixture is bent; the search starts at linear mixing."""
+    ) -> tuple[Float[np.ndarray, "pixel endmember"], Float[np.ndarray, "pixel"], Bool[np.ndarray, "pixel"]]:
+        """Return the abundances, how much each pixel's mixture is bent, and whether the search settled.
+
+        It starts at linear mixing.
+        """
         n_endmembers = len(self.endmembers)
         start = np.concatenate([self._linear.solve(pixels), np.zeros((len(pixels), 1))], axis=1)
         lower = np.r_[np.zeros(n_endmembers), self.method.least_bend]
         upper = np.r_[np.ones(n_endmembers), self.method.greatest_bend]
-        found, _ = nonlinear_least_squares(self._mix, pixels.astype(np.float64), start, lower, upper, n_endmembers)
-        return found[:, :-1], found[:, -1]
+        found, _, settled = nonlinear_least_squares(
+            self._mix, pixels.astype(np.float64), start, lower, upper, n_endmembers
+        )
+        return found[:, :-1], found[:, -1], settled
 
     def _linear_mixture(self, abundances: Float[np.ndarray, "pixel endmember"]) -> Float[np.ndarray, "pixel band"]:
         """Return s, summed endmember by endmember: a row does not depend on the number of pixels, to the bit."""

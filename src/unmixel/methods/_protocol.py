@@ -33,6 +33,10 @@ Progress = Callable[[str, Mapping[str, float]], None]
 
 STATISTICS_SAMPLE = 2048
 """Pixels, drawn from all over the scene, whose spectra make the endmember statistics."""
+LOOKED_AT = 20_000
+"""Pixels, at least half of them, that say whether values are reflectance."""
+MOST_REFLECTANCE = 5.0
+"""The 99th percentile of reflectance is below, by far: snow and glint go beyond 1."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 FORMAT = 4
 """Version of the files of a saved model."""
@@ -82,7 +86,8 @@ class EndmemberSpectra:
 class Method(abc.ABC):
     """Hyper-parameters of an unmixing method, in the types that its fields declare: those of a saved model.
 
-    Its abundances are not negative and sum to one, unless it says otherwise (``non_negative``, ``sum_to_one``).
+    Its abundances are not negative and sum to one, unless it says otherwise (``non_negative``, ``sum_to_one``). One
+    whose result depends on the unit of the pixels refuses what can be no reflectance (``needs_reflectance``).
 
     Parameters
     ----------
@@ -109,6 +114,7 @@ class Method(abc.ABC):
     extractions: ClassVar[tuple[str, ...]] = tuple(EXTRACTORS)
     non_negative: ClassVar[bool] = True
     sum_to_one: ClassVar[bool] = True
+    needs_reflectance: ClassVar[bool] = False
 
     n_endmembers: int | None = None
     extraction: str = "clusters"
@@ -172,6 +178,8 @@ class Method(abc.ABC):
         pixels = pixels_of(scene)
         if not len(pixels):
             raise SceneError("a scene without one valid pixel", "pixels with finite values in every good band")
+        if self.needs_reflectance:
+            self._check_reflectance(pixels)
         extraction_s = time.perf_counter() - start
         fitted = self._fit(
             scene,
@@ -184,7 +192,7 @@ class Method(abc.ABC):
         fitted.record = {
             "noise": "estimated from the scene" if noise_told(scene) is None else "told by the scene (noise_sd)",
             **{name: json.loads(bundle.attrs[name]) for name in evidence if name in bundle.attrs},
-            "endmembers": f"extracted from the scene by {self.extraction}" if extracted else "given",
+            "endmembers": f"extracted from the scene by {endmembers.extractor}" if extracted else "given",
             "extraction_s": round(extraction_s, 3),
             "fit_s": round(time.perf_counter() - start - extraction_s, 3),
             **fitted.record,
@@ -194,6 +202,16 @@ class Method(abc.ABC):
     def _extract(self, scene: xr.DataArray) -> xr.DataArray:
         """Find endmembers in the scene."""
         return extract(scene, self.n_endmembers, extractor=self.extraction, seed=self.seed)
+
+    def _check_reflectance(self, pixels: Float[np.ndarray, "pixel band"]) -> None:
+        """Refuse pixels most of whose bright values are no reflectance."""
+        bright = float(np.percentile(pixels[:: max(1, len(pixels) // LOOKED_AT)], 99))
+        if bright > MOST_REFLECTANCE:
+            raise SceneError(
+                f"values up to {bright:.4g} for method {self.name!r}, whose result depends on their unit",
+                f"reflectance, from 0 to about 1 and hardly above {MOST_REFLECTANCE:g}",
+                "divide by the scale of the file (--scale), or use a method that any unit will do for, as fcls",
+            )
 
     @abc.abstractmethod
     def _fit(
@@ -279,6 +297,10 @@ class Fitted(abc.ABC):
         ``wavelength`` [nm], ``fwhm`` [nm] and ``good_band`` of the scene it was fitted to.
     record : dict
         What happened during fitting; part of the provenance of its results.
+    ended : dict
+        How the last search for the maps of a scene ended; part of the provenance of its result. ``rounds`` and
+        ``settled`` for a search in all pixels together, ``unsettled_pixels`` for one in each; empty where there is
+        nothing to search.
     neighbours : bool
         Whether what is found in a pixel depends on the pixels around it.
     """
@@ -296,6 +318,7 @@ class Fitted(abc.ABC):
             "good_band": good_bands(scene),
         }
         self.record: dict[str, Any] = {}
+        self.ended: dict[str, int] = {}
 
     def unmix(self, scene: xr.DataArray, *, progress: Progress | None = None) -> xr.Dataset:
         """Unmix a scene: abundances and what else the method knows, as a result (see `unmixel.result`).
@@ -316,7 +339,7 @@ class Fitted(abc.ABC):
             maps=maps,
             spectra=self._statistics_in(pixels, some),
             quantile=QUANTILES,
-            provenance={**self.provenance(scene), "unmix_s": round(time.perf_counter() - start, 3)},
+            provenance={**self.provenance(scene), **self.ended, "unmix_s": round(time.perf_counter() - start, 3)},
         )
 
     def maps(self, scene: xr.DataArray, *, progress: Progress | None = None) -> dict[str, np.ndarray]:

@@ -18,8 +18,8 @@ from unmixel.solvers import fcls, nnls
 from unmixel.solvers.constrained_least_squares import divide_by_sum
 from unmixel.solvers.scaled_mixture import ScaledMixture, Spreads
 
-BRIGHTNESS_SPREAD, SHAPE_SPREAD = 1.0, 0.3
-"""Standard deviations of scalings around those of the reference [1]: of the first mode, and of the others."""
+BRIGHTNESS_SPREAD = 1.0
+"""Standard deviation of the brightness that the endmembers of a pixel share [1]: it is as good as free."""
 
 
 class ScaledSpectraFitted(VariableSpectraFitted):
@@ -41,13 +41,14 @@ class ScaledSpectraFitted(VariableSpectraFitted):
 
     def spreads(self) -> Spreads:
         """The weights of the objective."""
-        frequency = np.maximum(np.arange(self.method.modes_of_scaling), 1)
+        frequency = 1 + np.arange(self.method.modes_of_scaling)
         return Spreads(
             noise=self.noise_sd,
             spectrum=self.spectrum_sd,
             abundance_step=self.method.abundance_step,
             scaling_step=self.method.scaling_step / frequency,
-            scaling=np.where(np.arange(len(frequency)), SHAPE_SPREAD, BRIGHTNESS_SPREAD) / frequency,
+            scaling=self.method.scaling_spread / frequency,
+            brightness=BRIGHTNESS_SPREAD,
         )
 
     def _solve(self, image: Image, progress: Progress | None) -> Solution:
@@ -59,7 +60,9 @@ class ScaledSpectraFitted(VariableSpectraFitted):
         ]
         rounds = [problem.improved(abundances, problem.scaled_alike(brightness)) for abundances, brightness in starts]
         best = min(rounds, key=lambda found: problem.objective(*found))
-        abundances, scalings = problem.solve(*best, (lambda numbers: progress("unmix", numbers)) if progress else None)
+        ended = problem.solve(*best, (lambda numbers: progress("unmix", numbers)) if progress else None)
+        self.ended = {"rounds": ended.rounds, "settled": ended.settled}
+        abundances, scalings = ended.state
         by_endmember = len(abundances), len(self.endmember), self.method.modes_of_scaling
         solution = {"abundance": abundances.astype(np.float32), "scaling": scalings.reshape(by_endmember)}
         return self._pulled(image, {**solution, "scaling": solution["scaling"].astype(np.float32)})
@@ -79,6 +82,7 @@ class ScaledSpectra(Method):
     spectrum_spread: float = 0.03
     abundance_step: float = 0.1
     scaling_step: float = 0.05
+    scaling_spread: float = 0.2
 
     @property
     def modes_of_scaling(self) -> int:
@@ -87,7 +91,8 @@ class ScaledSpectra(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range(self, "spectrum_spread", "abundance_step", "scaling_step", above=0, expected="a number above 0")
+        weights = ("spectrum_spread", "abundance_step", "scaling_step", "scaling_spread")
+        check_range(self, *weights, above=0, expected="a number above 0")
 
     def _fit(
         self,

@@ -16,12 +16,14 @@ class ELMM(ScaledSpectra):
 
         min  1/2 sum_n ( ||y_n - S_n^T a_n||^2 / noise^2 + ||S_n - psi_n * M||^2 / spectrum^2 )
              + 1/abundance_step sum ||a_n - a_n'|| + 1/2 sum ||psi_n - psi_n'||^2 / scaling_step^2
+             + 1/2 sum_n (psi_n - 1)^T C^-1 (psi_n - 1)
         such that   a_nj >= 0,   sum_j a_nj = 1,   S_n >= 0
 
-    where y_n [reflectance] is a pixel over its good bands, M (endmember, band) [reflectance] the mean spectra of the
-    bundles, psi_n (endmember,) [1] their scalings in the pixel, S_n (endmember, band) [reflectance] its endmembers, a_n
-    (endmember,) its abundances [area fraction], and the sums without index run over pairs of neighbours. The noise is
-    estimated, or told by the scene. See ``docs/methods/elmm.md``.
+    where y_n [reflectance] is a pixel over its good bands, M (endmember, band) [reflectance] the mean spectra of
+    the bundles, psi_n (endmember,) [1] their scalings in the pixel, S_n (endmember, band) [reflectance] its
+    endmembers, a_n (endmember,) its abundances [area fraction], C = scaling_spread^2 I + 1 1^T, and the sums
+    without index run over pairs of neighbours. The noise is estimated, or told by the scene. See
+    ``docs/methods/elmm.md``.
 
     Parameters
     ----------
@@ -38,6 +40,9 @@ class ELMM(ScaledSpectra):
         Scale of the difference of neighbours' abundances [1].
     scaling_step : float
         Standard deviation of the difference of neighbours' scalings [1].
+    scaling_spread : float
+        Standard deviation of an endmember's scaling around the brightness that all endmembers of the pixel share, which
+        is as good as free [1].
 
     Raises
     ------

@@ -8,14 +8,17 @@ from typing import ClassVar
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture
+from unmixel.methods._pixelwise import BLOCK
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
 from unmixel.mixing.bilinear import generalised_bilinear
 from unmixel.solvers import ConstrainedLeastSquares
 from unmixel.solvers.nonlinear_least_squares import nonlinear_least_squares
 
+DERIVATIVES = 2**20
+"""Numbers that the derivatives of a block of pixels are to have at most."""
 FIRST_STRENGTH = 0.5
 """Strength of all pairs where the search starts, half way between linear mixing and Fan's law."""
 
@@ -38,24 +41,33 @@ class FittedGBM(FixedSpectraFitted):
         basis, columns = np.linalg.qr(terms.T)
         self._basis = np.ascontiguousarray(basis.T)
         self._columns = np.ascontiguousarray(columns.T)
+        self.block = int(np.clip(DERIVATIVES // self._columns.size, 16, BLOCK))
         self._linear = ConstrainedLeastSquares(self._columns[: len(endmember)], sum_to_one=True)
 
     def _mixture_of(self, pixels: Float[np.ndarray, "pixel band"]) -> Mixture:
-        abundances, strengths = self.unmix_bilinear(pixels)
+        abundances, strengths, settled = self.unmix_bilinear(pixels)
         mixed = generalised_bilinear(abundances, self.endmembers.astype(np.float64), strengths)
-        return Mixture(abundances, (mixed - abundances @ self.endmembers).astype(np.float32))
+        return Mixture(abundances, (mixed - abundances @ self.endmembers).astype(np.float32), settled)
 
     def unmix_bilinear(
         self, pixels: Float[np.ndarray, "pixel band"]
-    ) -> tuple[Float[np.ndarray, "pixel endmember"], Float[np.ndarray, "pixel pair"]]:
-        """Return abundances and strengths γ of every pair, in the order (0, 1), (0, 2), ..., (1, 2), ..."""
+    ) -> tuple[Float[np.ndarray, "pixel endmember"], Float[np.ndarray, "pixel pair"], Bool[np.ndarray, "pixel"]]:
+        """Return abundances, strengths γ of every pair, and whether the search settled.
+
+        Pairs are in the order (0, 1), (0, 2), ..., (1, 2), ...
+        """
         coordinates = np.einsum("nl,kl->nk", pixels.astype(np.float64), self._basis)
         n_endmembers, n_pairs = len(self.endmembers), len(self.pairs[0])
-        start = np.full((len(pixels), n_endmembers + n_pairs), FIRST_STRENGTH)
-        start[:, :n_endmembers] = self._linear.solve(coordinates)
-        lower, upper = np.zeros(start.shape[1]), np.ones(start.shape[1])
-        found, _ = nonlinear_least_squares(self._mix, coordinates, start, lower, upper, n_endmembers)
-        return found[:, :n_endmembers], found[:, n_endmembers:]
+        found = np.full((len(pixels), n_endmembers + n_pairs), FIRST_STRENGTH)
+        found[:, :n_endmembers] = self._linear.solve(coordinates)
+        settled = np.zeros(len(pixels), dtype=bool)
+        lower, upper = np.zeros(found.shape[1]), np.ones(found.shape[1])
+        for first in range(0, len(pixels), self.block):
+            part = slice(first, first + self.block)
+            found[part], _, settled[part] = nonlinear_least_squares(
+                self._mix, coordinates[part], found[part], lower, upper, n_endmembers
+            )
+        return found[:, :n_endmembers], found[:, n_endmembers:], settled
 
     def _mix(self, unknowns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the mixtures of abundances and strengths in the coordinates, and their derivatives."""
@@ -122,6 +134,7 @@ class GBM(Method):
     name: ClassVar[str] = "gbm"
     summary: ClassVar[str] = "generalised bilinear model: light that meets two materials, by pair and pixel"
     reference: ClassVar[str] = "Halimi et al. 2011, doi:10.1109/TGRS.2010.2098414"
+    needs_reflectance: ClassVar[bool] = True
     fitted_type: ClassVar[type[Fitted]] = FittedGBM
 
     def _fit(

@@ -18,15 +18,15 @@ class GLMM(ScaledSpectra):
     ::
 
         min  1/2 sum_n ( ||y_n - S_n^T a_n||^2 / noise^2 + ||S_n - Psi_n * M||^2 / spectrum^2 )
-             + 1/abundance_step sum ||a_n - a_n'|| + 1/2 sum_j ||c_nj - c_n'j||^2 j^2 / scaling_step^2
+             + 1/abundance_step sum ||a_n - a_n'|| + 1/2 sum_j (j + 1)^2 ||c_nj - c_n'j||^2 / scaling_step^2
+             + 1/2 sum_n ( (c_n0 - 1)^T C^-1 (c_n0 - 1) + sum_j>0 (j + 1)^2 ||c_nj||^2 / scaling_spread^2 )
         such that   a_nj >= 0,   sum_j a_nj = 1,   S_n >= 0
 
-    where y_n [reflectance] is a pixel over its good bands, M (endmember, band) [reflectance] the mean spectra of the
-    bundles, Psi_n = sum_j c_nj b_j (endmember, band) [1] their scalings in the pixel, with cosines b_j of wavelength
-    and coefficients c_nj (endmember,), S_n (endmember, band) [reflectance] its endmembers, a_n (endmember,) its
-    abundances [area fraction], and the sums without n run over pairs of neighbours. The noise is estimated, or told by
-    the scene.
-    See ``docs/methods/glmm.md``.
+    where y_n [reflectance] is a pixel over its good bands, M (endmember, band) [reflectance] the mean spectra of
+    the bundles, Psi_n = sum_j c_nj b_j (endmember, band) [1] their scalings in the pixel, with cosines b_j of
+    wavelength and coefficients c_nj (endmember,), S_n (endmember, band) [reflectance] its endmembers, a_n
+    (endmember,) its abundances [area fraction], C = scaling_spread^2 I + 1 1^T, and the sums without n run over
+    pairs of neighbours. The noise is estimated, or told by the scene. See ``docs/methods/glmm.md``.
 
     Parameters
     ----------
@@ -42,7 +42,11 @@ class GLMM(ScaledSpectra):
     abundance_step : float
         Scale of the difference of neighbours' abundances [1].
     scaling_step : float
-        Standard deviation of the difference of neighbours' scalings [1]; of the cosine with j half waves, 1/j of it.
+        Standard deviation of the difference of neighbours' scalings [1]; of the cosine with j half waves, 1/(j + 1) of
+        it.
+    scaling_spread : float
+        Standard deviation of an endmember's scaling around the brightness that all endmembers of the pixel share, which
+        is as good as free [1]; of the cosine with j half waves around 0, 1/(j + 1) of it.
     n_scalings : int
         Number of cosines, the constant among them.
 
@@ -71,7 +75,7 @@ class GLMM(ScaledSpectra):
     summary: ClassVar[str] = "generalised linear mixing model: endmembers scaled band by band, smooth over the scene"
     reference: ClassVar[str] = "Imbiriba, Borsoi & Bermudez 2018, doi:10.1109/ICASSP.2018.8462214"
 
-    n_scalings: int = 5
+    n_scalings: int = 7
 
     def __post_init__(self) -> None:
         super().__post_init__()

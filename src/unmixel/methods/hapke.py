@@ -98,6 +98,7 @@ class Hapke(Method):
     name: ClassVar[str] = "hapke"
     summary: ClassVar[str] = "least squares in single-scattering albedo: exact, grains mixed intimately"
     reference: ClassVar[str] = "Mustard & Pieters 1989, doi:10.1029/JB094iB10p13619"
+    needs_reflectance: ClassVar[bool] = True
     fitted_type: ClassVar[type[Fitted]] = FittedHapke
 
     incidence_deg: float = 30.0

@@ -121,6 +121,7 @@ class KHype(Method):
     name: ClassVar[str] = "khype"
     summary: ClassVar[str] = "K-Hype: linear mixing and a smooth nonlinear function by kernels, exact"
     reference: ClassVar[str] = "Chen, Richard & Honeine 2013, doi:10.1109/TSP.2012.2222390"
+    needs_reflectance: ClassVar[bool] = True
     fitted_type: ClassVar[type[Fitted]] = FittedKHype
 
     regularisation: float = 1e-3

@@ -8,23 +8,24 @@ from typing import ClassVar
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from unmixel.errors import ParameterError
 from unmixel.extraction.pruning import MEASURES, prune
-from unmixel.methods._pixelwise import BLOCK, SPECTRA_BLOCK, PixelwiseFitted, filled_blocks
+from unmixel.methods._pixelwise import SPECTRA_BLOCK, PixelwiseFitted, filled_blocks
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.preprocess import noise_variance_of
 from unmixel.scene import good_bands
-from unmixel.solvers.model_search import ModelSearch
+from unmixel.solvers.model_search import ABSENT, ModelSearch
 
 MOST_CLASSES = 8
 """Every subset of the classes is a kind of model."""
-ABSENT = -1
-LOOKED_AT = 512
+LOOKED_AT = 256
 """Pixels that say whether there is shade."""
+UNPREFERRED = 2
+"""Numbers of classes in a row that are not worth it, after which no larger one is tried."""
 
 
 class FittedMESMA(PixelwiseFitted):
@@ -43,6 +44,7 @@ class FittedMESMA(PixelwiseFitted):
     """
 
     method: MESMA
+    block: int = 256
 
     def __init__(
         self,
@@ -64,31 +66,19 @@ class FittedMESMA(PixelwiseFitted):
         self, pixels: Float[np.ndarray, "pixel band"]
     ) -> tuple[Integer[np.ndarray, "pixel endmember"], Float[np.ndarray, "pixel endmember"]]:
         """Return the spectrum of each class in the model of every pixel (`ABSENT`: none), and its fraction."""
-        n_pixels, n_bands = pixels.shape
-        n_classes = len(self.sizes)
-        spectra = np.full((n_classes, n_pixels, n_classes), ABSENT)
-        fractions = np.zeros((n_classes, n_pixels, n_classes))
-        squared_error = np.full((n_classes, n_pixels), np.inf)
-        for classes, models in self._search.best(pixels).items():
-            level = len(classes) - 1
-            better = np.flatnonzero(models.squared_error < squared_error[level])
-            spectra[level, better], fractions[level, better] = ABSENT, 0.0
-            spectra[level, better[:, None], classes] = models.spectrum[better]
-            fractions[level, better[:, None], classes] = models.fraction[better]
-            squared_error[level, better] = models.squared_error[better]
-        preferred = self._preferred(squared_error, n_bands)
-        rows = np.arange(n_pixels)
-        return spectra[preferred, rows], fractions[preferred, rows]
+        n_bands = pixels.shape[1]
+        levels = self._search.best(pixels, lambda errors: is_enough(self._preferred(errors, n_bands), len(errors)))
+        preferred = self._preferred(np.stack([models.squared_error for models in levels]), n_bands)
+        spectrum, fraction = (np.stack([models[part] for models in levels]) for part in (0, 1))
+        rows = np.arange(len(pixels))
+        return spectrum[preferred, rows], fraction[preferred, rows]
 
     def _preferred(self, squared_error: Float[np.ndarray, "level pixel"], n_bands: int) -> Integer[np.ndarray, "pixel"]:
         """Return the level whose error is worth its classes."""
+        if self.method.threshold is None:
+            return preferred_level(squared_error, n_bands, self.noise_variance, float(np.mean(self.sizes)))
         n_classes = 1 + np.arange(len(squared_error))[:, None]
-        if self.method.threshold is not None:
-            return (np.sqrt(squared_error / n_bands) + self.method.threshold * n_classes).argmin(axis=0)
-        smallest = np.where(np.isfinite(squared_error), squared_error, 0.0).min(axis=0)
-        variance = np.maximum(self.noise_variance, smallest / max(n_bands - len(n_classes), 1))
-        worth = np.log(n_bands) + 2 * np.log(np.mean(self.sizes))
-        return (squared_error / np.maximum(variance, np.finfo(np.float32).tiny) + worth * n_classes).argmin(axis=0)
+        return (np.sqrt(squared_error / n_bands) + self.method.threshold * n_classes).argmin(axis=0)
 
     def _shares_of(
         self, pixels: Float[np.ndarray, "pixel band"]
@@ -101,7 +91,7 @@ class FittedMESMA(PixelwiseFitted):
     def _shares_by_block(
         self, pixels: Float[np.ndarray, "pixel band"]
     ) -> tuple[Float[np.ndarray, "pixel endmember"], Float[np.ndarray, "pixel endmember band"]]:
-        blocks = filled_blocks(pixels, SPECTRA_BLOCK if len(pixels) <= SPECTRA_BLOCK else BLOCK)
+        blocks = filled_blocks(pixels, SPECTRA_BLOCK if len(pixels) <= SPECTRA_BLOCK else self.block)
         found = [[array[:n] for array in self._shares_of(block)] for _, n, block in blocks]
         fraction, spectra = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
         return fraction, spectra
@@ -161,9 +151,9 @@ class MESMA(Method):
         a_c = f_c / sum f
 
     where y [reflectance] is a pixel over its good bands, m_c (band,) [reflectance] a spectrum of class c, f the
-    fractions [1], which sum to one or to less, the rest being shade (reflectance 0), and a the abundances
-    [area fraction], shade left out. A class more is taken only if the error falls enough. See
-    ``docs/methods/mesma.md``.
+    fractions [1], of which one minus their sum is shade (reflectance 0; negative in a pixel that is brighter than its
+    spectra), and a the abundances [area fraction], shade left out. Without shade, f sums to one. A class more is taken
+    only if the error falls enough. See ``docs/methods/mesma.md``.
 
     Parameters
     ----------
@@ -241,14 +231,34 @@ class MESMA(Method):
         noise_variance = float(noise_variance_of(scene, pixels, seed=self.seed).mean())
         library, sizes = np.concatenate(spectra).astype(np.float32), tuple(len(group) for group in spectra)
         some = pixels[np.random.default_rng(self.seed).permutation(len(pixels))[:LOOKED_AT]]
-        shade = has_shade(some, library, sizes) if self.shade is None else self.shade
+        shade = has_shade(some, library, sizes, noise_variance) if self.shade is None else self.shade
         fitted = FittedMESMA(self, scene, endmembers.names, library, sizes, noise_variance, shade)
         fitted.record = {"shade": shade}
         return fitted
 
 
+def preferred_level(
+    squared_error: Float[np.ndarray, "level pixel"], n_bands: int, noise_variance: float, mean_size: float
+) -> Integer[np.ndarray, "pixel"]:
+    """Return the level whose error is worth its classes, by the noise or by what the best model leaves over."""
+    n_classes = 1 + np.arange(len(squared_error))[:, None]
+    smallest = squared_error.min(axis=0)
+    left_over = np.where(np.isfinite(smallest), smallest, 0.0) / max(n_bands - len(n_classes), 1)
+    variance = np.maximum(np.maximum(noise_variance, left_over), np.finfo(np.float32).tiny)
+    worth = np.log(n_bands) + 2 * np.log(mean_size)
+    return (squared_error / variance + worth * n_classes).argmin(axis=0)
+
+
+def is_enough(preferred: Integer[np.ndarray, "pixel"], n_levels: int) -> Bool[np.ndarray, "pixel"]:
+    """Return whether the last `UNPREFERRED` levels were not preferred to one before them."""
+    return preferred + UNPREFERRED < n_levels
+
+
 def has_shade(
-    pixels: Float[np.ndarray, "pixel band"], library: Float[np.ndarray, "spectrum band"], sizes: tuple[int, ...]
+    pixels: Float[np.ndarray, "pixel band"],
+    library: Float[np.ndarray, "spectrum band"],
+    sizes: tuple[int, ...],
+    noise_variance: float,
 ) -> bool:
     r"""Return whether the errors of models with shade are smaller than a fraction more would make them by chance.
 
@@ -256,10 +266,15 @@ def has_shade(
 
     where :math:`e_n` is the smallest squared error of pixel n and L the number of bands (Schwarz's criterion).
     """
+
+    def enough(errors: Float[np.ndarray, "level pixel"]) -> Bool[np.ndarray, "pixel"]:
+        preferred = preferred_level(errors, pixels.shape[1], noise_variance, float(np.mean(sizes)))
+        return is_enough(preferred, len(errors))
+
     smallest = []
     for sum_to_one in (True, False):
-        models = ModelSearch(library, sizes, sum_to_one=sum_to_one).best(pixels).values()
-        smallest.append(np.stack([found.squared_error for found in models]).min(axis=0))
+        levels = ModelSearch(library, sizes, sum_to_one=sum_to_one).best(pixels, enough)
+        smallest.append(np.stack([models.squared_error for models in levels]).min(axis=0))
     tiny = 1e-9 * np.einsum("nl,nl->n", pixels, pixels) + np.finfo(np.float32).tiny
     without, with_shade = (np.maximum(error, tiny) for error in smallest)
     known = np.isfinite(without + with_shade)

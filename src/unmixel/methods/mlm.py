@@ -60,6 +60,7 @@ class MLM(PostNonlinear):
     name: ClassVar[str] = "mlm"
     summary: ClassVar[str] = "multilinear model: light reflected any number of times, by pixel"
     reference: ClassVar[str] = "Heylen & Scheunders 2016, doi:10.1109/TGRS.2015.2453915"
+    needs_reflectance: ClassVar[bool] = True
     least_bend: ClassVar[float] = 0.0
     greatest_bend: ClassVar[float] = 0.99
     brightest: ClassVar[float] = 1.0

@@ -21,6 +21,7 @@ from unmixel.result import make_result
 from unmixel.scene import good_bands, make_scene, pixels_of, to_map, valid_pixels
 from unmixel.solvers import fcls
 from unmixel.solvers.normal_mixture import NormalMixture
+from unmixel.solvers.pixel_random import PixelRandom
 from unmixel.solvers.simplex_chain import SimplexChain
 
 LEAST_NOISE = 1e-3
@@ -43,7 +44,7 @@ class FittedNCM(PixelwiseFitted):
     """
 
     method: NCM
-    block: ClassVar[int] = 256
+    block: int = 256
 
     def __init__(
         self,
@@ -76,7 +77,8 @@ class FittedNCM(PixelwiseFitted):
         """Return mean and variance of the posterior abundances."""
         total = np.zeros((len(pixels), len(self.endmember)))
         squares = np.zeros_like(total)
-        for draw in self.chain_of(pixels).draws(self.method.n_draws, seed=self.method.seed):
+        random = PixelRandom(pixels, seed=self.method.seed)
+        for draw in self.chain_of(pixels).draws(self.method.n_draws, random):
             total += draw
             squares += draw**2
         mean = total / self.method.n_draws
@@ -136,6 +138,9 @@ class FittedNCM(PixelwiseFitted):
     def sample(self, scene: xr.DataArray, n_draws: int, *, seed: int = 0) -> xr.Dataset:
         """Draw abundances from the posterior of every pixel: every fourth state of its chain.
 
+        Given the model, pixels are independent, and so are their draws: sums over pixels of each draw are draws of the
+        sum. Only pixels that are equal in every band share their draws.
+
         Parameters
         ----------
         scene : DataArray
@@ -154,7 +159,8 @@ class FittedNCM(PixelwiseFitted):
         valid, pixels = valid_pixels(scene), pixels_of(scene)
         draws = np.empty((n_draws, len(pixels), len(self.endmember)), dtype=np.float32)
         for first, n, block in filled_blocks(pixels, self.block):
-            for number, draw in enumerate(self.chain_of(block).draws(THIN * n_draws, seed=seed)):
+            random = PixelRandom(block, seed=seed)
+            for number, draw in enumerate(self.chain_of(block).draws(THIN * n_draws, random)):
                 draws[number // THIN, first : first + n] = draw[:n]
         coords = {name: scene.coords[name] for name in ("y", "x", "spatial_ref") if name in scene.coords}
         maps = np.stack([to_map(draw, valid) for draw in draws])

@@ -82,7 +82,8 @@ class NMFL12(BlindMethod):
     Parameters
     ----------
     sparsity : float
-        Weight of the sparsity relative to the paper's estimate of lambda, not negative.
+        Weight of the sparsity relative to the paper's estimate of lambda, not negative [reflectance squared]: the
+        estimate is a pure number, the misfit is not, so the same scene in another unit needs another one.
     n_steps : int
         Rounds of updates, at least 1.
     n_endmembers : int, optional
@@ -118,6 +119,7 @@ class NMFL12(BlindMethod):
     name: ClassVar[str] = "nmf_l12"
     summary: ClassVar[str] = "blind: endmembers and sparse abundances by nonnegative factorisation"
     reference: ClassVar[str] = "Qian et al. 2011, doi:10.1109/TGRS.2011.2144605"
+    needs_reflectance: ClassVar[bool] = True
 
     sparsity: float = 0.1
     n_steps: int = 500

@@ -38,7 +38,9 @@ class FittedPLMM(VariableSpectraFitted):
             reference=self.method.reference_spread * self.level,
         )
         start = fcls(image.pixels, self.endmembers)
-        abundances, endmembers = problem.solve(start, (lambda told: progress("unmix", told)) if progress else None)
+        ended = problem.solve(start, (lambda told: progress("unmix", told)) if progress else None)
+        self.ended = {"rounds": ended.rounds, "settled": ended.settled}
+        abundances, endmembers = ended.state
         solution = {"abundance": abundances.astype(np.float32), "endmembers": endmembers.astype(np.float32)}
         return self._pulled(image, solution)
 

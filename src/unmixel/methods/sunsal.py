@@ -31,7 +31,7 @@ class FittedSUnSAL(FixedSpectraFitted):
         lambda [reflectance squared].
     """
 
-    block: ClassVar[int] = active_set.BLOCK
+    block: int = active_set.BLOCK
 
     def __init__(
         self,

@@ -48,7 +48,7 @@ class FittedSUnSALTV(WholeSceneFitted):
 
     def _solve(self, image: Image, progress: Progress | None) -> Solution:
         sparsity, smoothness = (float(penalty) for penalty in self.penalties)
-        abundances = total_variation_regression(
+        found = total_variation_regression(
             image.pixels,
             image.valid,
             self.endmembers,
@@ -56,7 +56,8 @@ class FittedSUnSALTV(WholeSceneFitted):
             smoothness=smoothness,
             progress=progress and (lambda step: progress("unmix", {"step": step})),
         )
-        return {"abundance": abundances.astype(np.float32)}
+        self.ended = {"rounds": found.steps, "settled": found.settled}
+        return {"abundance": found.abundances.astype(np.float32)}
 
     def _spectra_in(
         self, solution: Solution, chosen: Integer[np.ndarray, "chosen"]

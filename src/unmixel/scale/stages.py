@@ -139,7 +139,8 @@ class Stages:
         pixels_before = sum(line["pixels"] for tile, line in self._tiles_done().items() if tile in done)
         n_left, memory = plan.sample.counts.valid - pixels_before, peak_memory()
         for one in engine.each(unmix_tile, str(self._folder), self._journal.lines[0]["token"], left):
-            self._journal.add({"tile": one.tile, "pixels": one.pixels, "odd": one.odd, "files": one.files})
+            told = {"tile": one.tile, "pixels": one.pixels, "odd": one.odd, "ended": one.ended, "files": one.files}
+            self._journal.add(told)
             done.add(one.tile)
             self.run.n_valid += one.pixels
             memory = max(memory, one.peak_memory)
@@ -156,6 +157,7 @@ class Stages:
         start = time.perf_counter()
         begun, learnt = self._journal.lines[0], next(line for line in self._journal.lines if "model" in line)
         provenance = {**begun["provenance"], **learnt["provenance"], "run": digest_of(begun["identity"])}
+        provenance |= _ended([line["ended"] for line in self._tiles_done().values()])
         n_valid = self._plan.sample.counts.valid
         odd = np.array([line["odd"] for line in self._tiles_done().values()]).sum(axis=0)
         provenance = finish_result(
@@ -189,3 +191,20 @@ class Stages:
 
     def _took(self, stage: str, start: float) -> None:
         self.run.seconds[stage] = round(time.perf_counter() - start, 3)
+
+
+def _ended(by_tile: list[dict[str, int]]) -> dict[str, int]:
+    """Return how the searches of all tiles ended: pixels add up; a scene that is unmixed as a whole is one tile.
+
+    Examples
+    --------
+    >>> _ended([{"unsettled_pixels": 2}, {}, {"unsettled_pixels": 1}])
+    {'unsettled_pixels': 3}
+    >>> _ended([{"rounds": 40, "settled": True}])
+    {'rounds': 40, 'settled': True}
+    """
+    ended: dict[str, int] = {}
+    for told in by_tile:
+        for name, value in told.items():
+            ended[name] = ended[name] + value if name in ended else value
+    return ended

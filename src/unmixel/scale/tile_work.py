@@ -28,6 +28,8 @@ class TileDone:
     odd : tuple of four int
         Pixels with a negative abundance, with one if abundances sum to one, outside the endmembers' reach, and with a
         larger residual than noise allows.
+    ended : dict of str to int
+        How the search in it ended, see `unmixel.methods._protocol.Fitted`.
     peak_memory : int
         Largest resident memory of the process that did it [bytes].
     """
@@ -36,6 +38,7 @@ class TileDone:
     pixels: int
     files: dict[str, str]
     odd: tuple[int, ...]
+    ended: dict[str, int]
     peak_memory: int
 
 
@@ -46,7 +49,7 @@ def unmix_tile(folder: str, token: str, tile: int) -> TileDone:
     scene = plan.fitted.on_my_bands(plan.whole if plan.fitted.neighbours else plan.scene.read(window))
     pixels = ValidPixels(scene)
     if not len(pixels):
-        return TileDone(tile, 0, {}, (0, 0, 0, 0), peak_memory())
+        return TileDone(tile, 0, {}, (0, 0, 0, 0), {}, peak_memory())
     maps = plan.fitted.maps(scene)
     flags = plan.judge.flags_of(pixels)
     outside = np.zeros(window.n_pixels, dtype=bool)
@@ -57,7 +60,7 @@ def unmix_tile(folder: str, token: str, tile: int) -> TileDone:
     picture = np.ascontiguousarray(scene.values[:, :, plan.colours.bands])
     files = plan.maps.write(window, maps) | plan.picture.write(window, {"picture": picture})
     odd = (*map(int, flags.sum(axis=0)), beyond)
-    return TileDone(tile, len(pixels), files, odd, peak_memory())
+    return TileDone(tile, len(pixels), files, odd, plan.fitted.ended, peak_memory())
 
 
 def write_one_map(folder: str, token: str, name: str) -> str:

@@ -17,8 +17,8 @@ def solve_box_simplex_program(
     hessian: Float[np.ndarray, "pixel unknown unknown"],
     gradient: Float[np.ndarray, "pixel unknown"],
     start: Float[np.ndarray, "pixel unknown"],
-    lower: Float[np.ndarray, "unknown"],
-    upper: Float[np.ndarray, "unknown"],
+    lower: Float[np.ndarray, "*pixel unknown"],
+    upper: Float[np.ndarray, "*pixel unknown"],
     n_endmembers: int,
 ) -> Float[np.ndarray, "pixel unknown"]:
     r"""Minimise a quadratic in every pixel by the primal active-set method.
@@ -34,7 +34,7 @@ def solve_box_simplex_program(
         g, at the start.
     start : array, shape (pixel, unknown)
         :math:`x_0`, within the bounds.
-    lower, upper : array, shape (unknown,)
+    lower, upper : array, shape (unknown,) or (pixel, unknown)
         l and u; may be infinite.
     n_endmembers : int
         P: the first so many unknowns keep their sum.
@@ -57,11 +57,10 @@ def solve_box_simplex_program(
     """
     found = start.copy()
     summed = np.arange(start.shape[1]) < n_endmembers
-    bounds = lower[:, None], upper[:, None]
     rows = np.arange(len(start))
-    state = _State.at(hessian, gradient, start, *bounds)
+    state = _State.at(hessian, gradient, start, *(np.broadcast_to(bound, start.shape) for bound in (lower, upper)))
     for _ in range(8 * start.shape[1]):
-        finished = state.advance(summed, *bounds)
+        finished = state.advance(summed)
         found[rows[finished]] = state.point[:, finished].T
         rows = rows[~finished]
         if not len(rows):
@@ -74,45 +73,55 @@ def solve_box_simplex_program(
 class _State:
     """Where the search is, with pixels along the last axis."""
 
-    def __init__(self, hessian: np.ndarray, gradient: np.ndarray, point: np.ndarray, fixed: np.ndarray) -> None:
+    def __init__(
+        self,
+        hessian: np.ndarray,
+        gradient: np.ndarray,
+        point: np.ndarray,
+        fixed: np.ndarray,
+        lower: np.ndarray,
+        upper: np.ndarray,
+    ) -> None:
         self.hessian = hessian
         self.gradient = gradient
         self.point = point
         self.fixed = fixed
+        self.lower = lower
+        self.upper = upper
 
     @classmethod
     def at(
         cls, hessian: np.ndarray, gradient: np.ndarray, start: np.ndarray, lower: np.ndarray, upper: np.ndarray
     ) -> _State:
-        point = np.ascontiguousarray(start.T)
-        fixed = (point <= lower) | (point >= upper)
-        return cls(np.ascontiguousarray(hessian.transpose(1, 2, 0)), gradient.T.copy(), point, fixed)
+        point, low, high = (np.ascontiguousarray(array.T) for array in (start, lower, upper))
+        fixed = (point <= low) | (point >= high)
+        return cls(np.ascontiguousarray(hessian.transpose(1, 2, 0)), gradient.T.copy(), point, fixed, low, high)
 
     def of(self, chosen: Bool[np.ndarray, "pixel"]) -> _State:
-        return _State(self.hessian[..., chosen], self.gradient[:, chosen], self.point[:, chosen], self.fixed[:, chosen])
+        return _State(*(array[..., chosen] for array in vars(self).values()))
 
-    def advance(self, summed: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Bool[np.ndarray, "pixel"]:
+    def advance(self, summed: np.ndarray) -> Bool[np.ndarray, "pixel"]:
         """Go to the minimum over the free unknowns, or to the first bound on the way; say where that is the solution.
 
         At a minimum the bound whose multiplier is most wrong is released; where none is, it is the solution.
         """
         step, multiplier = _step_of_free(self.hessian, self.gradient, self.fixed, summed)
-        room = np.where(step < 0, lower - self.point, upper - self.point)
+        room = np.where(step < 0, self.lower - self.point, self.upper - self.point)
         reach = np.divide(room, step, out=np.full(step.shape, np.inf), where=step != 0)
         first = np.argmin(reach, axis=0)
         length = np.take_along_axis(reach, first[None], axis=0)[0]
         blocked = length < 1
         length = np.where(blocked, np.maximum(length, 0), 1)
-        self.point = np.clip(self.point + length * step, lower, upper)
+        self.point = np.clip(self.point + length * step, self.lower, self.upper)
         for row, column in zip(self.hessian, step, strict=True):
             self.gradient += length * (row * column)
         unit = np.abs(self.gradient).max(axis=0)
         pixels = np.flatnonzero(blocked)
-        bound = np.where(step[first[pixels], pixels] < 0, lower[first[pixels], 0], upper[first[pixels], 0])
-        self.point[first[pixels], pixels] = bound
-        self.fixed[first[pixels], pixels] = True
+        at = first[pixels], pixels
+        self.point[at] = np.where(step[at] < 0, self.lower[at], self.upper[at])
+        self.fixed[at] = True
         slack = self.gradient - np.where(summed[:, None], multiplier, 0)
-        wrong = np.where(self.fixed, np.where(self.point <= lower, -slack, slack), -np.inf)
+        wrong = np.where(self.fixed, np.where(self.point <= self.lower, -slack, slack), -np.inf)
         worst = np.argmax(wrong, axis=0)
         release = np.flatnonzero(~blocked & (wrong.max(axis=0) > SMALLEST_MULTIPLIER * unit))
         self.fixed[worst[release], release] = False
@@ -129,17 +138,23 @@ def _step_of_free(
 ) -> tuple[Float[np.ndarray, "unknown pixel"], Float[np.ndarray, "pixel"]]:
     """Return the step to the minimum over the free unknowns, and the multiplier of the sum."""
     free = ~fixed
-    matrix = np.where(free[:, None] & free[None], hessian, 0)
-    diagonal = np.arange(len(matrix))
-    matrix[diagonal, diagonal] += fixed
-    ones = (free & summed[:, None]).astype(np.float64)
-    plain, along = solve_by_elimination(matrix, np.stack([np.where(free, -gradient, 0), ones]))
+    few = np.argsort(fixed, axis=0, kind="stable")[: free.sum(axis=0).max()]
+    places = np.arange(len(few))
+    inside = np.take_along_axis(free, few, axis=0)
+    matrix = np.take_along_axis(np.take_along_axis(hessian, few[:, None], axis=0), few[None], axis=1)
+    matrix = np.where(inside[:, None] & inside[None], matrix, 0)
+    matrix[places, places] += ~inside
+    ones = np.where(inside & summed[few], 1.0, 0.0)
+    target = np.where(inside, -np.take_along_axis(gradient, few, axis=0), 0)
+    plain, along = solve_by_elimination(matrix, np.stack([target, ones]))
     drift, room = np.zeros(gradient.shape[1]), np.zeros(gradient.shape[1])
-    for k in np.flatnonzero(summed):
-        drift += plain[k]
-        room += along[k]
+    for of_plain, of_along, counts in zip(plain, along, ones, strict=True):
+        drift += counts * of_plain
+        room += counts * of_along
     multiplier = -drift / np.where(room > 0, room, 1)
-    return plain + multiplier * along, multiplier
+    step = np.zeros_like(gradient)
+    np.put_along_axis(step, few, plain + multiplier * along, axis=0)
+    return step, multiplier
 
 
 def solve_by_elimination(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Integer
 
 from unmixel.solvers.box_simplex_program import solve_box_simplex_program
 
@@ -24,6 +25,23 @@ MixingLaw = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 must depend on its own unknowns alone, to the bit."""
 
 
+class Minima(NamedTuple):
+    """What was found in every pixel.
+
+    Attributes
+    ----------
+    unknowns : array, shape (pixel, unknown)
+    squared : array, shape (pixel,)
+        Squared residual there.
+    settled : array of bool, shape (pixel,)
+        Whether the search ended at a minimum, rather than after `MOST_STEPS` or where no step is short enough.
+    """
+
+    unknowns: Float[np.ndarray, "pixel unknown"]
+    squared: Float[np.ndarray, "pixel"]
+    settled: Bool[np.ndarray, "pixel"]
+
+
 def nonlinear_least_squares(
     law: MixingLaw,
     pixels: Float[np.ndarray, "pixel value"],
@@ -31,14 +49,15 @@ def nonlinear_least_squares(
     lower: Float[np.ndarray, "unknown"],
     upper: Float[np.ndarray, "unknown"],
     n_endmembers: int,
-) -> tuple[Float[np.ndarray, "pixel unknown"], Float[np.ndarray, "pixel"]]:
+) -> Minima:
     r"""Find a minimum of the squared residual in every pixel by damped Gauss-Newton steps.
 
     .. math:: \min_{a, e} \lVert y - f(a, e) \rVert^2 \quad \text{such that} \quad
               a_k \ge 0, \quad \sum_k a_k = 1, \quad l \le e \le u
 
     Each step minimises the linearised problem under the same constraints, exactly, with the damping of Levenberg and
-    Marquardt; only steps that lower the residual are taken. Each pixel stops by itself.
+    Marquardt; only steps that lower the residual are taken. Each pixel stops by itself. Further unknowns on which a
+    mixture does not depend for the time being are left out of a step.
 
     Parameters
     ----------
@@ -54,12 +73,6 @@ def nonlinear_least_squares(
     n_endmembers : int
         Number of abundances.
 
-    Returns
-    -------
-    unknowns : array, shape (pixel, unknown)
-    squared : array, shape (pixel,)
-        Squared residual there.
-
     References
     ----------
     J. Nocedal and S. J. Wright, *Numerical Optimization*, 2nd ed., Springer 2006, chapter 10,
@@ -73,26 +86,33 @@ def nonlinear_least_squares(
     ...     side = unknowns @ [1.0, 3.0]
     ...     slopes = np.stack([2 * side, np.full_like(side, 4)], axis=1)
     ...     return np.stack([side**2, 4 * side], axis=1), np.array([1.0, 3.0])[:, None] * slopes[:, None]
-    >>> found, squared = nonlinear_least_squares(
+    >>> found, squared, settled = nonlinear_least_squares(
     ...     law, np.array([[4.0, 8.0]]), np.array([[1.0, 0.0]]), np.zeros(2), np.ones(2), 2
     ... )
-    >>> found.round(6), squared.round(6)
-    (array([[0.5, 0.5]]), array([0.]))
+    >>> found.round(6), squared.round(6), settled
+    (array([[0.5, 0.5]]), array([0.]), array([ True]))
     """
-    found, least = start.astype(np.float64), np.empty(len(pixels))
+    found, least, settled = start.astype(np.float64), np.empty(len(pixels)), np.zeros(len(pixels), dtype=bool)
     power = np.einsum("nl,nl->n", pixels, pixels)
     rows = np.arange(len(pixels))
     point, damping = found.copy(), np.full(len(rows), FIRST_DAMPING)
     residual, slopes, squared = _residual(law, pixels, point)
     for _ in range(MOST_STEPS):
-        gradient = -np.einsum("nul,nl->nu", slopes, residual)
-        curvature = _gram(slopes)
-        candidate = solve_box_simplex_program(_damped(curvature, damping), gradient, point, lower, upper, n_endmembers)
-        step = candidate - point
+        live = _live(slopes, n_endmembers)
+        live_slopes = np.take_along_axis(slopes, live[:, :, None], axis=1)
+        gradient = -np.einsum("nul,nl->nu", live_slopes, residual)
+        curvature = _gram(live_slopes)
+        before = np.take_along_axis(point, live, axis=1)
+        after = solve_box_simplex_program(
+            _damped(curvature, damping), gradient, before, lower[live], upper[live], n_endmembers
+        )
+        step = after - before
         promised = -np.einsum("nu,nu->n", step, 2 * gradient + np.einsum("nuv,nv->nu", curvature, step))
+        candidate = point.copy()
+        np.put_along_axis(candidate, live, after, axis=1)
         finished = (np.abs(step).max(axis=1) <= SMALLEST_STEP) | (promised <= SMALLEST_GAIN * power)
         stuck = damping > LARGEST_DAMPING
-        found[rows], least[rows] = point, squared
+        found[rows], least[rows], settled[rows] = point, squared, finished
         left = np.flatnonzero(~(finished | stuck))
         if not len(left):
             break
@@ -107,13 +127,20 @@ def nonlinear_least_squares(
         damping = np.where(gained > 0.75 * promised[left], damping / 10, np.where(better, damping, damping * 8))
         damping = np.maximum(damping, SMALLEST_DAMPING)
         found[rows], least[rows] = point, squared
-    return found, least
+    return Minima(found, least, settled)
 
 
 def _residual(law: MixingLaw, pixels: np.ndarray, unknowns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     mixed, slopes = law(unknowns)
     residual = pixels - mixed
     return residual, slopes, np.einsum("nl,nl->n", residual, residual)
+
+
+def _live(slopes: Float[np.ndarray, "pixel unknown value"], n_endmembers: int) -> Integer[np.ndarray, "pixel live"]:
+    """Return abundances and the unknowns on which each mixture depends, in order, and others to make rows equal."""
+    idle = ~(slopes != 0).any(axis=2)
+    idle[:, :n_endmembers] = False
+    return np.argsort(idle, axis=1, kind="stable")[:, : (~idle).sum(axis=1).max()]
 
 
 def _gram(slopes: Float[np.ndarray, "pixel unknown value"]) -> Float[np.ndarray, "pixel unknown unknown"]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float
 
+from unmixel.solvers.accelerated_rounds import Ended
 from unmixel.solvers.constrained_least_squares import nnls
 from unmixel.solvers.neighbouring_abundances import VariableMixture, improve_abundances
 from unmixel.solvers.pixel_graph import PixelGraph
@@ -59,7 +60,7 @@ class PerturbedMixture:
         self,
         abundances: Float[np.ndarray, "pixel endmember"],
         told: Callable[[dict[str, float]], None] | None = None,
-    ) -> tuple[Float[np.ndarray, "pixel endmember"], Float[np.ndarray, "endmember band"]]:
+    ) -> Ended:
         """Return abundances and endmembers, from abundances on.
 
         Parameters
@@ -78,9 +79,9 @@ class PerturbedMixture:
             if told:
                 told({"round": number, "of": MOST_ROUNDS, "objective": objective})
             if before - objective <= SETTLED * abs(objective):
-                break
+                return Ended((abundances, endmembers), number, True)
             before = objective
-        return abundances, endmembers
+        return Ended((abundances, endmembers), MOST_ROUNDS, False)
 
     def objective(
         self, abundances: Float[np.ndarray, "pixel endmember"], endmembers: Float[np.ndarray, "endmember band"]

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from unmixel.solvers.accelerated_rounds import Ended, State, accelerated_rounds
 from unmixel.solvers.neighbouring_abundances import VariableMixture, improve_abundances
 from unmixel.solvers.pixel_graph import PixelGraph
+from unmixel.solvers.simplex_projection import project_to_simplex
 
 CORNER = 1e-3
 """Difference of abundances [1] below which total variation is rounded off."""
-MOST_ROUNDS, SETTLED = 50, 2e-4
-"""Rounds, and the share of the objective by which one must lower it for another."""
+MOST_ROUNDS, SETTLED = 1000, 1e-4
+"""Rounds, and by how much one must lower the objective for each pixel [1]: in units of minus a log-probability."""
 CG_STEPS, CG_TOLERANCE = 10, 1e-2
 CONDITIONED = 5
 """Rounds after which the conditioner of the conjugate gradients is made anew."""
@@ -35,7 +37,9 @@ class Spreads:
     scaling_step : array, shape (mode,)
         v, standard deviation of the difference of neighbours' scalings [1].
     scaling : array, shape (mode,)
-        V, that of scalings around those of the reference [1].
+        V, that of an endmember's own scalings around those of the reference [1].
+    brightness : float
+        U, that of what the endmembers of a pixel share of their first scalings [1].
     """
 
     noise: float
@@ -43,6 +47,7 @@ class Spreads:
     abundance_step: float
     scaling_step: Float[np.ndarray, "mode"]
     scaling: Float[np.ndarray, "mode"]
+    brightness: float
 
 
 class ScaledMixture:
@@ -55,11 +60,12 @@ class ScaledMixture:
     .. math:: \frac{1}{2} \sum_n \min_{S_n} \Big( \frac{\|y_n - S_n^\top a_n\|^2}{\sigma^2}
               + \frac{\|S_n - M_n\|^2}{\tau^2} \Big) + \frac{1}{\delta} \sum_{nn'} \|a_n - a_{n'}\|
               + \frac{1}{2} \sum_{nn',j} \frac{\|\psi_{nj} - \psi_{n'j}\|^2}{v_j^2}
-              + \frac{1}{2} \sum_{n,j} \frac{\|\psi_{nj} - \psi_j^0\|^2}{V_j^2}
+              + \frac{1}{2} \sum_{n,j} (\psi_{nj} - \psi_j^0)^\top C_j^{-1} (\psi_{nj} - \psi_j^0)
 
-    over abundances on the simplex and scalings; :math:`\psi^0` is 1 for the first mode and 0 for others. Scalings
+    over abundances on the simplex and scalings; :math:`\psi^0` is 1 for the first mode and 0 for others, C is
+    :math:`V_j^2 I`, and for the first mode :math:`V_j^2 I + U^2 1 1^\top`. Scalings
     (conjugate gradients) and abundances (`improve_abundances`; total variation by majorisation) take turns, and
-    the objective falls.
+    the objective falls; extrapolation from round to round (`accelerated_rounds`) makes that fast.
 
     Parameters
     ----------
@@ -94,7 +100,9 @@ class ScaledMixture:
         tiled = len(endmembers), 1
         self._reference = np.tile(np.eye(1, self._n_modes), tiled).ravel()
         self._of_step = np.tile(spreads.scaling_step**-2.0, tiled[0])
-        self._of_scaling = np.tile(spreads.scaling**-2.0, tiled[0])
+        self._of_scaling = np.diag(np.tile(spreads.scaling**-2.0, tiled[0]))
+        shared = spreads.scaling[0] ** 2 * np.eye(tiled[0]) + spreads.brightness**2
+        self._of_scaling[:: self._n_modes, :: self._n_modes] = np.linalg.inv(shared)
 
     def scaled_alike(self, brightness: Float[np.ndarray, "pixel"]) -> Float[np.ndarray, "pixel scaling"]:
         """Return the scalings of a brightness that all endmembers of a pixel share."""
@@ -119,28 +127,35 @@ class ScaledMixture:
         abundances: Float[np.ndarray, "pixel endmember"],
         scalings: Float[np.ndarray, "pixel scaling"],
         told: Callable[[dict[str, float]], None] | None = None,
-    ) -> tuple[Float[np.ndarray, "pixel endmember"], Float[np.ndarray, "pixel scaling"]]:
-        """Return abundances and scalings with the smallest objective that is found from given ones on.
+    ) -> Ended:
+        """Return the abundances and scalings with the smallest objective that is found from given ones on.
 
         Parameters
         ----------
         abundances : array, shape (pixel, endmember)
         scalings : array, shape (pixel, endmember and mode)
         told : callable, optional
-            Gets ``round`` and ``objective`` [1] after every round.
+            Gets ``round`` and ``objective`` [1] after every round that lowers it.
         """
-        before = self.objective(abundances, scalings)
-        for number in range(1, MOST_ROUNDS + 1):
-            if number % CONDITIONED == 1:
-                conditioner = self.conditioner(abundances)
-            abundances, scalings = self.improved(abundances, scalings, conditioner)
-            objective = self.objective(abundances, scalings)
-            if told:
-                told({"round": number, "of": MOST_ROUNDS, "objective": objective})
-            if before - objective <= SETTLED * abs(objective):
-                break
-            before = objective
-        return abundances, scalings
+        conditioner, age = self.conditioner(abundances), 0
+
+        def better(state: State) -> State:
+            nonlocal conditioner, age
+            if age == CONDITIONED:
+                conditioner, age = self.conditioner(state[0]), 0
+            age += 1
+            shares, factors = state
+            return self.improved(shares, factors, conditioner)
+
+        return accelerated_rounds(
+            better,
+            lambda state: self.objective(*state),
+            lambda state: (project_to_simplex(state[0]), state[1]),
+            (abundances, scalings),
+            tolerance=SETTLED * len(abundances),
+            most=MOST_ROUNDS,
+            told=told,
+        )
 
     def objective(
         self, abundances: Float[np.ndarray, "pixel endmember"], scalings: Float[np.ndarray, "pixel scaling"]
@@ -148,7 +163,8 @@ class ScaledMixture:
         """Return the objective, total variation rounded off at `CORNER`."""
         variation = np.sqrt((self._graph.differences(abundances) ** 2).sum(axis=1) + CORNER**2).sum()
         steps = (self._graph.differences(scalings) ** 2 @ self._of_step).sum()
-        away = ((scalings - self._reference) ** 2 @ self._of_scaling).sum()
+        off = scalings - self._reference
+        away = np.vdot(off @ self._of_scaling, off)
         misfit = self._mixture(scalings).misfit(abundances).sum()
         return float(misfit + variation / self._spreads.abundance_step + (steps + away) / 2)
 
@@ -169,16 +185,17 @@ class ScaledMixture:
         self, abundances: Float[np.ndarray, "pixel endmember"]
     ) -> Float[np.ndarray, "pixel scaling scaling"]:
         """Return the inverse of each pixel's part of the quadratic function of scalings."""
-        shares, variance, diagonal = self._parts(abundances)
+        shares, variance = self._parts(abundances)
         blocks = (shares / variance)[:, :, None] * shares[:, None, :] * self._products
-        return np.linalg.inv(blocks + diagonal[:, :, None] * np.eye(shares.shape[1]))
+        of_steps = (self._of_step * self._degree)[:, :, None] * np.eye(shares.shape[1])
+        return np.linalg.inv(blocks + of_steps + self._of_scaling)
 
     def _parts(
         self, abundances: Float[np.ndarray, "pixel endmember"]
-    ) -> tuple[Float[np.ndarray, "pixel scaling"], Float[np.ndarray, "pixel 1"], Float[np.ndarray, "pixel scaling"]]:
-        """Return abundances by scaling, the variance of a band, and what smoothness adds to the diagonal."""
+    ) -> tuple[Float[np.ndarray, "pixel scaling"], Float[np.ndarray, "pixel 1"]]:
+        """Return abundances by scaling, and the variance of a band."""
         variance = self._spreads.noise**2 + self._spreads.spectrum**2 * (abundances**2).sum(axis=1, keepdims=True)
-        return np.repeat(abundances, self._n_modes, axis=1), variance, self._of_step * self._degree + self._of_scaling
+        return np.repeat(abundances, self._n_modes, axis=1), variance
 
     def _better_scalings(
         self,
@@ -187,13 +204,14 @@ class ScaledMixture:
         inverse: Float[np.ndarray, "pixel scaling scaling"],
     ) -> Float[np.ndarray, "pixel scaling"]:
         """Return better scalings for given abundances, by conjugate gradients on a quadratic function."""
-        shares, variance, diagonal = self._parts(abundances)
+        shares, variance = self._parts(abundances)
 
         def product(some: Float[np.ndarray, "pixel scaling"]) -> Float[np.ndarray, "pixel scaling"]:
             of_mixing = shares / variance * ((shares * some) @ self._products)
-            return of_mixing + diagonal * some - self._of_step * self._graph.neighbour_sums(self._links, some)
+            of_steps = self._of_step * (self._degree * some - self._graph.neighbour_sums(self._links, some))
+            return of_mixing + of_steps + some @ self._of_scaling
 
-        wanted = shares / variance * self._inner + self._of_scaling * self._reference
+        wanted = shares / variance * self._inner + self._reference @ self._of_scaling
         residual = wanted - product(scalings)
         goal = CG_TOLERANCE**2 * np.vdot(residual, residual)
         direction = better = np.einsum("nij,nj->ni", inverse, residual)

@@ -1,4 +1,4 @@
-"""Draws from a law on the simplex, another one for every pixel, by Markov chains that share their random numbers."""
+"""Draws from a law on the simplex, another one for every pixel, by Markov chains of their own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import helmert
 
+from unmixel.solvers.pixel_random import PixelRandom
+
 Density = Callable[[np.ndarray], np.ndarray]
 """From abundances (pixel, endmember) to the logarithms of their densities (pixel,), up to a constant."""
 Slope = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -16,7 +18,7 @@ MODE_STEPS, HALVINGS = 30, 10
 SETTLED = 1e-4
 """Rise of the log-density below which the mode is found."""
 DEGREES = 4
-"""Of freedom of the Student law of proposals: its tails are heavier than those of the law looked for."""
+"""Of freedom of the Student law of proposals, even: its tails are heavier than those of the law looked for."""
 WIDTH = 1.3
 LEAST_PRECISION = 0.01
 """Least estimate of minus the second derivative in any direction: no law on the simplex has flatter sides."""
@@ -29,8 +31,8 @@ class SimplexChain:
 
     Abundances are :math:`a = \mathrm{softmax}(E x)` with orthonormal contrasts E, so that x is not bounded and the law
     of a pixel near a corner is about as bell-shaped as any. Every second proposal is drawn from a Student law around
-    the mode, whatever the present state, the others around the present state. Random numbers are the same for all
-    pixels, so a pixel's draws don't depend on the others.
+    the mode, whatever the present state, the others around the present state. Every pixel has random numbers of its own
+    (`PixelRandom`), so its draws don't depend on which other pixels there are, and say nothing about theirs.
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ class SimplexChain:
     ...     first = np.eye(2)[:1] / a
     ...     return 2 * first, 2 * first[:, :, None] * first[:, None, :]
     >>> chain = SimplexChain(density, slope, np.full((1, 2), 0.5))
-    >>> draws = np.stack(list(chain.draws(4000, seed=0)))
+    >>> draws = np.stack(list(chain.draws(4000, PixelRandom(np.zeros((1, 2)), seed=0))))
     >>> bool(abs(draws[:, 0, 0].mean() - 0.75) < 0.02)
     True
     """
@@ -69,17 +71,19 @@ class SimplexChain:
         widths = WIDTH / np.sqrt(np.maximum(precision, LEAST_PRECISION))[:, None, :]
         self._factor, self._inverse = axes * widths, (axes / widths).transpose(0, 2, 1)
 
-    def draws(self, n_draws: int, *, seed: int, burn_in: int = 50) -> Iterator[Float[np.ndarray, "pixel endmember"]]:
+    def draws(
+        self, n_draws: int, random: PixelRandom, *, burn_in: int = 50
+    ) -> Iterator[Float[np.ndarray, "pixel endmember"]]:
         """Yield abundances, one draw of every pixel at a time."""
-        rng = np.random.default_rng(seed)
         n_free = self._contrasts.shape[1]
         state = self._mode
         log_density, log_proposal = self._log_density(state), np.zeros(len(state))
         for number in range(burn_in + n_draws):
-            normal, log_uniform = rng.standard_normal(n_free), np.log(rng.uniform())
-            scale = np.sqrt(DEGREES / rng.chisquare(DEGREES))
+            normal, uniform = random.normals(n_free), random.uniforms(1 + DEGREES // 2)
+            log_uniform, *halves_of_chi_square = np.log(uniform).T
             independent = number % 2 == 0
-            step = np.einsum("nij,j->ni", self._factor, normal * scale if independent else normal * 2.4 / n_free**0.5)
+            scale = np.sqrt(-DEGREES / (2 * sum(halves_of_chi_square))) if independent else 2.4 / n_free**0.5
+            step = np.einsum("nij,nj->ni", self._factor, normal * np.reshape(scale, (-1, 1)))
             proposed = (self._mode if independent else state) + step
             away = np.einsum("nij,nj->ni", self._inverse, proposed - self._mode)
             proposed_proposal = -(DEGREES + n_free) / 2 * np.log1p((away**2).sum(axis=1) / DEGREES)

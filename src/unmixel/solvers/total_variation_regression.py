@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -16,6 +17,23 @@ MAX_STEPS = 1500
 CHECKED_EVERY = 10
 
 
+class Denoised(NamedTuple):
+    """What was found.
+
+    Attributes
+    ----------
+    abundances : array, shape (pixel, endmember)
+        In double precision.
+    steps : int
+    settled : bool
+        Whether nothing changed any more, rather than the steps ran out.
+    """
+
+    abundances: Float[np.ndarray, "pixel endmember"]
+    steps: int
+    settled: bool
+
+
 def total_variation_regression(
     pixels: Float[np.ndarray, "pixel band"],
     valid: Bool[np.ndarray, "y x"],
@@ -24,7 +42,7 @@ def total_variation_regression(
     sparsity: float,
     smoothness: float,
     progress: Callable[[int], None] | None = None,
-) -> Float[np.ndarray, "pixel endmember"]:
+) -> Denoised:
     r"""Unmix an image by regression with an l1 penalty on abundances and on their differences between neighbours.
 
     .. math:: \min_{a_n \ge 0} \sum_n \left(\tfrac12 \|y_n - M^\top a_n\|^2 + \lambda \|a_n\|_1\right)
@@ -55,11 +73,6 @@ def total_variation_regression(
     progress : callable, optional
         Told the number of steps.
 
-    Returns
-    -------
-    array, shape (pixel, endmember)
-        Abundances, in double precision.
-
     References
     ----------
     M.-D. Iordache, J. M. Bioucas-Dias and A. Plaza, *Total variation spatial regularization for sparse hyperspectral
@@ -70,7 +83,7 @@ def total_variation_regression(
     Two neighbours, 1 and 0, move towards each other by lambda_TV:
 
     >>> pixels, valid = np.array([[1.0, 0.2], [0.0, 0.2]]), np.array([[True, True]])
-    >>> total_variation_regression(pixels, valid, np.eye(2), sparsity=0.0, smoothness=0.1).round(2)
+    >>> total_variation_regression(pixels, valid, np.eye(2), sparsity=0.0, smoothness=0.1).abundances.round(2)
     array([[0.9, 0.2],
            [0.1, 0.2]])
     """
@@ -113,8 +126,8 @@ def total_variation_regression(
                 progress(step)
             change = max((np.abs(shaped - other)[valid] / length).max(initial=0) for other in (before, image, fit))
             if change <= TOLERANCE:
-                break
-    return shaped[valid] / length
+                return Denoised(shaped[valid] / length, step, True)
+    return Denoised(shaped[valid] / length, MAX_STEPS, False)
 
 
 def _laplacian(shape: tuple[int, int]) -> Float[np.ndarray, "y x"]:
