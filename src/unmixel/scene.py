@@ -326,6 +326,7 @@ class ValidPixels:
         Where each of them is, counted along the rows of the whole scene.
     shape : tuple of two int
         Rows and columns of the scene.
+    scene : DataArray
 
     Examples
     --------
@@ -337,6 +338,7 @@ class ValidPixels:
 
     def __init__(self, scene: xr.DataArray) -> None:
         check_scene(scene)
+        self.scene = scene
         self.numbers = np.flatnonzero(valid_pixels(scene))
         self.shape = scene.sizes["y"], scene.sizes["x"]
         good = np.flatnonzero(good_bands(scene))

@@ -60,6 +60,19 @@ def test_better_than_the_purest_pixels_where_none_is_pure():
     assert errors["minvol_nmf"] < 0.3 * errors["fcls"]
 
 
+@pytest.mark.parametrize(
+    ("n_steps", "settled", "stopped"),
+    [(300, True, "the objective no longer falls"), (3, False, "all steps done")],
+    ids=["settled", "cut short"],
+)
+def test_the_record_says_whether_it_settled(n_steps, settled, stopped):
+    spectra, pixels = pixels_without_corners(0.01)
+    start = (0.5 * spectra + 0.5 * spectra.mean(axis=0)).astype(np.float32)
+    record = MinVolNMF(n_steps=n_steps).fit(make_scene(pixels[None]), make_bundle(start, ["a", "b", "c"])).record
+    assert (record["settled"], record["stopped"]) == (settled, stopped)
+    assert record["steps"] == 3 if n_steps == 3 else 3 < record["steps"] < 300
+
+
 @pytest.mark.parametrize("wrong", [{"volume_weight": -1.0}, {"volume_weight": np.nan}, {"n_steps": 0}])
 def test_impossible_parameters_are_refused(wrong):
     with pytest.raises(ParameterError, match=next(iter(wrong))):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from shaded_scene import materials, shaded_scene
 from torch.distributions import Normal, kl_divergence
@@ -40,14 +41,20 @@ def test_the_decoder_begins_near_the_endmembers():
     assert np.abs(spectra.mean(axis=0) - endmembers).max() < 0.1 * endmembers.max()
 
 
-def test_variability_is_explained():
-    """Where pixels differ in brightness it reconstructs a quarter better than FCLS at least, and unmixes as well."""
-    scene, truth, bundle = shaded_scene(24, 24, 24, brightness_sd=0.3, snr_db=30, seed=0)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_variability_is_explained(seed):
+    """Where brightness varies by 30 %, its abundances and its spectra are nearer the truth than those of FCLS."""
+    scene, truth, bundle = shaded_scene(24, 24, 24, brightness_sd=0.3, snr_db=30, seed=seed)
     fitted = PGMSU(n_epochs=25).fit(scene, bundle)
     found, fcls = fitted.unmix(scene), FCLS().fit(scene, bundle).unmix(scene)
     assert float(found.reconstruction_rmse.mean()) < 0.75 * float(fcls.reconstruction_rmse.mean())
     errors = [abundance_rmse(truth, result.abundance.values.reshape(truth.shape)) for result in (found, fcls)]
-    assert errors[0] < 1.1 * errors[1]
+    assert errors[0] < 0.6 * errors[1]
     spectra, sd = fitted.endmembers_at(scene)
-    assert np.corrcoef(spectra.mean(axis=(1, 2)), scene.values.mean(axis=2).ravel())[0, 1] > 0.5
+    mixed = truth @ bundle.values
+    pixels = scene.values.reshape(mixed.shape)
+    brightness = (pixels * mixed).sum(axis=1) / (mixed**2).sum(axis=1)
+    true_spectra = brightness[:, None, None] * bundle.values
+    distances = [np.sqrt(np.mean((guess - true_spectra) ** 2)) for guess in (spectra, bundle.values)]
+    assert distances[0] < 0.67 * distances[1]
     assert (sd >= 0).all() and sd.mean() > 0

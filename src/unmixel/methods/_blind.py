@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,21 @@ from jaxtyping import Float
 
 from unmixel.methods._least_squares import FittedLeastSquares, LeastSquares
 from unmixel.methods._protocol import EndmemberSpectra, Progress
+
+
+class Found(NamedTuple):
+    """What a search for endmembers ends with.
+
+    Attributes
+    ----------
+    endmembers : array, shape (endmember, band)
+        [reflectance].
+    record : dict
+        How the search went, for the provenance.
+    """
+
+    endmembers: np.ndarray
+    record: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +43,8 @@ class BlindMethod(LeastSquares):
         pixels: Float[np.ndarray, "pixel band"],
         start: Float[np.ndarray, "endmember band"],
         progress: Progress,
-    ) -> Float[np.ndarray, "endmember band"]:
-        """Return the endmembers of pixels, in the order of the start."""
+    ) -> Found:
+        """Find the endmembers of pixels, in the order of the start."""
 
     def _fit(
         self,
@@ -43,7 +58,7 @@ class BlindMethod(LeastSquares):
         if len(pixels) > self.largest_sample:
             pixels = pixels[np.sort(rng.choice(len(pixels), self.largest_sample, replace=False))]
         found = self._find(pixels.astype(np.float64), endmembers.means.astype(np.float64), progress)
-        fitted = FittedLeastSquares(self, scene, endmembers.names, found.astype(np.float32))
+        fitted = FittedLeastSquares(self, scene, endmembers.names, found.endmembers.astype(np.float32))
         start = "given" if endmembers.extractor is None else f"extracted by {endmembers.extractor}"
-        fitted.record = {"endmembers": f"fitted to the scene by {self.name}, from spectra {start}"}
+        fitted.record = {"endmembers": f"fitted to the scene by {self.name}, from spectra {start}", **found.record}
         return fitted

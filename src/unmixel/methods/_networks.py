@@ -22,7 +22,7 @@ from unmixel.methods._protocol import Method, Progress
 from unmixel.methods._ranges import check_range
 from unmixel.scene import good_bands
 from unmixel.solvers import scaled_nnls
-from unmixel.train.loop import Schedule, Step, train
+from unmixel.train.loop import INTERRUPTED, Schedule, Step, train
 from unmixel.train.seeding import seeded, threads
 
 CPU = torch.device("cpu")
@@ -140,6 +140,11 @@ class NetworkMethod(Method):
         network : Module
         lesson : callable
             How far the network is from least squares in a fresh batch.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If it is interrupted: nothing is trained yet that could be kept.
         """
         n_epochs = min(self.n_epochs, LESSONS)
         schedule = Schedule(
@@ -158,13 +163,26 @@ class NetworkMethod(Method):
 
         with seeded(self.seed, CPU), threads(self.threads):
             network.train()
-            train(network, step, lambda loss: loss, schedule, progress=lambda numbers: None)
+            history = train(network, step, lambda loss: loss, schedule, progress=lambda numbers: None)
+        if history.stopped.startswith(INTERRUPTED):
+            raise KeyboardInterrupt
 
     def _identity(self, data: Tensor) -> str:
         decisive = {name: value for name, value in asdict(self).items() if name not in HOW_LONG}
         digest = hashlib.sha256(json.dumps([self.name, decisive], sort_keys=True).encode())
         digest.update(np.ascontiguousarray(data.numpy()).tobytes())
         return digest.hexdigest()
+
+
+def was_interrupted(record: Mapping[str, Any]) -> bool:
+    """Return whether Ctrl-C ended a training, from what `NetworkMethod.train` returned.
+
+    Examples
+    --------
+    >>> was_interrupted({"epochs": 3, "stopped": "interrupted in epoch 4"})
+    True
+    """
+    return str(record["stopped"]).startswith(INTERRUPTED)
 
 
 def scale_of(endmembers: Float[np.ndarray, "endmember band"]) -> float:

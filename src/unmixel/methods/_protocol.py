@@ -21,7 +21,6 @@ from jaxtyping import Float, Integer
 from unmixel.errors import BundleError, ModelError, OutputError, ParameterError, SceneError
 from unmixel.extraction import EXTRACTORS, extract
 from unmixel.methods._hyperparameters import in_declared_form
-from unmixel.preprocess import noise_told
 from unmixel.representative import representative
 from unmixel.result import environment, make_result
 from unmixel.scene import ValidPixels, check_scene, good_bands, pixels_of
@@ -190,7 +189,6 @@ class Method(abc.ABC):
         )
         evidence = ("number_of_endmembers", "candidates") if extracted else ()
         fitted.record = {
-            "noise": "estimated from the scene" if noise_told(scene) is None else "told by the scene (noise_sd)",
             **{name: json.loads(bundle.attrs[name]) for name in evidence if name in bundle.attrs},
             "endmembers": f"extracted from the scene by {endmembers.extractor}" if extracted else "given",
             "extraction_s": round(extraction_s, 3),

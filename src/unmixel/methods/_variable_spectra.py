@@ -11,7 +11,7 @@ from jaxtyping import Float, Integer
 from unmixel.methods._fixed_spectra import spectra_in
 from unmixel.methods._protocol import EndmemberSpectra, Method
 from unmixel.methods._whole_scene import CHUNK, Image, Solution, WholeSceneFitted
-from unmixel.preprocess import noise_variance_of
+from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
 from unmixel.solvers.nearest_spectra import pull_of, pulled_spectra
 
@@ -62,7 +62,9 @@ class VariableSpectraFitted(WholeSceneFitted):
     ) -> VariableSpectraFitted:
         """Make it of a scene and the mean spectra of bundles."""
         noise_sd = float(np.sqrt(noise_variance_of(scene, pixels, seed=method.seed).mean()))
-        return cls(method, scene, endmembers.names, endmembers.means, noise_sd)
+        fitted = cls(method, scene, endmembers.names, endmembers.means, noise_sd)
+        fitted.record["noise"] = noise_source(scene)
+        return fitted
 
     def _pulled(self, image: Image, solution: Solution) -> Solution:
         """Return the solution with what pulls the spectra of every pixel away from its references."""

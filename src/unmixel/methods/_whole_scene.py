@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Integer
 
 from unmixel.methods._protocol import Fitted, Method, Parts, Progress
 from unmixel.methods._spectra_statistics import spectra_statistics
+from unmixel.preprocess import noise_told
 from unmixel.scene import ValidPixels
 
 CHUNK = 1024
@@ -30,10 +31,13 @@ class Image:
         Reflectance over the good bands, row by row.
     valid : array of bool, shape (y, x)
         Where they are.
+    noise_told : array, shape (band,), optional
+        Variance of the noise [reflectance squared], if the scene tells it.
     """
 
     pixels: Float[np.ndarray, "pixel band"]
     valid: Bool[np.ndarray, "y x"]
+    noise_told: Float[np.ndarray, "band"] | None = None
 
     def spread(self, values: Float[np.ndarray, "pixel *rest"], filling: float = 0.0) -> Float[np.ndarray, "y x *rest"]:
         """Return values of the pixels as an image, with a filling where no pixel is valid.
@@ -88,10 +92,12 @@ class WholeSceneFitted(Fitted):
         rows, columns = pixels.shape
         valid = np.zeros(rows * columns, dtype=bool)
         valid[pixels.numbers] = True
-        image = Image(np.ascontiguousarray(pixels[:]), valid.reshape(rows, columns))
+        image = Image(np.ascontiguousarray(pixels[:]), valid.reshape(rows, columns), noise_told(pixels.scene))
         key = hashlib.blake2b(
             image.pixels.tobytes() + np.packbits(valid).tobytes() + bytes(repr(pixels.shape), "ascii")
         )
+        if image.noise_told is not None:
+            key.update(image.noise_told.tobytes())
         if self._kept is None or self._kept[0] != key.digest():
             self._kept = key.digest(), self._solve(image, progress)
         return self._kept[1]

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from unmixel.methods._blind import BlindMethod
+from unmixel.methods._blind import BlindMethod, Found
 from unmixel.methods._protocol import Progress
 from unmixel.methods._ranges import check_range
 
@@ -172,7 +172,7 @@ class Archetypal(BlindMethod):
         pixels: Float[np.ndarray, "pixel band"],
         start: Float[np.ndarray, "endmember band"],
         progress: Progress,
-    ) -> Float[np.ndarray, "endmember band"]:
+    ) -> Found:
         from scipy.optimize import linear_sum_assignment
 
         directions = np.linalg.eigh(pixels.T @ pixels)[1][:, ::-1][:, : DIRECTIONS * len(start)]
@@ -184,9 +184,10 @@ class Archetypal(BlindMethod):
             fit = float(np.abs(pixels - abundances @ endmembers).sum())
             runs.append(Run(endmembers, fit, coherence(endmembers)))
             progress("train", {"run": number + 1, "of": self.n_runs, "fit": fit})
-        chosen = choose(runs).endmembers
-        distances = ((start[:, None] - chosen[None]) ** 2).sum(axis=2)
-        return chosen[linear_sum_assignment(distances)[1]]
+        chosen = choose(runs)
+        distances = ((start[:, None] - chosen.endmembers[None]) ** 2).sum(axis=2)
+        in_order = chosen.endmembers[linear_sum_assignment(distances)[1]]
+        return Found(in_order, {"runs": self.n_runs, "fit": chosen.fit, "coherence": chosen.coherence})
 
 
 METHOD = Archetypal

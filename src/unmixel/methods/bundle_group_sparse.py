@@ -17,7 +17,7 @@ from unmixel.methods._pixelwise import PixelwiseFitted
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._spectra_statistics import spectra_statistics
-from unmixel.preprocess import noise_variance_of
+from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
 from unmixel.solvers import GroupSparseRegression
 
@@ -195,6 +195,8 @@ class BundleGroupSparse(Method):
             weight = NOISE_SHARE[self.penalty] * pull
         sizes = np.array([len(group) for group in groups])
         fitted = FittedBundleGroupSparse(self, scene, endmembers.names, spectra, sizes, weight)
+        if self.weight is None:
+            fitted.record["noise"] = noise_source(scene)
         fitted.record.update(weight=weight, n_spectra=sizes.tolist())
         return fitted
 

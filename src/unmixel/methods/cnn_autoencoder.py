@@ -14,15 +14,17 @@ from jaxtyping import Bool, Float, Integer
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor, nn
 
-from unmixel.errors import ParameterError
+from unmixel.errors import ParameterError, SceneError
 from unmixel.methods._fixed_spectra import spectra_in
 from unmixel.methods._networks import CAUTION, NetworkMethod, arrays_of, put_arrays, scale_of, taught_abundances
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._ranges import check_range
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
 from unmixel.scene import good_bands, valid_pixels
 from unmixel.train.seeding import threads
 
 N_FILTERS = 48
+FEWEST_PIXELS = 2
 SLOPE = 0.02
 """Of the leaky ReLU."""
 SOFTMAX_SCALE = 3.0
@@ -193,7 +195,7 @@ class CNNAutoencoder(NetworkMethod):
     threads : int
         Threads of torch while training and unmixing.
     patch_size : int
-        Width of a patch [pixel]; smaller in smaller scenes.
+        Width of a patch [pixel], at least 2; smaller in smaller scenes.
     kernel_size : int
         Width of the decoder's filters [pixel], odd.
 
@@ -212,7 +214,6 @@ class CNNAutoencoder(NetworkMethod):
     summary: ClassVar[str] = "convolutional autoencoder: spectral and spatial, blind to brightness, no uncertainty"
     reference: ClassVar[str] = "Palsson, Ulfarsson & Sveinsson 2021, doi:10.1109/TGRS.2020.2992743"
     fitted_type: ClassVar[type[Fitted]] = FittedCNNAutoencoder
-    positive: ClassVar[tuple[str, ...]] = (*NetworkMethod.positive, "patch_size")
 
     n_epochs: int = 100
     learning_rate: float = 1e-3
@@ -223,6 +224,7 @@ class CNNAutoencoder(NetworkMethod):
         super().__post_init__()
         if self.kernel_size < 1 or self.kernel_size % 2 == 0:
             raise ParameterError(f"kernel_size = {self.kernel_size}", "an odd number, at least 1")
+        check_range(self, "patch_size", least=2, expected="at least 2")
 
     def network(self, endmembers: Float[np.ndarray, "endmember band"]) -> ConvolutionalAutoencoder:
         return ConvolutionalAutoencoder(endmembers, self.kernel_size)
@@ -236,6 +238,12 @@ class CNNAutoencoder(NetworkMethod):
         checkpoint: Path | None,
     ) -> FittedCNNAutoencoder:
         valid = torch.from_numpy(valid_pixels(scene))
+        if valid.numel() < FEWEST_PIXELS:
+            raise SceneError(
+                f"a scene of {valid.shape[0]} x {valid.shape[1]} pixels",
+                f"at least {FEWEST_PIXELS} pixels, for the network normalises over them",
+                "unmix it by a model of a larger scene, or by fcls",
+            )
         image = filled_image(Image(pixels, valid.numpy()))[0]
         network = self.seeded_network(endmembers.means)
         taught = filled_image(Image(taught_abundances(pixels, endmembers.means).numpy(), valid.numpy()))[0]

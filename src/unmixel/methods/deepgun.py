@@ -21,7 +21,7 @@ from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
 from unmixel.nn.dense import EndmemberwiseDense
-from unmixel.preprocess import estimate_noise
+from unmixel.preprocess import estimate_noise, noise_source
 from unmixel.scene import good_bands
 from unmixel.solvers import fcls
 from unmixel.solvers.total_variation import smooth_abundances
@@ -30,6 +30,8 @@ from unmixel.train.seeding import threads
 STEPS_PER_EPOCH = 10
 LEAST_SD = 1e-3
 """Smallest standard deviation of a spectrum around its decoder, relative to the brightest endmember."""
+LEAST_RIDGE = 1e-6
+"""Smallest ridge of the normal equations of the latents, relative to the largest number on their diagonal."""
 CHUNK = 1024
 """Pixels whose spectra are made at a time."""
 DAMPING = (1.0, 10.0, 100.0)
@@ -154,10 +156,8 @@ class FittedDeepGUn(WholeSceneFitted):
     @torch.inference_mode()
     def _solve(self, image: Image, progress: Progress | None) -> Solution:
         pixels, means = image.pixels, self.network.endmembers
-        noise_variance = max(
-            float(estimate_noise(pixels, seed=self.method.seed)[1].mean()),
-            (LEAST_SD * float(self.network.scale)) ** 2,
-        )
+        of_bands = estimate_noise(pixels, seed=self.method.seed)[1] if image.noise_told is None else image.noise_told
+        noise_variance = max(float(of_bands.mean()), (LEAST_SD * float(self.network.scale)) ** 2)
         reference = self.network.encode(means.unsqueeze(0))[0]
         latents = reference.expand(len(pixels), -1, -1).clone()
         abundances = fcls(pixels, means.numpy())
@@ -196,12 +196,14 @@ class FittedDeepGUn(WholeSceneFitted):
         distance = (latents - reference).flatten(1)
         gradient = (jacobian @ residual.unsqueeze(2)).squeeze(2) - weight * distance
         hessian = jacobian @ jacobian.mT
+        steepest = hessian.diagonal(dim1=1, dim2=2).amax(1)
+        ridge = (LEAST_RIDGE * steepest).clamp_min(max(weight, float(np.finfo(np.float32).tiny)))
+        ridges = ridge[:, None, None] * torch.eye(hessian.shape[1])
         best = latents.clone()
         lowest = residual.square().sum(1) + weight * distance.square().sum(1)
         open_ = torch.ones(len(pixels), dtype=torch.bool)
         for damping in DAMPING:
-            damped = hessian + weight * damping * torch.eye(hessian.shape[1])
-            tried = latents + torch.linalg.solve(damped, gradient).unflatten(1, latents.shape[1:])
+            tried = latents + torch.linalg.solve(hessian + damping * ridges, gradient).unflatten(1, latents.shape[1:])
             misfit = pixels - (abundances.unsqueeze(2) * self.network.decode(tried)).sum(1)
             objective = misfit.square().sum(1) + weight * (tried - reference).square().sum((1, 2))
             better = open_ & (objective < lowest)
@@ -217,6 +219,9 @@ class FittedDeepGUn(WholeSceneFitted):
     ) -> Float[np.ndarray, "chosen endmember band"]:
         with threads(self.method.threads):
             return self.network.decode(torch.from_numpy(solution["latents"][chosen])).numpy()
+
+    def provenance(self, scene: xr.DataArray) -> dict[str, Any]:
+        return {**super().provenance(scene), "noise": noise_source(scene)}
 
     def _state(self) -> dict[str, np.ndarray]:
         return {"endmembers": self.network.endmembers.numpy(), **arrays_of(self.network)}

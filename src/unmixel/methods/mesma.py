@@ -16,7 +16,7 @@ from unmixel.methods._pixelwise import SPECTRA_BLOCK, PixelwiseFitted, filled_bl
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._spectra_statistics import spectra_statistics
-from unmixel.preprocess import noise_variance_of
+from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
 from unmixel.solvers.model_search import ABSENT, ModelSearch
 
@@ -233,7 +233,7 @@ class MESMA(Method):
         some = pixels[np.random.default_rng(self.seed).permutation(len(pixels))[:LOOKED_AT]]
         shade = has_shade(some, library, sizes, noise_variance) if self.shade is None else self.shade
         fitted = FittedMESMA(self, scene, endmembers.names, library, sizes, noise_variance, shade)
-        fitted.record = {"shade": shade}
+        fitted.record = {"noise": noise_source(scene), "shade": shade}
         return fitted
 
 

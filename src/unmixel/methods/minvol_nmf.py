@@ -9,13 +9,15 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from unmixel.methods._blind import BlindMethod
+from unmixel.methods._blind import BlindMethod, Found
 from unmixel.methods._protocol import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.solvers import ConstrainedLeastSquares
 
 SMALLEST_GAIN = 1e-9
 """Share of the objective that a step must gain."""
+STOPPED = {0: "the objective no longer falls", 1: "all steps done", 2: "no step lowers the objective"}
+"""What the status of scipy's L-BFGS-B means."""
 SMALLEST_NOISE = 1e-8
 """Variance of the noise, relative to the mean power of the pixels."""
 
@@ -131,7 +133,7 @@ class MinVolNMF(BlindMethod):
         pixels: Float[np.ndarray, "pixel band"],
         start: Float[np.ndarray, "endmember band"],
         progress: Progress,
-    ) -> Float[np.ndarray, "endmember band"]:
+    ) -> Found:
         from scipy.optimize import minimize
 
         objective = MinimumVolume(pixels, len(start), self.volume_weight)
@@ -151,7 +153,14 @@ class MinVolNMF(BlindMethod):
             bounds=[(0.0, brightest)] * start.size,
             options={"maxiter": self.n_steps, "maxcor": 20, "ftol": SMALLEST_GAIN},
         )
-        return found.x.reshape(start.shape)
+        record = {
+            "noise": "estimated from the scene",
+            "steps": int(found.nit),
+            "objective": float(found.fun),
+            "settled": bool(found.success),
+            "stopped": STOPPED.get(int(found.status), str(found.message)),
+        }
+        return Found(found.x.reshape(start.shape), record)
 
 
 METHOD = MinVolNMF

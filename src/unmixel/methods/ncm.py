@@ -16,7 +16,7 @@ from unmixel.methods._pixelwise import SPECTRA_BLOCK, PixelwiseFitted, filled_bl
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._spectra_statistics import spectra_statistics
-from unmixel.preprocess import noise_variance_of
+from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.result import make_result
 from unmixel.scene import good_bands, make_scene, pixels_of, to_map, valid_pixels
 from unmixel.solvers import fcls
@@ -331,7 +331,9 @@ class NCM(Method):
         noise_variance = np.maximum(noise_variance_of(scene, pixels, seed=self.seed), least)
         factors = np.stack([factors_of(group, noise_variance, self.n_factors) for group in endmembers.spectra])
         law = means, factors.astype(np.float32), noise_variance.astype(np.float32)
-        return FittedNCM(self, scene, endmembers.names, *law)
+        fitted = FittedNCM(self, scene, endmembers.names, *law)
+        fitted.record["noise"] = noise_source(scene)
+        return fitted
 
 
 METHOD = NCM

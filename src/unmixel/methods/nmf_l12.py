@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from unmixel.methods._blind import BlindMethod
+from unmixel.methods._blind import BlindMethod, Found
 from unmixel.methods._protocol import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.solvers import fcls
@@ -134,7 +134,7 @@ class NMFL12(BlindMethod):
         pixels: Float[np.ndarray, "pixel band"],
         start: Float[np.ndarray, "endmember band"],
         progress: Progress,
-    ) -> Float[np.ndarray, "endmember band"]:
+    ) -> Found:
         factorisation = SparseFactorisation(np.maximum(pixels, 0), self.sparsity)
         endmembers = np.maximum(start, SMALLEST)
         abundances = np.maximum(fcls(pixels, endmembers), FIRST_SHARE)
@@ -143,7 +143,8 @@ class NMFL12(BlindMethod):
             if step % PROGRESS_STEPS == 0:
                 objective = factorisation(endmembers, abundances)
                 progress("train", {"step": step, "of": self.n_steps, "objective": objective})
-        return endmembers
+        record = {"steps": self.n_steps, "objective": factorisation(endmembers, abundances)}
+        return Found(endmembers, {**record, "stopped": f"all {self.n_steps} steps done"})
 
 
 METHOD = NMFL12

@@ -15,13 +15,21 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unmixel.methods._fixed_spectra import spectra_in
-from unmixel.methods._networks import HEADROOM, NetworkMethod, arrays_of, put_arrays, scale_of, taught_abundances
+from unmixel.methods._networks import (
+    HEADROOM,
+    NetworkMethod,
+    arrays_of,
+    put_arrays,
+    scale_of,
+    taught_abundances,
+    was_interrupted,
+)
 from unmixel.methods._pixelwise import SPECTRA_BLOCK, PixelwiseFitted, filled_blocks
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.nn.narrow_product import Linear
-from unmixel.preprocess import noise_variance_of
+from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
 from unmixel.train.seeding import threads
 
@@ -304,11 +312,14 @@ class PGMSU(NetworkMethod):
             return (network.look(sample[chosen]).abundances - taught[chosen]).square().mean()
 
         self.teach(network, lesson)
-        self.train(network, lambda: step(anchored=True), STEPS_PER_EPOCH, sample, progress, None)
-        second = replace(self, seed=self.seed + 1)
-        record = second.train(network, lambda: step(anchored=False), STEPS_PER_EPOCH, sample, progress, checkpoint)
+        halves = [self.train(network, lambda: step(anchored=True), STEPS_PER_EPOCH, sample, progress, None)]
+        if not was_interrupted(halves[0]):
+            second = replace(self, seed=(self.seed + 1) % 2**63)
+            halves.append(
+                second.train(network, lambda: step(anchored=False), STEPS_PER_EPOCH, sample, progress, checkpoint)
+            )
         fitted = FittedPGMSU(self, scene, endmembers.names, network)
-        fitted.record = record
+        fitted.record = {"noise": noise_source(scene), **halves[-1], "halves": halves}
         return fitted
 
 

@@ -14,7 +14,7 @@ from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture, spectra_
 from unmixel.methods._noise_pull import noise_pull
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
 from unmixel.methods._ranges import check_range
-from unmixel.preprocess import noise_variance_of
+from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
 from unmixel.solvers import SparseRegression, active_set
 
@@ -129,6 +129,8 @@ class SUnSAL(Method):
         if sparsity is None:
             sparsity = NOISE_SHARE * noise_pull(spectra, noise_variance_of(scene, pixels, seed=self.seed))
         fitted = FittedSUnSAL(self, scene, endmembers.names, spectra, sparsity)
+        if self.sparsity is None:
+            fitted.record["noise"] = noise_source(scene)
         fitted.record["sparsity"] = sparsity
         return fitted
 

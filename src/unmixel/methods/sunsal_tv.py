@@ -15,7 +15,7 @@ from unmixel.methods._noise_pull import noise_pull
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
-from unmixel.preprocess import noise_variance_of
+from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
 from unmixel.solvers import total_variation_regression
 
@@ -151,6 +151,8 @@ class SUnSALTV(Method):
         pull = noise_pull(spectra, noise_variance_of(scene, pixels, seed=self.seed))
         penalties = [NOISE_SHARE * pull if given is None else given for given in (self.sparsity, self.smoothness)]
         fitted = FittedSUnSALTV(self, scene, endmembers.names, spectra, np.array(penalties))
+        if self.sparsity is None or self.smoothness is None:
+            fitted.record["noise"] = noise_source(scene)
         fitted.record.update(zip(("sparsity", "smoothness"), penalties, strict=True))
         return fitted
 

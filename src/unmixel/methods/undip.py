@@ -13,11 +13,13 @@ import xarray as xr
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
+from unmixel.errors import SceneError
 from unmixel.methods._fixed_spectra import spectra_in
-from unmixel.methods._networks import CPU, NetworkMethod, scale_of
+from unmixel.methods._networks import CPU, NetworkMethod, scale_of, was_interrupted
 from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
+from unmixel.preprocess import noise_source
 from unmixel.scene import good_bands
 from unmixel.solvers import ucls
 from unmixel.train.seeding import seeded, threads
@@ -27,7 +29,9 @@ N_SKIPPED = 4
 INPUT_SIZE = 0.1
 """The input is uniform from 0 to this."""
 MEMORY = 0.95
-"""Of the mean of the abundances over the steps."""
+"""What a step's abundances weigh in their mean, relative to those of the next step."""
+LEAST_SIDE = 3
+"""Rows or columns, whichever are more."""
 STEPS_PER_EPOCH = 10
 PATIENCE = 4
 """Epochs after the misfit reached that of the noise."""
@@ -79,6 +83,33 @@ def variance_outside(pixels: Float[np.ndarray, "pixel band"], endmembers: Float[
     return float(np.square(outside, dtype=np.float64).sum()) / (len(pixels) * free)
 
 
+class RecentMean:
+    """Mean of what is seen, in which each weighs `MEMORY` times what the next does; the first is no more than others.
+
+    Attributes
+    ----------
+    value : tensor
+        Of the shape of what is seen; empty before.
+
+    Examples
+    --------
+    >>> mean = RecentMean()
+    >>> for seen in (1.0, 2.0, 3.0):
+    ...     mean.see(torch.tensor([seen]))
+    >>> round(float(mean.value), 4), round((3 + 0.95 * 2 + 0.95**2) / (1 + 0.95 + 0.95**2), 4)
+    (2.0342, 2.0342)
+    """
+
+    def __init__(self) -> None:
+        self.value = torch.empty(0)
+        self._weight = 0.0
+
+    def see(self, seen: Tensor) -> None:
+        """Take one more."""
+        self._weight = MEMORY * self._weight + 1.0
+        self.value = torch.lerp(self.value, seen, 1 / self._weight) if self._weight > 1 else seen.clone()
+
+
 class FittedUnDIP(WholeSceneFitted):
     """Endmember spectra; every scene gets a network of its own.
 
@@ -99,28 +130,41 @@ class FittedUnDIP(WholeSceneFitted):
     ) -> None:
         super().__init__(method, scene, endmember)
         self.endmembers = endmembers
+        self._training: dict[str, Any] = {}
+
+    def provenance(self, scene: xr.DataArray) -> dict[str, Any]:
+        """Return what `Fitted.provenance` does, and how the last scene that was unmixed was trained on."""
+        return {**super().provenance(scene), "noise": noise_source(scene), **self._training}
 
     def _solve(self, image: Image, progress: Progress | None) -> Solution:
+        rows, columns = image.valid.shape
+        if max(rows, columns) < LEAST_SIDE:
+            raise SceneError(
+                f"a scene of {rows} x {columns} pixels",
+                f"at least {LEAST_SIDE} rows or columns, for the network normalises over half of them",
+                "unmix it by fcls",
+            )
         scale = scale_of(self.endmembers)
         pixels = torch.from_numpy(image.pixels / np.float32(scale))
         spectra = torch.from_numpy(self.endmembers / np.float32(scale))
         gram, projected = spectra @ spectra.T, pixels @ spectra.T
         noise_variance = variance_outside(pixels.numpy(), spectra.numpy())
+        if image.noise_told is not None:
+            noise_variance = max(noise_variance, float(image.noise_told.mean()) / scale**2)
         power, valid = pixels.square().sum(), torch.from_numpy(image.valid)
         with seeded(self.method.seed, CPU), threads(self.method.threads):
             network = DeepImagePrior(len(spectra), self.method.n_channels)
             noise = INPUT_SIZE * torch.rand(1, len(spectra), *image.valid.shape)
-            mean: list[Tensor] = []
+            mean = RecentMean()
 
             def step() -> tuple[Tensor, Mapping[str, float]]:
                 abundances = network(noise)[0][:, valid].T
-                found = abundances.detach()
-                mean[:] = [found if not mean else torch.lerp(found, mean[0], MEMORY)]
+                mean.see(abundances.detach())
                 squared = ((abundances @ gram - 2 * projected) * abundances).sum() + power
                 loss = squared / pixels.numel()
                 return loss, {"misfit": float(loss.detach())}
 
-            self.method.train(
+            self._training = self.method.train(
                 network,
                 step,
                 STEPS_PER_EPOCH,
@@ -130,7 +174,9 @@ class FittedUnDIP(WholeSceneFitted):
                 floor=noise_variance,
                 patience=PATIENCE,
             )
-        return {"abundance": mean[0].numpy()}
+        if was_interrupted(self._training):
+            raise KeyboardInterrupt
+        return {"abundance": mean.value.numpy()}
 
     def _spectra_in(
         self, solution: Solution, chosen: Integer[np.ndarray, "chosen"]

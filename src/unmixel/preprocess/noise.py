@@ -45,6 +45,18 @@ def noise_told(scene: xr.DataArray) -> Float[np.ndarray, "band"] | None:
     return np.asarray(scene["noise_sd"].values, dtype=np.float64)[good_bands(scene)] ** 2
 
 
+def noise_source(scene: xr.DataArray) -> str:
+    """Return where the noise of a scene is known from, in words.
+
+    Examples
+    --------
+    >>> from unmixel.scene import make_scene
+    >>> noise_source(make_scene([[[0.1, 0.2]]]))
+    'estimated from the scene'
+    """
+    return "estimated from the scene" if noise_told(scene) is None else "told by the scene (noise_sd)"
+
+
 def estimate_noise(
     pixels: Float[np.ndarray, "pixel band"], *, seed: int | np.random.Generator = 0
 ) -> tuple[Float[np.ndarray, "sampled band"], Float[np.ndarray, "band"]]:

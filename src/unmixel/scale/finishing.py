@@ -15,6 +15,7 @@ from unmixel.diagnostics.diagnosis import Diagnosis
 from unmixel.io.result_folder import MAPS, SCENE_PICTURE, Drawing, write_figures, write_spectra
 from unmixel.methods._protocol import QUANTILES, Progress
 from unmixel.metrics import MoransI, morans_i_by_rows
+from unmixel.preprocess import noise_source
 from unmixel.result import STREAMS, add_provenance, make_result, open_result, provenance_of, thinned, write_variables
 from unmixel.scale.engines import Engine
 from unmixel.scale.plan import MODEL, STORE, Plan
@@ -72,7 +73,7 @@ def finish_result(
         maps={},
         spectra=plan.spectra,
         quantile=QUANTILES,
-        provenance={**fitted.provenance(outline), **provenance},
+        provenance={"noise": noise_source(outline), **fitted.provenance(outline), **provenance},
     )
     if "nonlinearity_degree" in plan.sample_maps:
         rest = rest.assign_coords(stream=np.asarray(STREAMS))

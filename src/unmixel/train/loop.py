@@ -59,6 +59,8 @@ class History:
     stopped: str = ""
 
 
+INTERRUPTED = "interrupted"
+"""How `History.stopped` begins after Ctrl-C."""
 Step = Callable[[], tuple[Tensor, Mapping[str, float]]]
 """Draws a batch; returns the loss to minimise and the terms it is made of."""
 
@@ -121,7 +123,7 @@ def train(
             told = {name: history.epochs[-1][name] for name in ("epoch", "loss", "watched")}
             progress({**told, "of": schedule.n_epochs})
     except KeyboardInterrupt:
-        history.stopped = f"interrupted in epoch {len(history.epochs) + 1}"
+        history.stopped = f"{INTERRUPTED} in epoch {len(history.epochs) + 1}"
     module.load_state_dict(best)
     return history
 

@@ -28,7 +28,7 @@ from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.methods.idnet.objective import Weights
 from unmixel.methods.idnet.published_training import PublishedTraining
 from unmixel.methods.idnet.start import LARGEST_SAMPLE, observe, start_from
-from unmixel.preprocess import noise_told
+from unmixel.preprocess import noise_source, noise_told
 from unmixel.train.loop import History, Schedule, train
 from unmixel.train.seeding import seeded, threads
 
@@ -306,6 +306,7 @@ class IDNet(Method):
                 calibrate(training, self.seed + 2)
         fitted = FittedIDNet(self, scene, endmembers.names, model)
         fitted.record = {
+            "noise": noise_source(scene),
             **evidence,
             **_record(history, len(sample), start.noise_sd, float(model.p.noise_sd.detach())),
         }
