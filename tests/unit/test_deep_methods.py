@@ -18,6 +18,7 @@ from unmixel.registry import get_method, list_methods
 from unmixel.result import provenance_of
 from unmixel.scene import make_scene
 from unmixel.spectra import make_bundle
+from unmixel.whole_numbers import LARGEST_SEED
 
 ENDMEMBERS = np.array(
     [[0.1, 0.15, 0.2, 0.5, 0.6, 0.55], [0.5, 0.55, 0.6, 0.65, 0.7, 0.75], [0.3, 0.2, 0.1, 0.1, 0.2, 0.4]]
@@ -71,7 +72,7 @@ def test_patches_of_one_pixel_are_refused() -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_largest_seed_fits(name: str) -> None:
     scene = mixed(6, 6)
-    get_method(name)(n_epochs=1, seed=2**63 - 1).fit(scene, bundle()).unmix(scene)
+    get_method(name)(n_epochs=1, seed=LARGEST_SEED).fit(scene, bundle()).unmix(scene)
 
 
 def test_half_trained_maps_of_undip_are_no_result() -> None:

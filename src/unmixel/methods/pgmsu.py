@@ -32,6 +32,7 @@ from unmixel.nn.narrow_product import Linear
 from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
 from unmixel.train.seeding import threads
+from unmixel.whole_numbers import LARGEST_SEED
 
 LEAST_NOISE = 1e-3
 """Smallest standard deviation of the noise that is believed, relative to what a spectrum can reach."""
@@ -314,7 +315,7 @@ class PGMSU(NetworkMethod):
         self.teach(network, lesson)
         halves = [self.train(network, lambda: step(anchored=True), STEPS_PER_EPOCH, sample, progress, None)]
         if not was_interrupted(halves[0]):
-            second = replace(self, seed=(self.seed + 1) % 2**63)
+            second = replace(self, seed=(self.seed + 1) % (LARGEST_SEED + 1))
             halves.append(
                 second.train(network, lambda: step(anchored=False), STEPS_PER_EPOCH, sample, progress, checkpoint)
             )
