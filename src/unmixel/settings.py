@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -29,7 +30,19 @@ def checked_hyperparameters(kind: type[Method], given: dict[str, Any]) -> dict[s
 def as_parameter_error(error: ValidationError, where: str, known: str) -> ParameterError:
     """Return the first finding as an error of one line."""
     first = error.errors(include_url=False)[0]
+    expected = first["msg"].removeprefix("Input should be ")
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return ParameterError(f"{where}: {name!r}", f"some of {known}", "remove it or correct its name")
-    return ParameterError(f"{where}: {name} = {first['input']!r}", first["msg"], "correct its value")
+    if first["type"] == "missing":
+        return ParameterError(f"{where} without {name!r}", "a value for it", "add it")
+    if isinstance(first["input"], dict):
+        table = f"{where}: {name} with {_values_in(first['input'])}" if name else where
+        return ParameterError(table, expected, "correct it")
+    return ParameterError(f"{where}: {name} = {first['input']!r}", expected, "correct its value")
+
+
+def _values_in(table: dict[str, Any]) -> str:
+    """Return the single values of a table as a file has them."""
+    single = {name: value for name, value in table.items() if not isinstance(value, dict | list)}
+    return ", ".join(f"{name} = {str(value) if isinstance(value, Path) else value!r}" for name, value in single.items())

@@ -295,6 +295,12 @@ SCENES = '[[scene]]\npreset = "dc1"\n'
         ('title = "x"\n[[scene]]\ndataset = "emit_jpl"\n', "a truth, which emit_jpl doesn't have"),
         ('title = "x"\n[[scene]]\ndataset = "samson"\npreset = "dc1"\n', "not dataset and preset"),
         ('title = "x"\n[[scene]]\nfile = "a.img"\n', "file and truth together"),
+        ('title = "x"\n[[scene]]\nfile = "a.img"\ntruth = "a.zarr"\n', "a.img, which does not exist"),
+        (SCENES, r"suite\.toml without 'title'; .*; add it$"),
+        (f"title = 4\n{SCENES}", "title = 4; expected a valid string"),
+        ('title = "x"\n', r"suite\.toml without 'scene'"),
+        ('title = "x"\n[[scene]]\ndataset = "samsung"\n', r"scene\.0 with dataset = 'samsung'; expected a dataset"),
+        (f'title = "x"\n{SCENES}{SCENES}', r"suite\.toml; expected scenes that differ"),
         ("title = ", "readable TOML"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,7 +17,8 @@ import scipy.io
 import xarray as xr
 
 from unmixel.cli.main import run
-from unmixel.io import save_scene, write_bundle_csv, write_envi
+from unmixel.io import open_bundle, save_scene, write_bundle_csv, write_envi
+from unmixel.result import open_result
 from unmixel.scene import make_scene
 from unmixel.spectra import make_bundle
 
@@ -209,6 +211,39 @@ def test_endmembers_that_do_not_cover_the_bands(option: str, unmixel: Unmixel, t
     status, _, err = unmixel("unmix", scene, option, tmp_path / "short.csv", "-o", tmp_path / "out", "--method", "fcls")
     assert_one_line(status, err, "short.csv", "nm")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("divisor", [100, 10_000])
+def test_endmembers_in_counts_are_divided_for_a_scene_in_reflectance(
+    divisor: int, unmixel: Unmixel, tmp_path: Path
+) -> None:
+    scene = good_scene(tmp_path)
+    unmixel("endmembers", scene, "-p", 3, "-o", tmp_path / "found.csv", "--bundle-kind", "none")
+    found = open_bundle(tmp_path / "found.csv")
+    write_bundle_csv(found * divisor, tmp_path / "counts.csv")
+    status, out, err = unmixel(
+        "unmix", scene, "--endmembers", tmp_path / "counts.csv", "-o", tmp_path / "out", "--method", "fcls"
+    )
+    assert status == 0, err
+    assert f"divided by {divisor}" in " ".join((out + err).split())
+    result = open_result(tmp_path / "out")
+    np.testing.assert_allclose(result.endmember_spectrum.values, found.values, rtol=1e-5)
+    told = json.loads((tmp_path / "out" / "provenance.json").read_text())["endmembers"]["reading"]
+    assert f"divided by {divisor}" in told[0]
+    write_envi(scene_of(mixtures() * divisor), tmp_path / "counts.img")
+    status, _, err = unmixel(
+        *("unmix", tmp_path / "counts.img", "--endmembers", tmp_path / "counts.csv"),
+        *("-o", tmp_path / "as_is", "--method", "fcls"),
+    )
+    assert status == 0, err
+    as_is = open_result(tmp_path / "as_is").endmember_spectrum.values
+    np.testing.assert_allclose(as_is, found.values * divisor, rtol=1e-5)
+
+
+def test_endmembers_that_do_not_exist(unmixel: Unmixel, tmp_path: Path) -> None:
+    scene, missing = good_scene(tmp_path), tmp_path / "missing.csv"
+    status, _, err = unmixel("unmix", scene, "--bundle", missing, "-o", tmp_path / "out", "--method", "fcls")
+    assert_one_line(status, err, "missing.csv, which does not exist", "endmember spectra")
 
 
 def test_a_bundle_given_as_endmembers(unmixel: Unmixel, tmp_path: Path) -> None:

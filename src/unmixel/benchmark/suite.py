@@ -260,7 +260,7 @@ def read_suite(name: str | Path) -> Suite:
     Raises
     ------
     ParameterError
-        If it is missing, is not TOML, or holds an unknown key or a wrong value.
+        If it is missing, is not TOML, or holds an unknown key, a wrong value or a file that does not exist.
 
     Examples
     --------
@@ -282,6 +282,9 @@ def read_suite(name: str | Path) -> Suite:
         suite = Suite.model_validate(content, strict=False)
     except ValidationError as error:
         raise as_parameter_error(error, f"the suite {name}", _known_to(error)) from error
+    for file in [file for scene in suite.scene for file in (scene.file, scene.truth) if file is not None]:
+        if not file.exists():
+            raise ParameterError(f"the suite {name}: {file}, which does not exist", "a file", "correct its path")
     for method in suite.method:
         if method.parameters:
             checked_hyperparameters(get_method(method.name), method.parameters)

@@ -139,6 +139,7 @@ def _unmix(
     """Unmix a scene, and print its summary."""
     scene = _open(job)
     model, bundle, known = model_of(scene)
+    _say_spectra(bundle, report)
     done = unmix_file(
         model,
         job.path,
@@ -164,6 +165,12 @@ def _unmix(
     print_summary(open_result(output), output, screen())
 
 
+def _say_spectra(bundle: xr.DataArray | None, report: ProgressReport) -> None:
+    """Say what was done to spectra on reading."""
+    for line in [] if bundle is None else bundle.attrs.get("reading", []):
+        report.say(f"endmembers: {line}")
+
+
 def _inputs(scene: LazyScene, job: SceneJob) -> dict[str, Any]:
     """Return what the provenance says of the files that a scene was read from."""
     told = {"input": input_record(job.path, scene.companions)}
@@ -184,6 +191,7 @@ def _unmix_all(
     model, bundle, known = model_of(_open(jobs[0]))
     if isinstance(model, Method) and not settings.each:
         report.say(f"one model for {len(jobs)} scenes")
+        _say_spectra(bundle, report)
         fitted = fit_to_all(
             model,
             [_open(job) for job in jobs],

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from unmixel.io.lazy import LazyScene
     from unmixel.methods._protocol import Method
 
+_JUDGED_PIXELS = 20_000
+"""Most pixels by which the unit of a scene is judged."""
+
 
 def unmix(
     output: OutputFolder,
@@ -132,6 +135,7 @@ def _given_endmembers(run: RunConfig, scene: LazyScene) -> tuple[xr.DataArray | 
     from unmixel.cli.provenance import input_record
     from unmixel.errors import BundleError, ParameterError
     from unmixel.io import open_bundle
+    from unmixel.scale.sampling import sample_pixels
     from unmixel.spectra import endmember_names
 
     if run.endmembers and run.bundle:
@@ -139,7 +143,7 @@ def _given_endmembers(run: RunConfig, scene: LazyScene) -> tuple[xr.DataArray | 
     path = run.endmembers or run.bundle
     if path is None:
         return None, {}
-    given = open_bundle(path, scene=scene.outline)
+    given = open_bundle(path, scene=scene.outline, pixels=lambda: sample_pixels(scene, _JUDGED_PIXELS).scene)
     names = endmember_names(given)
     if run.endmembers and given.sizes["spectrum"] != len(names):
         raise BundleError(
@@ -147,4 +151,5 @@ def _given_endmembers(run: RunConfig, scene: LazyScene) -> tuple[xr.DataArray | 
             "one spectrum for each",
             "give it as --bundle",
         )
-    return given, {"endmembers" if run.endmembers else "bundle": input_record(path)}
+    record = {**input_record(path), "reading": given.attrs.get("reading", [])}
+    return given, {"endmembers" if run.endmembers else "bundle": record}

@@ -28,7 +28,9 @@ _MOST_FILES = 20_000
 _KNOWN = "an ENVI library (.sli with .hdr), CSV, NetCDF, or text of the USGS or ECOSTRESS library"
 
 
-def open_bundle(path: str | Path, *, scene: xr.DataArray | None = None) -> xr.DataArray:
+def open_bundle(
+    path: str | Path, *, scene: xr.DataArray | None = None, pixels: Callable[[], xr.DataArray] | None = None
+) -> xr.DataArray:
     """Open endmember spectra: an ENVI library (``.sli``), a CSV table, NetCDF written by unmixel, or text of the
     USGS (splib07) and ECOSTRESS libraries, one file or a folder of them.
 
@@ -44,6 +46,9 @@ def open_bundle(path: str | Path, *, scene: xr.DataArray | None = None) -> xr.Da
         The scene to unmix: the spectra are resampled to its bands. If it is in reflectance and they are in
         percent or counts of 1/10000, they are divided, and ``bundle.attrs["reading"]`` says so. Spectra of a folder
         that don't cover its good bands are left out, which is said there, too.
+    pixels : callable, optional
+        Gives a scene of some of its pixels, where `scene` has none (the outline of a scene on disk). It is called
+        only if the spectra are in another unit than reflectance.
 
     Raises
     ------
@@ -61,6 +66,8 @@ def open_bundle(path: str | Path, *, scene: xr.DataArray | None = None) -> xr.Da
     (['soil', 'water'], array([550., 650.]))
     """
     file = Path(path)
+    if not file.exists():
+        raise BundleError(f"{file}, which does not exist", "a file of endmember spectra", "check the path")
     spectra, notes = _text_spectra(file)
     if spectra:
         bundle = bundle_of(spectra, file) if scene is None else bundle_on(scene, spectra, file)
@@ -75,7 +82,9 @@ def open_bundle(path: str | Path, *, scene: xr.DataArray | None = None) -> xr.Da
         if str(file) in error.given:
             raise
         raise BundleError(f"{file}: {error.given}", error.expected, error.remedy) from error
-    return bundle if scene is None else _on_bands_of(scene, _in_units_of(scene, bundle, file), file)
+    if scene is None:
+        return bundle
+    return _on_bands_of(scene, _in_units_of(scene if pixels is None else pixels, bundle, file), file)
 
 
 def _text_spectra(path: Path) -> tuple[list[LibrarySpectrum], list[str]]:
@@ -142,10 +151,10 @@ def _means_of_statistics(bundle: xr.DataArray) -> xr.DataArray:
     return bundle.isel(spectrum=means).assign_coords(endmember=("spectrum", np.array(names)))
 
 
-def _in_units_of(scene: xr.DataArray, bundle: xr.DataArray, file: Path) -> xr.DataArray:
+def _in_units_of(scene: xr.DataArray | Callable[[], xr.DataArray], bundle: xr.DataArray, file: Path) -> xr.DataArray:
     """Return a bundle in reflectance if the scene is."""
     brightest = float(np.percentile(bundle.values, 99))
-    if brightest <= 2 or looks_like_reflectance(scene):
+    if brightest <= 2 or looks_like_reflectance(scene() if callable(scene) else scene):
         return bundle
     divisor = next((d for d in (100.0, 10_000.0) if 0.02 * d < brightest <= 1.5 * d), None)
     if divisor is None:
