@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmixel.errors import SceneError
+from unmixel.io.doubles import in_doubles
 from unmixel.io.hdf5_contents import check_contents
 from unmixel.io.hdf5_guard import SIGNATURE, GuardedFile
 from unmixel.io.windows import Window
@@ -127,8 +128,7 @@ def list_of(file: h5py.File, name: str, count: int) -> NDArray[np.float64]:
     found = array_of(file, name, 1)
     if len(found) != count or count > _LONGEST_LIST:
         raise SceneError(f"{len(found)} numbers in {name!r}", f"{count} of them")
-    with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray(found[()], dtype=np.float64)
+    return in_doubles(found[()])
 
 
 def text_in(file: h5py.File, name: str) -> str:
@@ -178,8 +178,7 @@ def numbers_attribute(entry: h5py.Group | h5py.Dataset, name: str) -> NDArray[np
     if value is None or isinstance(value, (h5py.Empty, str, bytes)):
         return None
     numbers = np.ravel(value)
-    with np.errstate(invalid="ignore", over="ignore"):
-        return numbers.astype(np.float64) if numbers.dtype.kind in "iufb" else None
+    return in_doubles(numbers) if numbers.dtype.kind in "iufb" else None
 
 
 def required_number(entry: h5py.Group | h5py.Dataset, name: str) -> float:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from unmixel.claims import check_claim, check_memory
 from unmixel.errors import DAMAGE, SceneError
 from unmixel.io._raw import RawScene
+from unmixel.io.doubles import in_doubles
 from unmixel.io.hdf5_guard import GuardedFile
 from unmixel.io.mapped import MappedArray
 from unmixel.io.matlab_5 import Variable, list_variables, load_variable
@@ -122,8 +123,8 @@ def _raw_scene(
         shape=layout.shape,
         dtype=dtype,
         read=read,
-        wavelength=None if wavelength is None else wavelength.astype(np.float64),
-        fwhm=small["fwhm"].astype(np.float64) if "fwhm" in small else None,
+        wavelength=None if wavelength is None else in_doubles(wavelength),
+        fwhm=in_doubles(small["fwhm"]) if "fwhm" in small else None,
         good_band=None if flags is None else flags > 0,
         gain=gain,
         notes=tuple(notes),
