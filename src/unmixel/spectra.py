@@ -55,6 +55,8 @@ def make_bundle(
     array([[0.1 , 0.25],
            [0.5 , 0.4 ]], dtype=float32)
     """
+    if any(given is not None and np.iscomplexobj(given) for given in (spectra, wavelength, fwhm)):
+        raise BundleError("endmember spectra or wavelengths of complex numbers", "real numbers")
     with np.errstate(over="ignore", invalid="ignore"):
         values = np.array(spectra, dtype=np.float32)
     labels = np.array([str(name) for name in endmember], dtype=object)
