@@ -33,6 +33,8 @@ MEMORY = 3_000_000_000
 """Address space that a case may take, beside that of the program."""
 _UNTOUCHED = "data type object"
 """Labels in a Zarr chunk: numcodecs asks for room for as many as it claims, at most 34 GB, but touches none of it."""
+LARGEST_FILE = 50_000_000
+"""Bytes of a file that a process may write, those of a case among them."""
 SECONDS = 6.0
 """Processor time that a case may take; ten times that by the clock."""
 
@@ -50,6 +52,11 @@ class Outcome(NamedTuple):
 
     finding: str
     signature: str
+
+
+def can_be_written(case: Case) -> bool:
+    """Return whether no file of a case is larger than a process under limits may write."""
+    return all(len(content) <= LARGEST_FILE for content in case.values())
 
 
 def write_case(case: Case, folder: Path) -> None:
@@ -153,6 +160,6 @@ def limit_process() -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     space = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (space, space))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000_000, 50_000_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.setrecursionlimit(1000)

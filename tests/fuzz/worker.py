@@ -19,7 +19,7 @@ from .mutation import mutate_bytes
 from .seeds import Case
 from .structure import mutate_structure
 from .targets import Target
-from .trial import SECONDS, Outcome, lay_canary, limit_process, read_case, try_case, write_case
+from .trial import SECONDS, Outcome, can_be_written, lay_canary, limit_process, read_case, try_case, write_case
 
 Report = dict[str, Any]
 _CASES_IN_A_PROCESS = 1500
@@ -170,7 +170,12 @@ class Fuzzing:
         return mutant
 
     def _try(self, case: Case, seen: set[str], tell: Callable[[Report], None]) -> Outcome | None:
-        """Try a case; tell of it, and return what came of it, where none ended so before."""
+        """Try a case; tell of it, and return what came of it, where none ended so before.
+
+        One that is too large to be written is passed over.
+        """
+        if not can_be_written(case):
+            return None
         faulthandler.dump_traceback_later(9 * SECONDS)
         write_case(case, self.folder / "case")
         outcome = try_case(self.target, self.folder / "case")
