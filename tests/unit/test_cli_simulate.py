@@ -38,7 +38,7 @@ def digest(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-SMALL = ("--rows", 7, "--cols", 9)
+SMALL = ("--rows", 7, "--columns", 9)
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,9 @@ def test_what_was_there_stays_if_the_new_cannot_be_put_in_place(
         (("dc1", "-o", "scene.png"), ".img, .nc or .zarr"),
         (("dc1", "-o", "nowhere/scene.nc"), "nowhere"),
         (("dc1", "--snr", "nan", "-o", "scene.nc"), "finite"),
-        (("dc1", "--rows", "1", "--cols", "1", "-o", "scene.nc"), "two pixels"),
+        (("dc1", "--rows", "1", "--columns", "1", "-o", "scene.nc"), "two pixels"),
         (("dc1", "--rows", "0", "-o", "scene.nc"), "--rows"),
+        (("dc1", "--columns", "0", "-o", "scene.nc"), "--columns"),
     ],
 )
 def test_bad_requests_end_in_one_line_and_leave_nothing(

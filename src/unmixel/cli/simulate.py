@@ -28,9 +28,7 @@ def simulate(
         ),
     ],
     rows: Annotated[int | None, typer.Option(metavar="R", min=1, help="Rows. [default: the preset's]")] = None,
-    columns: Annotated[
-        int | None, typer.Option("--cols", metavar="C", min=1, help="Columns. [default: the preset's]")
-    ] = None,
+    columns: Annotated[int | None, typer.Option(metavar="C", min=1, help="Columns. [default: the preset's]")] = None,
     snr: Annotated[
         float | None,
         typer.Option(metavar="DB", help="Power of signal over noise [dB]. [default: the preset's]"),
