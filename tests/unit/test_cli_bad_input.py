@@ -270,6 +270,21 @@ def test_a_model_for_other_bands(unmixel: Unmixel, tmp_path: Path) -> None:
         assert not (tmp_path / "second").exists()
 
 
+def test_a_model_of_reflectance_for_a_scene_of_counts(unmixel: Unmixel, tmp_path: Path) -> None:
+    status, _, err = unmixel("unmix", good_scene(tmp_path), "-p", 3, "-o", tmp_path / "first", "--method", "fcls")
+    assert status == 0, err
+    write_envi(scene_of(mixtures() * 10_000), tmp_path / "counts.img")
+    apply = ("apply", tmp_path / "first", tmp_path / "counts.img", "-o", tmp_path / "second")
+    status, _, err = unmixel(*apply)
+    assert_one_line(status, err, "counts.img", "was fitted to reflectance", "--scale", "fit a model")
+    assert not (tmp_path / "second").exists()
+    assert not list(tmp_path.glob(".second*"))
+    status, _, err = unmixel(*apply, "--scale", 10_000)
+    assert status == 0, err
+    first, second = (open_result(tmp_path / name).abundance.values for name in ("first", "second"))
+    np.testing.assert_allclose(second, first, atol=1e-4)
+
+
 def test_a_folder_without_a_model(unmixel: Unmixel, tmp_path: Path) -> None:
     status, _, err = unmixel("apply", tmp_path, good_scene(tmp_path), "-o", tmp_path / "out")
     assert_one_line(status, err, "no readable model")

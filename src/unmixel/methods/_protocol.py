@@ -37,6 +37,8 @@ LOOKED_AT = 20_000
 MOST_REFLECTANCE = 5.0
 """The 99th percentile of reflectance is below, by far: snow and glint go beyond 1."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+BRIGHT = "fitted_to_values_up_to"
+"""What the record of a fitted model calls the bright value of the pixels it was fitted to."""
 FORMAT = 4
 """Version of the files of a saved model."""
 
@@ -57,6 +59,17 @@ def first_other_band(wavelength: np.ndarray, other: np.ndarray) -> int | None:
     spacing = np.median(np.diff(wavelength[known])) if known.sum() > 1 else 1.0
     distance = np.where(known, np.abs(wavelength - other), 0.0)
     return int(np.argmax(distance)) if distance.max() > 0.1 * spacing else None
+
+
+def bright_value(pixels: ValidPixels | Float[np.ndarray, "pixel band"]) -> float:
+    """Return the 99th percentile of the values of a scene, of `LOOKED_AT` of its pixels if it has many more.
+
+    Examples
+    --------
+    >>> bright_value(np.linspace(0, 100, 1001)[:, None])
+    99.0
+    """
+    return float(np.percentile(pixels[:: max(1, len(pixels) // LOOKED_AT)], 99))
 
 
 @dataclass(frozen=True)
@@ -177,8 +190,13 @@ class Method(abc.ABC):
         pixels = pixels_of(scene)
         if not len(pixels):
             raise SceneError("a scene without one valid pixel", "pixels with finite values in every good band")
-        if self.needs_reflectance:
-            self._check_reflectance(pixels)
+        bright = bright_value(pixels)
+        if self.needs_reflectance and bright > MOST_REFLECTANCE:
+            raise SceneError(
+                f"values up to {bright:.4g} for method {self.name!r}, whose result depends on their unit",
+                f"reflectance, from 0 to about 1 and hardly above {MOST_REFLECTANCE:g}",
+                "divide by the scale of the file (--scale), or use a method that any unit will do for, as fcls",
+            )
         extraction_s = time.perf_counter() - start
         fitted = self._fit(
             scene,
@@ -193,6 +211,7 @@ class Method(abc.ABC):
             "endmembers": f"extracted from the scene by {endmembers.extractor}" if extracted else "given",
             "extraction_s": round(extraction_s, 3),
             "fit_s": round(time.perf_counter() - start - extraction_s, 3),
+            BRIGHT: float(f"{bright:.4g}"),
             **fitted.record,
         }
         return fitted
@@ -200,16 +219,6 @@ class Method(abc.ABC):
     def _extract(self, scene: xr.DataArray) -> xr.DataArray:
         """Find endmembers in the scene."""
         return extract(scene, self.n_endmembers, extractor=self.extraction, seed=self.seed)
-
-    def _check_reflectance(self, pixels: Float[np.ndarray, "pixel band"]) -> None:
-        """Refuse pixels most of whose bright values are no reflectance."""
-        bright = float(np.percentile(pixels[:: max(1, len(pixels) // LOOKED_AT)], 99))
-        if bright > MOST_REFLECTANCE:
-            raise SceneError(
-                f"values up to {bright:.4g} for method {self.name!r}, whose result depends on their unit",
-                f"reflectance, from 0 to about 1 and hardly above {MOST_REFLECTANCE:g}",
-                "divide by the scale of the file (--scale), or use a method that any unit will do for, as fcls",
-            )
 
     @abc.abstractmethod
     def _fit(
@@ -325,10 +334,13 @@ class Fitted(abc.ABC):
         ------
         ModelError
             If the scene has other bands than the one the method was fitted to.
+        SceneError
+            If the model was fitted to reflectance, and the scene can be none.
         """
         start = time.perf_counter()
         scene = self.on_my_bands(scene)
         pixels = ValidPixels(scene)
+        self._check_unit(pixels)
         maps = self._maps_of(scene, pixels, progress)
         some = representative(pixels.numbers, scene.sizes["x"], STATISTICS_SAMPLE)
         return make_result(
@@ -529,6 +541,34 @@ class Fitted(abc.ABC):
                 f"{remedy}; bands in which the air absorbs are read with keep_atmosphere",
             )
         return scene.assign_coords(good_band=("band", self.bands["good_band"]))
+
+    def check_unit(self, scene: xr.DataArray) -> None:
+        """Check that a scene, or pixels from all over it, can be reflectance if the model was fitted to that.
+
+        Values of which one in a hundred is above `MOST_REFLECTANCE` can't. A model that was fitted to such values
+        itself, or doesn't say to which, is taken to be in the unit of the scene.
+
+        Raises
+        ------
+        SceneError
+            If it cannot.
+        ModelError
+            If the scene has other bands than the one the method was fitted to.
+        """
+        self._check_unit(ValidPixels(self.on_my_bands(scene)))
+
+    def _check_unit(self, pixels: ValidPixels) -> None:
+        known = self.record.get(BRIGHT)
+        in_reflectance = isinstance(known, int | float) and known <= MOST_REFLECTANCE
+        if not (in_reflectance or self.method.needs_reflectance) or not len(pixels):
+            return
+        if (bright := bright_value(pixels)) > MOST_REFLECTANCE:
+            of_it = f" (values up to {known:.4g})" if in_reflectance else ""
+            raise SceneError(
+                f"values up to {bright:.4g} for a model of {self.method.name!r} that was fitted to reflectance{of_it}",
+                f"reflectance, from 0 to about 1 and hardly above {MOST_REFLECTANCE:g}",
+                "divide by the scale of the file (--scale), or fit a model to scenes in this unit",
+            )
 
     def save(self, folder: str | Path) -> None:
         """Write the model to a new folder: ``model.safetensors`` and ``model.json`` (nothing in them can run code).

@@ -16,6 +16,7 @@ import xarray as xr
 from unmixel.errors import ModelError
 from unmixel.extraction import NumberEvidence
 from unmixel.io.acquisition_time import moment_of
+from unmixel.io.opening import errors_of
 from unmixel.io.stac import write_item
 from unmixel.io.whole_folder import write_provenance
 from unmixel.methods._protocol import Fitted, Method, Progress
@@ -117,6 +118,9 @@ class Stages:
                 checkpoint=self._folder / TRAINING,
             )
             self.run.seconds.update(seconds)
+        else:
+            with errors_of(self._plan.scene.path):
+                model.check_unit(sample)
         kept = self._folder / MODEL
         shutil.rmtree(kept, ignore_errors=True)
         model.save(kept)
