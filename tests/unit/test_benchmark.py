@@ -25,8 +25,10 @@ from unmixel.benchmark.table import read_table
 from unmixel.cli.main import run as program
 from unmixel.errors import OutputError, ParameterError, SceneError
 from unmixel.extraction import extract
+from unmixel.io import write_envi
 from unmixel.methods.fcls import FCLS
 from unmixel.metrics import abundance_rmse, match_endmembers, nrmse, spectral_angle
+from unmixel.result import save_result
 from unmixel.scene import good_bands, pixels_of
 from unmixel.simulate import simulate_preset
 
@@ -308,6 +310,28 @@ def test_what_is_wrong_with_a_suite_is_told(text: str, told: str, tmp_path: Path
     (tmp_path / "suite.toml").write_text(text)
     with pytest.raises(ParameterError, match=told):
         read_suite(tmp_path / "suite.toml")
+
+
+@pytest.mark.parametrize(
+    ("truth", "told"),
+    [
+        ("empty", r"field\.toml: .*empty holds no result; expected a folder written by .*; correct its path"),
+        ("field.img", r"field\.toml: .*field\.img holds no result"),
+        ("silent.zarr", r"field\.toml: the truth .*silent\.zarr without endmember_spectrum; expected true abundances"),
+    ],
+)
+def test_a_truth_that_is_none_is_told_before_any_run(truth: str, told: str, tmp_path: Path) -> None:
+    scene, known = simulate_preset("dc1", rows=8, columns=9)
+    write_envi(scene, tmp_path / "field.img")
+    (tmp_path / "empty").mkdir()
+    save_result(known, tmp_path / "known.zarr")
+    save_result(known.drop_vars("endmember_spectrum"), tmp_path / "silent.zarr")
+    suite = tmp_path / "field.toml"
+    suite.write_text('title = "x"\n[[scene]]\nfile = "field.img"\ntruth = "known.zarr"\n')
+    assert [scene.truth for scene in read_suite(suite).scene] == [tmp_path / "known.zarr"]
+    suite.write_text(suite.read_text().replace("known.zarr", truth))
+    with pytest.raises(ParameterError, match=told):
+        read_suite(suite)
 
 
 def test_unknown_suites_and_missing_files_are_told() -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import xarray as xr
 
 from unmixel.benchmark.suite import LIBRARIES, SceneEntry
+from unmixel.benchmark.truth_file import open_truth
 from unmixel.datasets import describe, dlr_hysu_library, dlr_hysu_targets, open_dataset
 from unmixel.errors import ParameterError, SceneError
 from unmixel.extraction import EXTRACTORS, extract
 from unmixel.io import open_scene
-from unmixel.result import make_result, open_result
+from unmixel.result import make_result
 from unmixel.scene import good_bands
 from unmixel.simulate import simulate_preset, true_bundle
 from unmixel.spectra import endmember_means, make_bundle
@@ -100,10 +101,7 @@ def _targets_on_grass() -> TrueScene:
 def _from_files(entry: SceneEntry) -> TrueScene:
     assert entry.file is not None
     assert entry.truth is not None
-    scene, truth = open_scene(entry.file), open_result(entry.truth).load()
-    missing = [name for name in ("abundance", "endmember_spectrum") if name not in truth]
-    if missing:
-        raise SceneError(f"the truth {entry.truth} without {' and '.join(missing)}", "true abundances and spectra")
+    scene, truth = open_scene(entry.file), open_truth(entry.truth).load()
     sizes = {name: (truth.sizes[name], scene.sizes[name]) for name in ("y", "x", "band")}
     if other := [name for name, (theirs, ours) in sizes.items() if theirs != ours]:
         theirs, ours = sizes[other[0]]

@@ -49,8 +49,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from unmixel.benchmark.truth_file import open_truth
 from unmixel.datasets import describe
-from unmixel.errors import ParameterError, UnmixingError
+from unmixel.errors import ParameterError, SceneError, UnmixingError
 from unmixel.extraction import EXTRACTORS
 from unmixel.registry import get_method, list_methods
 from unmixel.settings import as_parameter_error, checked_hyperparameters
@@ -260,7 +261,8 @@ def read_suite(name: str | Path) -> Suite:
     Raises
     ------
     ParameterError
-        If it is missing, is not TOML, or holds an unknown key, a wrong value or a file that does not exist.
+        If it is missing, is not TOML, or holds an unknown key, a wrong value, a file that does not exist or a truth
+        that is no result with abundances and spectra.
 
     Examples
     --------
@@ -285,6 +287,12 @@ def read_suite(name: str | Path) -> Suite:
     for file in [file for scene in suite.scene for file in (scene.file, scene.truth) if file is not None]:
         if not file.exists():
             raise ParameterError(f"the suite {name}: {file}, which does not exist", "a file", "correct its path")
+    for truth in [scene.truth for scene in suite.scene if scene.truth is not None]:
+        try:
+            open_truth(truth)
+        except SceneError as error:
+            remedy = "correct its path, or write it with unmixel.result.save_result"
+            raise ParameterError(f"the suite {name}: {error.given}", error.expected, remedy) from error
     for method in suite.method:
         if method.parameters:
             checked_hyperparameters(get_method(method.name), method.parameters)
