@@ -351,7 +351,10 @@ def test_a_full_disk(unmixel: Unmixel, tmp_path: Path) -> None:
     ("options", "words"),
     [
         (("--method", "magic"), ("method 'magic'", "fcls")),
-        (("--method", "fcls", "--epochs", 3), ("'n_epochs'", "fcls")),
+        (("--method", "fcls", "--epochs", 3), ("--epochs for method 'fcls'", "idnet", "undip", "leave it out")),
+        (("--method", "fcls", "--device", "cpu"), ("--device for method 'fcls'", "idnet", "leave it out")),
+        (("--method", "fcls", "--bands", "400-2300"), ("leave 0 of the 30 bands from 450 to 2200 nm", "--bands")),
+        (("--method", "fcls", "--bands", "450-1000,1001-2199"), ("leave 1 of the 30 bands", "at least 2", "--bands")),
         (("--bands", "green"), ("--bands 'green'", "1350-1450")),
         (("--bands", "900-800"), ("low to high",)),
         (("--endmembers", "a.csv", "--bundle", "b.csv", "--method", "fcls"), ("one of them",)),

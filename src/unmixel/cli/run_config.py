@@ -12,6 +12,9 @@ from unmixel.errors import ParameterError
 from unmixel.settings import as_parameter_error
 from unmixel.whole_numbers import LARGEST_SEED
 
+OF_SOME_METHODS = {"n_epochs": "epochs", "device": "device"}
+"""Options for hyper-parameters that not every method has, by the name that methods give these."""
+
 
 class RunConfig(BaseModel):
     """The settings of `unmixel unmix`, under the names of its options.
@@ -33,7 +36,7 @@ class RunConfig(BaseModel):
     keep_atmosphere: bool = False
     uncertainty: Path | None = None
     seed: StrictInt = Field(default=0, ge=0, le=LARGEST_SEED)
-    epochs: StrictInt | None = None
+    epochs: StrictInt | None = Field(default=None, ge=1)
     device: str | None = None
     threads: int | None = Field(default=None, ge=1)
     parameters: dict[str, Any] = Field(default_factory=dict)
@@ -52,12 +55,18 @@ class RunConfig(BaseModel):
         return parameters
 
     @property
+    def of_some_methods(self) -> dict[str, Any]:
+        """Hyper-parameters that were given by options of the command which not every method has."""
+        return {name: value for name, option in OF_SOME_METHODS.items() if (value := getattr(self, option)) is not None}
+
+    @property
     def hyperparameters(self) -> dict[str, Any]:
         """All hyper-parameters of the method that were given."""
-        direct = {"n_endmembers": self.n_endmembers, "n_epochs": self.epochs, "device": self.device}
+        number = {} if self.n_endmembers is None else {"n_endmembers": self.n_endmembers}
         return {
             **self.parameters,
-            **{name: value for name, value in direct.items() if value is not None},
+            **number,
+            **self.of_some_methods,
             "seed": self.seed,
         }
 

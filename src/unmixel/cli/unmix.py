@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,7 +56,7 @@ def unmix(
     keep_atmosphere: KeepAtmosphere = False,
     uncertainty: Uncertainty = None,
     seed: Seed = None,
-    epochs: Annotated[int | None, typer.Option(metavar="N", help="Most training epochs.")] = None,
+    epochs: Annotated[int | None, typer.Option(metavar="N", min=1, help="Most training epochs.")] = None,
     device: Annotated[str | None, typer.Option(metavar="NAME", help='"cpu", "cuda" ...')] = None,
     threads: Threads = None,
     manifest: Manifest = None,
@@ -124,10 +125,38 @@ def _method_of(run: RunConfig) -> Method:
     from unmixel.settings import checked_hyperparameters
 
     kind = get_method(run.method)
+    _check_options(kind, run)
     hyperparameters = run.hyperparameters
     if run.threads is not None and "threads" in {field.name for field in fields(kind)}:
         hyperparameters["threads"] = run.threads
     return kind(**checked_hyperparameters(kind, hyperparameters))
+
+
+def _check_options(kind: type[Method], run: RunConfig) -> None:
+    """Refuse options of hyper-parameters that the method doesn't have, under the names that the user gave."""
+    from unmixel.cli.run_config import OF_SOME_METHODS
+    from unmixel.errors import ParameterError
+
+    for name in run.of_some_methods:
+        if name not in {field.name for field in fields(kind)}:
+            raise ParameterError(
+                f"--{OF_SOME_METHODS[name]} for method {kind.name!r}, which does not have it",
+                f"one of the methods that do: {', '.join(_methods_with(name))}",
+                "leave it out, or choose another method",
+            )
+
+
+def _methods_with(hyperparameter: str) -> list[str]:
+    """Return the names of the methods that have a hyper-parameter; one that can't be loaded is passed over."""
+    from unmixel.errors import ParameterError
+    from unmixel.registry import get_method, list_methods
+
+    found = []
+    for name in list_methods():
+        with suppress(ParameterError):
+            if hyperparameter in {field.name for field in fields(get_method(name))}:
+                found.append(name)
+    return found
 
 
 def _given_endmembers(run: RunConfig, scene: LazyScene) -> tuple[xr.DataArray | None, dict[str, Any]]:

@@ -14,6 +14,9 @@ from unmixel.io.acquisition_time import utc_time
 from unmixel.io.calibration import Calibration
 from unmixel.io.wavelength_units import to_nanometres
 
+FEWEST = 2
+"""Bands without which there is nothing to unmix."""
+
 
 class Described(NamedTuple):
     """The bands of a scene in the order of the file, and its calibration.
@@ -52,7 +55,7 @@ def describe(
     SceneError
         If the file can hold no spectral scene.
     ParameterError
-        If `scale` is not positive, or a range ends before it begins.
+        If `scale` is not positive, a range ends before it begins, or the ranges leave less than two bands.
     """
     if scale is not None and not (np.isfinite(scale) and scale > 0):
         raise ParameterError(f"scale = {scale}", "a positive number")
@@ -68,7 +71,9 @@ def describe(
         raise SceneError(f"a bad-band list of {len(good)} for {raw.shape[2]} bands", "one flag for each band")
     n_bad = int((~good).sum())
     left_out = [f"{n_bad} {'band' if n_bad == 1 else 'bands'} left out: declared bad"] if n_bad else []
-    good = good & ~_asked_out(wavelength, raw.shape[2], leave_out, left_out)
+    asked_out = _asked_out(wavelength, raw.shape[2], leave_out, left_out)
+    _check_some_left(wavelength, good, asked_out)
+    good = good & ~asked_out
     atmosphere = np.zeros_like(good)
     if wavelength is not None and not keep_atmosphere:
         atmosphere = _in_the_air(wavelength, good, raw.atmosphere, left_out)
@@ -140,6 +145,22 @@ def _asked_out(
         notes.append(f"{count} {'band' if count == 1 else 'bands'} within {low:g} to {high:g} left out as asked")
         out |= inside
     return out
+
+
+def _check_some_left(
+    wavelength: NDArray[np.float64] | None, good: NDArray[np.bool_], asked_out: NDArray[np.bool_]
+) -> None:
+    """Check that what the user leaves out is not all that the file has, or all but a band."""
+    n_good, n_left = int(good.sum()), int((good & ~asked_out).sum())
+    if n_left >= min(FEWEST, n_good):
+        return
+    where = np.flatnonzero(good) + 1 if wavelength is None else wavelength[good]
+    extent = f"{np.nanmin(where):g} to {np.nanmax(where):g}{' (their numbers)' if wavelength is None else ' nm'}"
+    raise ParameterError(
+        f"ranges to leave out that leave {n_left} of the {n_good} bands from {extent}",
+        f"at least {FEWEST} bands left to unmix",
+        "leave out fewer (--bands)",
+    )
 
 
 def _in_the_air(

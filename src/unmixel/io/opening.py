@@ -80,7 +80,7 @@ def open_scene(
     SceneError
         If the file cannot be read, or is no scene.
     ParameterError
-        If `scale` is not positive, or a range ends before it begins.
+        If `scale` is not positive, a range ends before it begins, or the ranges leave less than two bands.
 
     Examples
     --------
