@@ -76,5 +76,7 @@ def make_benchmark_folder(folder: Path) -> Path:
                 spectra[::-1],
             ).save(folder / RUNS / f"{row['run']}.npz")
     write_table(rows, folder / TABLE)
-    write_provenance(folder, {"suite": {"title": f"made up {HOSTILE}"}, "command": ["unmixel", "benchmark", "x.toml"]})
+    write_provenance(
+        folder, "benchmark", {"suite": {"title": f"made up {HOSTILE}"}, "command": ["unmixel", "benchmark", "x.toml"]}
+    )
     return folder

@@ -310,7 +310,7 @@ def test_a_report_is_replaced_only_when_asked(plain: Path) -> None:
         write_report(plain)
     assert path.read_text() == "old"
     assert len(write_report(plain, overwrite=True).read_text(encoding="utf-8")) > 100_000
-    check_output(plain, overwrite=True)
+    check_output(plain, "result", overwrite=True)
     assert not [entry for entry in plain.iterdir() if entry.name.startswith(".")]
 
 

@@ -247,10 +247,10 @@ def test_a_failure_leaves_the_old_result_and_nothing_else(result: xr.Dataset, tm
 
 
 def test_parents_are_made_and_go_again_after_a_failure(tmp_path: Path) -> None:
-    with whole_folder(tmp_path / "a/b/out") as partial:
+    with whole_folder(tmp_path / "a/b/out", "result") as partial:
         (partial / "file").touch()
     assert (tmp_path / "a/b/out/file").is_file()
-    with pytest.raises(ZeroDivisionError), whole_folder(tmp_path / "c/d/out"):
+    with pytest.raises(ZeroDivisionError), whole_folder(tmp_path / "c/d/out", "result"):
         _ = 1 / 0
     assert not (tmp_path / "c").exists()
 
@@ -258,9 +258,9 @@ def test_parents_are_made_and_go_again_after_a_failure(tmp_path: Path) -> None:
 def test_an_output_below_a_file_is_refused_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
-        check_output(tmp_path / "file/out")
+        check_output(tmp_path / "file/out", "result")
     with pytest.raises(OutputError, match="is a file"):
-        check_output(tmp_path / "file", overwrite=True)
+        check_output(tmp_path / "file", "result", overwrite=True)
 
 
 @pytest.mark.parametrize("size", ["64k", "200k"])
@@ -299,6 +299,6 @@ def test_a_read_only_disk_is_refused_before_the_work(tmp_path: Path) -> None:
         pytest.skip("mounting a read-only disk needs root")
     try:
         with pytest.raises(OutputError, match="Read-only"):
-            check_output(disk / "out")
+            check_output(disk / "out", "result")
     finally:
         subprocess.run(["umount", str(disk)], check=True)

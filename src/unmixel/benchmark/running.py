@@ -74,7 +74,7 @@ def run_suite(
     folder = Path(folder)
     with _own_folder(folder, resume=resume, overwrite=overwrite) as runs_folder:
         about = {"suite": suite.model_dump(mode="json"), **(provenance or {})}
-        write_provenance(folder, about)
+        write_provenance(folder, "benchmark", about)
         known = {run.name: row for run in suite.runs if (row := _row_in(runs_folder, run)) is not None}
         left = [run for run in suite.runs if run.name not in known]
         for run, row in _done(left, runs_folder, workers, threads):
@@ -84,7 +84,7 @@ def run_suite(
             told(len(known), len(suite.runs), row)
         rows: list[Row] = [known[run.name] for run in suite.runs]
         write_table(rows, folder / TABLE)
-        write_provenance(folder, about)
+        write_provenance(folder, "benchmark", about)
     return rows
 
 
@@ -140,7 +140,7 @@ def _own_folder(folder: Path, *, resume: bool, overwrite: bool) -> Iterator[Path
     goes_on = resume and "suite" in provenance_in(folder)
     if not goes_on:
         empty = folder.is_dir() and not any(folder.iterdir())
-        check_output(folder, overwrite=overwrite or empty)
+        check_output(folder, "benchmark", overwrite=overwrite or empty)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK, timeout=0)

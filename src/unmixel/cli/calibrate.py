@@ -57,14 +57,14 @@ def calibrate(
     from unmixel.result import environment
     from unmixel.self_check import check_itself
 
-    check_output(output, overwrite=overwrite)
+    check_output(output, "calibration", overwrite=overwrite)
     fitted = load(model)
     with ProgressReport() as report:
         check = check_itself(fitted, pixels, seed=seed, progress=report)
     mean, sd = (check.result[name].values[:, 0] for name in ("abundance", "abundance_sd"))
     score = abundance_crps(check.true_abundance, mean, sd).mean(axis=0)
     coverage = check.coverage(DRAWN)
-    with whole_folder(output, overwrite=overwrite) as folder:
+    with whole_folder(output, "calibration", overwrite=overwrite) as folder:
         figure = plot.reliability(np.array(DRAWN), coverage, fitted.endmember, n_pixels=pixels)
         figure.axes[0].set_title(f"{fitted.method.name} on {pixels} pixels drawn from itself")
         figure.savefig(folder / "reliability.png", dpi=150)
@@ -78,7 +78,7 @@ def calibrate(
             "crps": {name: float(value) for name, value in zip(fitted.endmember, score, strict=True)},
             "environment": environment(),
         }
-        write_provenance(folder, content)
+        write_provenance(folder, "calibration", content)
     screen().print(_table(check, score))
     screen().print(LIMITS, soft_wrap=True)
     screen().print(f"written to {output}/: coverage.csv, provenance.json, reliability.png", soft_wrap=True)

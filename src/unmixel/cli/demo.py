@@ -47,7 +47,7 @@ def demo(
     from unmixel.io.whole_folder import whole_folder, write_provenance
     from unmixel.result import environment, save_result
 
-    with whole_folder(output, overwrite=overwrite) as folder:
+    with whole_folder(output, "demonstration", overwrite=overwrite) as folder:
         if scene is DemoScene.samson:
             path, opened, truth = _samson()
             shown = path
@@ -58,7 +58,8 @@ def demo(
         print_scene(open_lazily(path), str(shown), screen())
         save_result(truth, folder / "truth.zarr")
         _unmix_and_compare(opened, truth, path, shown, folder, output, seed, threads)
-        write_provenance(folder, {"command": command_line(), "seed": seed, "environment": environment()})
+        made_by = {"command": command_line(), "seed": seed, "environment": environment()}
+        write_provenance(folder, "demonstration", made_by)
     screen().print(f"written to {output}/", soft_wrap=True)
 
 

@@ -71,7 +71,7 @@ Uncertainty = Annotated[
 OutputFolder = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to make.", show_default=False)
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that unmixel wrote before.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a folder of this kind that unmixel wrote.")]
 Seed = Annotated[
     int | None, typer.Option(metavar="N", min=0, max=LARGEST_SEED, help="Seed of everything random. [default: 0]")
 ]

@@ -25,7 +25,7 @@ from unmixel.errors import OutputError, ParameterError, UnmixingError
 from unmixel.io import open_lazily
 from unmixel.io.lazy import LazyScene
 from unmixel.io.stac import COLLECTION, ITEM, write_collection
-from unmixel.io.whole_folder import check_output, provenance_in
+from unmixel.io.whole_folder import check_output, held_in, provenance_in
 from unmixel.methods._protocol import Fitted, Method
 from unmixel.result import open_result
 from unmixel.scale import Engine, fit_to_all, open_engine, unmix_file
@@ -87,12 +87,19 @@ def run_scenes(settings: Settings, model_of: ModelOf) -> None:
     """
     jobs = [_as_set(job, settings) for job in scenes_of(settings.scenes, settings.manifest, made_in=settings.output)]
     alone = len(jobs) == 1 and settings.manifest is None and jobs[0].path in settings.scenes
+    if not alone and provenance_in(settings.output):
+        raise OutputError(
+            f"the output folder {settings.output} holds {held_in(settings.output)} of unmixel",
+            "a folder for the results of many scenes",
+            "choose another folder",
+        )
     n_pixels = 0
     for job in jobs:
         rows, columns, _ = _open(job).shape
         n_pixels += rows * columns
         if not settings.resume:
-            check_output(settings.output if alone else settings.output / job.name, overwrite=settings.overwrite)
+            folder = settings.output if alone else settings.output / job.name
+            check_output(folder, "result", overwrite=settings.overwrite)
     if settings.uncertainty is not None and not alone:
         raise ParameterError(
             f"--uncertainty {settings.uncertainty} and many scenes", "one scene", "say it in a manifest for each"
@@ -160,7 +167,9 @@ def _unmix(
         provenance=lambda: {**known, **_inputs(scene, job)},
         command=command_line(),
     )
-    if done.n_done_before:
+    if done.finished_before:
+        report.say(f"{output} is finished: there is nothing to resume")
+    elif done.n_done_before:
         report.say(f"went on with {done.n_done_before} of {done.n_tiles} tiles that were done before")
     print_summary(open_result(output), output, screen())
 

@@ -106,7 +106,7 @@ def write_result_folder(
     check_result(result)
     if scene is not None and scene.shape != (size := tuple(result.sizes[name] for name in ("y", "x", "band"))):
         raise SceneError(f"a scene of shape {scene.shape} for a result of {size}", "the scene that was unmixed")
-    with whole_folder(folder, overwrite=overwrite) as unfinished:
+    with whole_folder(folder, "result", overwrite=overwrite) as unfinished:
         save_result(result, unfinished / "result.zarr")
         write_maps(result, unfinished)
         if scene is not None:
@@ -116,7 +116,7 @@ def write_result_folder(
         if fitted is not None:
             fitted.save(unfinished / "model")
         write_figures(figures or {}, unfinished)
-        write_provenance(unfinished, provenance_of(result))
+        write_provenance(unfinished, "result", provenance_of(result))
 
 
 def write_maps(result: xr.Dataset, folder: Path) -> None:

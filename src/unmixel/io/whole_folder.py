@@ -1,4 +1,4 @@
-"""A folder that appears whole or not at all, and never replaces what unmixel did not write."""
+"""A folder that appears whole or not at all, and replaces nothing but one of its kind that unmixel wrote."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from unmixel import __version__
 from unmixel.errors import DAMAGE, OutputError
 from unmixel.io.whole_file import written_whole
 
+Kind = Literal["result", "benchmark", "calibration", "demonstration"]
+"""What a folder of unmixel holds; one is replaced by another of its kind only."""
+
 
 @contextmanager
-def whole_folder(folder: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+def whole_folder(folder: str | Path, kind: Kind, *, overwrite: bool = False) -> Iterator[Path]:
     """Yield an empty folder to write to; it becomes `folder` if all goes well, and vanishes if not.
 
     Parameters
     ----------
     folder : path
         The folder to make; its parents are made too.
+    kind : str
+        What it will hold.
     overwrite : bool
-        Replace the folder if unmixel wrote all that lies in it (see `write_provenance`), or if it is empty.
+        Replace the folder if it is of this kind and unmixel wrote all that lies in it (see `write_provenance`), or if
+        it is empty.
 
     Raises
     ------
@@ -35,14 +41,14 @@ def whole_folder(folder: str | Path, *, overwrite: bool = False) -> Iterator[Pat
     --------
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "new"
-    >>> with whole_folder(target) as partial:
+    >>> with whole_folder(target, "result") as partial:
     ...     _ = (partial / "note.txt").write_text("done")
     ...     target.exists()
     False
     >>> [path.name for path in target.iterdir()]
     ['note.txt']
     """
-    check_output(folder, overwrite=overwrite)
+    check_output(folder, kind, overwrite=overwrite)
     target = Path(folder).resolve()
     new_parents = [parent for parent in target.parents if not parent.exists()]
     partial, aside = _sibling(target, "partial"), _sibling(target, "replaced")
@@ -66,8 +72,8 @@ def whole_folder(folder: str | Path, *, overwrite: bool = False) -> Iterator[Pat
                 parent.rmdir()
 
 
-def check_output(folder: str | Path, *, overwrite: bool = False) -> None:
-    """Check that a folder can be written, before long work whose result would have no place.
+def check_output(folder: str | Path, kind: Kind, *, overwrite: bool = False) -> None:
+    """Check that a folder of a kind can be written, before long work whose result would have no place.
 
     Raises
     ------
@@ -77,7 +83,7 @@ def check_output(folder: str | Path, *, overwrite: bool = False) -> None:
     target = Path(folder).resolve()
     try:
         if target.exists():
-            _check_replaceable(target, Path(folder), overwrite)
+            _check_replaceable(target, Path(folder), kind, overwrite)
         place = next(parent for parent in target.parents if parent.exists())
         probe = place / _sibling(target, "partial").name
         probe.mkdir()
@@ -86,13 +92,13 @@ def check_output(folder: str | Path, *, overwrite: bool = False) -> None:
         raise unwritable(folder, error) from error
 
 
-def write_provenance(folder: Path, provenance: Mapping[str, Any]) -> None:
+def write_provenance(folder: Path, kind: Kind, provenance: Mapping[str, Any]) -> None:
     """Write ``provenance.json`` into a folder that is finished.
 
-    Its list ``files`` of what lies in the folder is also what unmixel may replace later.
+    Its list ``files`` of what lies in the folder is also what unmixel may replace later, by a folder of the same kind.
     """
     files = sorted({path.name for path in folder.iterdir()} | {"provenance.json"})
-    content = {"written_by": f"unmixel {__version__}", **provenance, "files": files}
+    content = {"written_by": f"unmixel {__version__}", **provenance, "kind": kind, "files": files}
     (folder / "provenance.json").write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
 
 
@@ -149,7 +155,7 @@ def move_into_place(new: Path, target: Path, aside: Path) -> None:
         raise
 
 
-def _check_replaceable(target: Path, shown: Path, overwrite: bool) -> None:
+def _check_replaceable(target: Path, shown: Path, kind: Kind, overwrite: bool) -> None:
     if not target.is_dir():
         raise OutputError(f"the output {shown} is a file", "a folder that does not exist yet", "choose another")
     if not overwrite:
@@ -164,6 +170,16 @@ def _check_replaceable(target: Path, shown: Path, overwrite: bool) -> None:
             "an empty folder or a result of unmixel to replace",
             "move what is yours elsewhere, or choose another folder",
         )
+    if any(target.iterdir()) and (found := held_in(target)) != f"a {kind}":
+        raise OutputError(
+            f"the output folder {shown} holds {found} of unmixel", f"a {kind} to replace", "choose another folder"
+        )
+
+
+def held_in(folder: Path) -> str:
+    """Return in words what kind of folder unmixel wrote there."""
+    kind = provenance_in(folder).get("kind")
+    return f"a {kind}" if kind in get_args(Kind) else "something else"
 
 
 def provenance_in(folder: str | Path) -> dict[str, Any]:

@@ -44,10 +44,10 @@ def begin(
     """
     journal = Journal(folder / JOURNAL)
     if journal.lines and resume:
-        others = list(_differences(journal.lines[0]["identity"], identity))
+        others = differences(journal.lines[0]["identity"], identity)
         if others:
             raise OutputError(
-                f"an unfinished run in {output} with another {' and '.join(others)}",
+                f"an unfinished run in {output} with another {others}",
                 "the model and the scene it was begun with, unchanged",
                 "start again (--overwrite), or choose another folder",
             )
@@ -65,15 +65,19 @@ def begin(
     return journal
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what differs, by name; of a method, which of its parameters."""
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say by name what differs between the identities of two runs; of a method, which of its parameters."""
+    return " and ".join(_differing(before, now))
+
+
+def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for name, value in now.items():
         was = before.get(name)
         if was == value:
             continue
         if isinstance(was, dict) and isinstance(value, dict) and was.get("method") == value.get("method"):
-            mine, theirs = value.get("parameters", {}), was.get("parameters", {})
-            parameters = [key for key in mine if mine[key] != theirs.get(key)]
+            mine, theirs = value.get("parameters", {}), was.get("parameters")
+            parameters = [key for key in mine if isinstance(theirs, dict) and mine[key] != theirs.get(key)]
             yield f"{name} ({', '.join(parameters)})" if parameters else name
         else:
             yield name

@@ -17,7 +17,7 @@ from unmixel.io.whole_folder import check_output, provenance_in
 from unmixel.methods._protocol import Fitted, Method, Progress
 from unmixel.peak_memory import peak_memory
 from unmixel.registry import load
-from unmixel.scale.beginning import begin, kept_if_worth_it
+from unmixel.scale.beginning import begin, differences, kept_if_worth_it
 from unmixel.scale.engines import Engine, Serial
 from unmixel.scale.finishing import Drawings
 from unmixel.scale.fitting import what_decides
@@ -85,7 +85,7 @@ def unmix_file(
     drawings : callable, optional
         From the finished result and the scene in three colours to figures by their name.
     resume : bool
-        Go on with a run that did not end; begin one if there is none.
+        Go on with a run that did not end; begin one if there is none, and do nothing if it is finished.
     overwrite : bool
         Replace a result of unmixel, and forget a run that did not end.
     provenance : callable, optional
@@ -96,10 +96,12 @@ def unmix_file(
     Raises
     ------
     OutputError
-        If the output exists or cannot be written, if another process is writing it, or if there is an unfinished run:
-        one that is not to be resumed, or whose model or scene is another one.
+        If the output exists or cannot be written, if another process is writing it, if there is an unfinished run:
+        one that is not to be resumed, or whose model or scene is another one; or if a finished run of another model or
+        scene is to be resumed.
     SceneError
-        If the scene cannot be read, has no valid pixel, or changes meanwhile.
+        If the scene cannot be read, has no valid pixel, changes meanwhile, or can be no reflectance where a model was
+        fitted to that.
     ModelError
         If the model has other bands.
     EngineError
@@ -111,9 +113,9 @@ def unmix_file(
     how: dict[str, Any] = {"leave_out": leave_out, "scale": scale, "uncertainty": uncertainty, "memory": tile_memory}
     opened = _open_for(model, scene, keep_atmosphere, how)
     identity = run_identity(what_decides(model, bundle), opened)
-    if resume and provenance_in(output).get("run") == digest_of(identity):
+    if resume and _is_finished(output, identity, overwrite=overwrite):
         return _done_before(output, len(opened.windows()))
-    check_output(output, overwrite=overwrite)
+    check_output(output, "result", overwrite=overwrite)
     if isinstance(model, Fitted):
         model.on_my_bands(opened.outline)
     with run_folder(output) as folder, kept_if_worth_it(folder):
@@ -147,11 +149,27 @@ def _open_for(model: Method | Fitted, scene: str | Path, keep_atmosphere: bool, 
     return opened
 
 
+def _is_finished(output: Path, identity: Mapping[str, Any], *, overwrite: bool) -> bool:
+    """Return whether there is the result of this run; refuse that of another, unless it may be replaced."""
+    provenance = provenance_in(output)
+    run, made_by = provenance.get("run"), provenance.get("identity")
+    if run is None or run == digest_of(identity):
+        return run is not None
+    if overwrite:
+        return False
+    others = differences(made_by, identity) if isinstance(made_by, dict) and digest_of(made_by) == run else ""
+    raise OutputError(
+        f"a finished run in {output} with another {others or 'model, scene or way of reading it'}",
+        "the model and the scene it was made with, unchanged; then there is nothing left to do",
+        "choose another folder, or replace the result (--overwrite)",
+    )
+
+
 def _done_before(output: Path, n_tiles: int) -> TileRun:
     """Return what is told of a run whose result is there, and forget what is left of its making."""
     with run_folder(output) as folder:
         discard(folder)
-    return TileRun(n_tiles, n_tiles, 0, {}, peak_memory(), "nothing was left to do")
+    return TileRun(n_tiles, n_tiles, 0, {}, peak_memory(), "nothing was left to do", finished_before=True)
 
 
 def _tiles_of(scene: LazyScene, memory: int) -> str:

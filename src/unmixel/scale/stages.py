@@ -51,6 +51,8 @@ class TileRun:
         Largest resident memory of any of its processes [bytes].
     where : str
         Where the work was done.
+    finished_before : bool
+        Whether an earlier run had finished all of it, and there was nothing to do.
     """
 
     n_tiles: int = 0
@@ -59,6 +61,7 @@ class TileRun:
     seconds: dict[str, float] = field(default_factory=dict)
     peak_memory: int = 0
     where: str = ""
+    finished_before: bool = False
 
 
 class Stages:
@@ -184,8 +187,9 @@ class Stages:
                 **{name: begun["identity"][name] for name in ("leave_out", "scale", "keep_atmosphere")},
                 "uncertainty": (begun["identity"].get("uncertainty") or {}).get("path"),
             },
+            "identity": begun["identity"],
         }
-        write_provenance(self.made, {**provenance, **self.run.seconds, **how})
+        write_provenance(self.made, "result", {**provenance, **self.run.seconds, **how})
         for path in self.made.rglob("*"):
             sync(path)
 
