@@ -27,7 +27,7 @@ from unmixel.io.cog import stream_cog, write_cog
 from unmixel.io.lazy import LazyScene
 from unmixel.io.result_folder import write_result_folder
 from unmixel.io.windows import Window, natural_windows
-from unmixel.methods._protocol import Fitted
+from unmixel.methods._fitted import Fitted
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.scls import SCLS
 from unmixel.registry import load

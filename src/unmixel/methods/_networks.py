@@ -18,7 +18,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture, spectra_in
-from unmixel.methods._protocol import Method, Progress
+from unmixel.methods._method import Method
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.scene import good_bands
 from unmixel.solvers import scaled_nnls

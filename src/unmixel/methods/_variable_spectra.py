@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Integer
 
+from unmixel.methods._endmember_spectra import EndmemberSpectra
 from unmixel.methods._fixed_spectra import spectra_in
-from unmixel.methods._protocol import EndmemberSpectra, Method
+from unmixel.methods._method import Method
 from unmixel.methods._whole_scene import CHUNK, Image, Solution, WholeSceneFitted
 from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands

@@ -12,9 +12,13 @@ from jaxtyping import Float, Integer
 
 from unmixel.errors import ParameterError
 from unmixel.extraction.kmeans import kmeans
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._method import Method
 from unmixel.methods._noise_pull import noise_pull
+from unmixel.methods._parts import Parts
 from unmixel.methods._pixelwise import PixelwiseFitted
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.preprocess import noise_source, noise_variance_of

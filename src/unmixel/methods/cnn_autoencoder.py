@@ -15,9 +15,12 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor, nn
 
 from unmixel.errors import ParameterError, SceneError
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
 from unmixel.methods._fixed_spectra import spectra_in
+from unmixel.methods._method import Method
 from unmixel.methods._networks import CAUTION, NetworkMethod, arrays_of, put_arrays, scale_of, taught_abundances
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
 from unmixel.scene import good_bands, valid_pixels

@@ -15,9 +15,12 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from unmixel.extraction.bundles import angle_bundle
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
 from unmixel.methods._fixed_spectra import spectra_in
+from unmixel.methods._method import Method
 from unmixel.methods._networks import HEADROOM, NetworkMethod, arrays_of, put_arrays, scale_of
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
 from unmixel.nn.dense import EndmemberwiseDense

@@ -15,8 +15,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unmixel.extraction.bundles import angle_bundle
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
 from unmixel.methods._networks import HEADROOM, FixedSpectraNetworkFitted, NetworkMethod, scale_of, taught_abundances
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Progress
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.nn.narrow_product import Linear
 from unmixel.solvers import scaled_nnls

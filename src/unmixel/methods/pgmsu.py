@@ -14,7 +14,10 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
 from unmixel.methods._fixed_spectra import spectra_in
+from unmixel.methods._method import Method
 from unmixel.methods._networks import (
     HEADROOM,
     NetworkMethod,
@@ -24,8 +27,9 @@ from unmixel.methods._networks import (
     taught_abundances,
     was_interrupted,
 )
+from unmixel.methods._parts import Parts
 from unmixel.methods._pixelwise import SPECTRA_BLOCK, PixelwiseFitted, filled_blocks
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.nn.narrow_product import Linear

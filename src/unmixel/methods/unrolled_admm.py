@@ -13,8 +13,10 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
 from unmixel.methods._networks import CAUTION, FixedSpectraNetworkFitted, NetworkMethod, scale_of
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Progress
+from unmixel.methods._progress import Progress
 from unmixel.nn.narrow_product import narrow_product
 
 SPARSITY = 1e-3

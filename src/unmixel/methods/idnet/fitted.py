@@ -13,8 +13,9 @@ from scipy.linalg import hadamard
 from torch import Tensor
 
 from unmixel.errors import ParameterError
+from unmixel.methods._method import Method
+from unmixel.methods._parts import Parts
 from unmixel.methods._pixelwise import BLOCK, SPECTRA_BLOCK, PixelwiseFitted, filled_blocks
-from unmixel.methods._protocol import Method, Parts
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.methods.idnet.expected_misfit import expected_variance
 from unmixel.methods.idnet.generative import linear_mixture
