@@ -209,16 +209,12 @@ class UnDIP(NetworkMethod):
 
     Parameters
     ----------
-    n_endmembers : int, optional
-        Number of endmembers P, at least 2. Estimated from the scene when neither it nor a bundle is given.
+    n_endmembers, seed, learning_rate
+        As in :class:`~unmixel.methods._networks.NetworkMethod`.
     extraction : str
         How endmembers are found when no bundle is given: a name from `unmixel.extraction`.
-    seed : int
-        Seed of everything random.
     n_epochs : int
         Of 10 steps, at most; it stops when the misfit is that of the noise.
-    learning_rate : float
-        Of Adam.
     threads : int
         Threads of torch while unmixing.
     n_channels : int
