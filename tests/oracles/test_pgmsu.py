@@ -11,6 +11,7 @@ from torch.distributions import Normal, kl_divergence
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.pgmsu import PGMSU, GenerativeNetwork, mix, spread, volume
 from unmixel.metrics import abundance_rmse, spectral_angle
+from unmixel.nn.standard_normal import divergence_from_standard
 
 
 def test_the_divergence_is_that_of_normal_distributions():
