@@ -135,7 +135,7 @@ class Method(abc.ABC):
             progress or (lambda stage, numbers: None),
             None if checkpoint is None else Path(checkpoint),
         )
-        evidence = ("number_of_endmembers", "candidates") if extracted else ()
+        evidence = ("number_of_endmembers", "candidates", "extraction_settled") if extracted else ()
         fitted.record = {
             **{name: json.loads(bundle.attrs[name]) for name in evidence if name in bundle.attrs},
             "endmembers": f"extracted from the scene by {endmembers.extractor}" if extracted else "given",
