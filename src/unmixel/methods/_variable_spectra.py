@@ -80,10 +80,8 @@ class VariableSpectraFitted(WholeSceneFitted):
             Name of the other in the solution: the references follow from it.
         """
         self.ended = {"rounds": ended.rounds, "settled": ended.settled}
-        return self._pulled(
-            image,
-            {name: found.astype(np.float32) for name, found in zip(("abundance", kept), ended.state, strict=True)},
-        )
+        abundances, other = (found.astype(np.float32) for found in ended.state)
+        return self._pulled(image, {"abundance": abundances, kept: other})
 
     def _pulled(self, image: Image, solution: Solution) -> Solution:
         """Return the solution with what pulls the spectra of every pixel away from its references."""
