@@ -15,7 +15,7 @@ from unmixel import IDNet, abundance_interval
 from unmixel.benchmark.agreement import agreement, in_order_of
 from unmixel.benchmark.measures import areas_of
 from unmixel.datasets import dlr_hysu_library, dlr_hysu_targets, open_dataset
-from unmixel.methods._protocol import Method
+from unmixel.methods._method import Method
 from unmixel.metrics import coverage_by_tercile, interval_coverage
 from unmixel.simulate import simulate_preset, true_bundle
 from unmixel.spectra import make_bundle

@@ -16,7 +16,8 @@ import numpy as np
 
 import unmixel.methods
 from unmixel.errors import DAMAGE, ModelError, ParameterError
-from unmixel.methods._protocol import FORMAT, Fitted, Method
+from unmixel.methods._fitted import FORMAT, Fitted
+from unmixel.methods._method import Method
 from unmixel.scene import make_scene
 
 GROUP = "unmixel.methods"

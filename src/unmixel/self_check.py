@@ -10,7 +10,8 @@ import xarray as xr
 from jaxtyping import Float
 
 from unmixel.intervals import abundance_interval
-from unmixel.methods._protocol import Fitted, Progress
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._progress import Progress
 from unmixel.whole_numbers import checked_seed
 
 

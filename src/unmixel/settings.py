@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from unmixel.errors import ParameterError
 from unmixel.methods._hyperparameters import declared_types, in_declared_form
-from unmixel.methods._protocol import Method
+from unmixel.methods._method import Method
 
 
 def checked_hyperparameters(kind: type[Method], given: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import xarray as xr
 
 from unmixel.diagnostics import diagnose
 from unmixel.errors import ParameterError
-from unmixel.methods._protocol import Method, Progress
+from unmixel.methods._method import Method
+from unmixel.methods._progress import Progress
 from unmixel.registry import get_method
 
 

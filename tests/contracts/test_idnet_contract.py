@@ -11,7 +11,7 @@ import xarray as xr
 from safetensors.numpy import load_file, save_file
 
 from unmixel.errors import ModelError, ParameterError, TrainingError
-from unmixel.methods._protocol import KnowsLatents
+from unmixel.methods._latents import KnowsLatents
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.idnet import IDNet
 from unmixel.metrics import abundance_rmse

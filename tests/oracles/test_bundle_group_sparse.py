@@ -9,6 +9,7 @@ from unmixel.errors import ParameterError
 from unmixel.methods.bundle_group_sparse import BundleGroupSparse
 from unmixel.methods.fcls import FCLS
 from unmixel.metrics import abundance_rmse
+from unmixel.result import provenance_of
 from unmixel.scene import make_scene
 from unmixel.simulate.features import material
 from unmixel.solvers import GroupSparseRegression, fcls
@@ -47,6 +48,16 @@ def test_no_weight_is_least_squares_on_the_simplex():
     for penalty in ("elitist", "group"):
         found = GroupSparseRegression(SPECTRA, SIZES, penalty, 0.0).solve(PIXELS)
         np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_results_say_how_many_pixels_did_not_settle(monkeypatch):
+    scene = make_scene(PIXELS.reshape(8, 10, 30))
+    bundle = make_bundle(SPECTRA, np.repeat(["ash", "brine", "crust"], SIZES).tolist())
+    fitted = {penalty: BundleGroupSparse(penalty=penalty).fit(scene, bundle) for penalty in ("group", "elitist")}
+    assert provenance_of(fitted["group"].unmix(scene))["unsettled_pixels"] == 0
+    assert "unsettled_pixels" not in provenance_of(fitted["elitist"].unmix(scene))
+    monkeypatch.setattr("unmixel.solvers.proximal_least_squares.MAX_STEPS", 10)
+    assert 0 < provenance_of(fitted["group"].unmix(scene))["unsettled_pixels"] <= 80
 
 
 def test_the_objective_of_the_fractional_penalty_falls():

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from shaded_scene import materials, shaded_scene
 
-from unmixel.methods._protocol import EndmemberSpectra
+from unmixel.methods._endmember_spectra import EndmemberSpectra
 from unmixel.methods.egu_net import EGUNet, GuidedNetwork, pseudo_pure
 from unmixel.metrics import abundance_rmse
 

@@ -137,7 +137,8 @@ def test_refinement_recovers_the_corners_of_a_truncated_simplex() -> None:
     pixels = scene_of(abundances, materials, 0.004, 7)
     axes = axes_of(pixels, 6)
     start = Hypothesis(pixels[abundances.argmax(axis=0)] @ axes, 0.02, 0.05)
-    found = refine(start, subspace(pixels, axes))
+    found, settled = refine(start, subspace(pixels, axes))
+    assert settled
     assert spectral_angle(materials, start.endmembers @ axes.T).mean() > 0.1
     assert spectral_angle(materials, found.endmembers @ axes.T).max() < 0.03
     np.testing.assert_allclose(found.endmembers @ axes.T, materials, atol=0.03)
@@ -145,12 +146,19 @@ def test_refinement_recovers_the_corners_of_a_truncated_simplex() -> None:
     assert found.brightness_sd < 0.01
 
 
+def test_refinement_says_when_its_steps_ran_out() -> None:
+    materials = np.random.default_rng(5).uniform(0.05, 0.7, (3, 40))
+    pixels = scene_of(truncated(300, 0.75, 6), materials, 0.004, 7)
+    axes = axes_of(pixels, 6)
+    assert not refine(Hypothesis(pixels[:3] @ axes, 0.02, 0.05), subspace(pixels, axes), n_steps=2).settled
+
+
 @pytest.mark.parametrize("bilinear", [0.0, 1.0])
 def test_refinement_finds_whether_mixing_is_bilinear(bilinear: float) -> None:
     materials = np.random.default_rng(8).uniform(0.05, 0.7, (3, 40))
     pixels = scene_of(np.random.default_rng(9).dirichlet(np.ones(3), 500), materials, 0.004, 10, bilinear)
     axes = axes_of(pixels, 8)
-    found = refine(Hypothesis(1.02 * materials @ axes, 0.02, 0.02, 0.5), subspace(pixels, axes))
+    found = refine(Hypothesis(1.02 * materials @ axes, 0.02, 0.02, 0.5), subspace(pixels, axes)).hypothesis
     assert found.bilinear == pytest.approx(bilinear, abs=0.05)
     assert spectral_angle(materials, found.endmembers @ axes.T).max() < 0.03
 

@@ -10,7 +10,10 @@ from unmixel.extraction import extract
 from unmixel.extraction.nfindr import nfindr
 from unmixel.extraction.sisal import sisal
 from unmixel.extraction.successive_projection import atgp, spa
+from unmixel.methods.fcls import FCLS
 from unmixel.metrics import match_endmembers
+from unmixel.result import provenance_of
+from unmixel.scene import make_scene
 from unmixel.simulate import simulate_preset
 from unmixel.spectra import endmember_means
 
@@ -38,13 +41,25 @@ def test_pure_pixels_are_found_exactly_in_any_order(find, n_endmembers):
 @pytest.mark.parametrize("n_endmembers", [3, 5])
 def test_the_smallest_simplex_needs_no_pure_pixels(n_endmembers):
     pixels, materials = scene_of(n_endmembers, 0.8, n_endmembers)
-    found = sisal(pixels, n_endmembers)
+    found, settled = sisal(pixels, n_endmembers)
+    assert settled
     error = found[match_endmembers(materials, found)] - materials
     purest = pixels[nfindr(pixels, n_endmembers)]
     assert np.sqrt((error**2).mean()) < 0.005
     assert np.sqrt(((purest[match_endmembers(materials, purest)] - materials) ** 2).mean()) > 0.03
-    backwards = sisal(pixels[::-1], n_endmembers)
+    backwards = sisal(pixels[::-1], n_endmembers).endmembers
     np.testing.assert_allclose(backwards[match_endmembers(found, backwards)], found, atol=1e-3)
+
+
+def test_a_simplex_whose_search_was_cut_off_says_so(monkeypatch):
+    monkeypatch.setattr("unmixel.extraction.sisal.MOST_STEPS", 1)
+    pixels, _ = scene_of(3, 0.8, 3)
+    assert not sisal(pixels, 3).settled
+    scene = make_scene(pixels[:400].reshape(20, 20, -1))
+    assert extract(scene, 3, extractor="sisal").attrs["extraction_settled"] == "false"
+    assert (
+        provenance_of(FCLS(n_endmembers=3, extraction="sisal").fit(scene).unmix(scene))["extraction_settled"] is False
+    )
 
 
 def test_brightness_counts_for_atgp_and_not_for_spa():

@@ -63,9 +63,12 @@ def make_product(folder: Path) -> np.ndarray:
         values[0, 0] = 20_000 + k
         if name == "B04":
             values[5, 0], values[5, 1] = 0, 65535
+        if size == 10:
+            values[11, 4], values[10, 7] = 0, 65535  # in (5, 2) and (5, 3)
         write_band(granule, name, size, values)
         if size == 10:
-            values = values[1::2, 1::2]
+            four = values.astype(float)
+            values = np.round((four[::2, ::2] + four[1::2, ::2] + four[::2, 1::2] + four[1::2, 1::2]) / 4)
         elif size == 60:
             values = values.repeat(3, axis=0).repeat(3, axis=1)
         on_grid[:, :, k] = values

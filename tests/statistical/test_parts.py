@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unmixel.methods._protocol import Parts
+from unmixel.methods._parts import Parts
 from unmixel.methods.idnet import IDNet
 from unmixel.simulate import simulate_preset
 

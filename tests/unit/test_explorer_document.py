@@ -13,7 +13,7 @@ from bokeh.document import Document
 from unmixel.explorer.document import ExplorerPage
 from unmixel.explorer.exploration import Exploration
 from unmixel.io.result_folder import write_result_folder
-from unmixel.methods._protocol import Fitted
+from unmixel.methods._fitted import Fitted
 from unmixel.registry import get_method
 from unmixel.result import add_provenance
 from unmixel.simulate import simulate_demo

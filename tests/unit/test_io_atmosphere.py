@@ -17,7 +17,7 @@ from unmixel.cli.scenes import SceneJob
 from unmixel.errors import ModelError, OutputError
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.io import open_lazily, open_scene, save_scene, write_envi
-from unmixel.methods._protocol import Fitted
+from unmixel.methods._fitted import Fitted
 from unmixel.methods.fcls import FCLS
 from unmixel.result import open_result
 from unmixel.scale import unmix_file

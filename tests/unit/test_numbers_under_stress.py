@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unmixel.io import open_lazily, open_scene
-from unmixel.methods._protocol import Fitted
+from unmixel.methods._fitted import Fitted
 from unmixel.methods.fcls import FCLS
 from unmixel.registry import get_method
 from unmixel.scene import make_scene

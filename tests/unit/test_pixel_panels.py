@@ -17,7 +17,7 @@ from unmixel.explorer.pixel_panels import (
     spectrum_figure,
 )
 from unmixel.explorer.pixel_story import PixelSpectra, PixelStory
-from unmixel.methods._protocol import Parts
+from unmixel.methods._parts import Parts
 
 NAMES = ["soil", "<script>alert(1)</script>"]
 AXIS = band_axis(xr.Dataset(coords={"wavelength": ("band", [500.0, 600.0, 700.0]), "good_band": ("band", [True] * 3)}))

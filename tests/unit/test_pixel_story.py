@@ -13,7 +13,7 @@ from unmixel.explorer.opened_result import OpenedResult
 from unmixel.explorer.pixel_story import ANOTHER_SCENE, PixelStory, tell
 from unmixel.intervals import abundance_interval
 from unmixel.io import open_scene, write_envi
-from unmixel.methods._protocol import Method
+from unmixel.methods._method import Method
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.idnet import IDNet
 from unmixel.methods.scls import SCLS

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from unmixel import plot
 from unmixel.errors import ParameterError
 from unmixel.intervals import abundance_interval
-from unmixel.methods._protocol import Fitted
+from unmixel.methods._fitted import Fitted
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.idnet import IDNet
 from unmixel.pages.colours import endmember_colours as colours_of_the_explorer

@@ -1,4 +1,4 @@
-"""A small scene of nine tiles, and what to compare of its results."""
+"""A small scene of nine tiles, unmixed by tiles and whole, and what to compare of its results."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+import xarray as xr
 from affine import Affine
 
+from unmixel.diagnostics import diagnose
 from unmixel.io import open_scene, write_envi
+from unmixel.io.result_folder import write_result_folder
+from unmixel.methods import Fitted
 from unmixel.methods.fcls import FCLS
+from unmixel.registry import load
+from unmixel.result import open_result
+from unmixel.scale import TileRun, unmix_file
 from unmixel.scene import make_scene
 
 ROWS, COLUMNS, BANDS = 61, 43, 12
@@ -49,3 +56,17 @@ def content(folder: Path) -> dict[str, bytes]:
     told = json.loads(found["provenance.json"])
     found["provenance.json"] = json.dumps({name: told[name] for name in told if name not in OF_THE_RUN}).encode()
     return found
+
+
+def run_tiles(folder: Path, output: str = "out", **more: object) -> TileRun:
+    """Unmix the scene of a folder by the model in it, tile by tile."""
+    return unmix_file(folder / "model", folder / "scene.img", folder / output, **({"tile_memory": TILE_MEMORY} | more))
+
+
+def whole(folder: Path, fitted: Fitted | None = None) -> tuple[xr.Dataset, Path]:
+    """Unmix the scene of a folder at once; return the result, and the folder that it was written to."""
+    fitted = fitted or load(folder / "model")
+    scene = open_scene(folder / "scene.img")
+    result = diagnose(scene, fitted.unmix(scene), fitted=fitted)
+    write_result_folder(result, folder / "whole", scene=scene, fitted=fitted)
+    return open_result(folder / "whole"), folder / "whole"

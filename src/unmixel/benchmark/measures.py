@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Integer
 from unmixel.benchmark.agreement import MAX_NORMALISED, agreement, common_bands, in_convention_of
 from unmixel.benchmark.scenes import TrueScene
 from unmixel.intervals import abundance_interval
-from unmixel.methods._protocol import Fitted
+from unmixel.methods._fitted import Fitted
 from unmixel.metrics import (
     abundance_crps,
     abundance_rmse,

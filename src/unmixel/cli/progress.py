@@ -15,7 +15,7 @@ from unmixel.cli.screen import screen
 
 
 class ProgressReport:
-    """A progress callback for `Method.fit` and `Fitted.unmix` (see `unmixel.methods._protocol.Progress`).
+    """A progress callback for `Method.fit` and `Fitted.unmix` (see `unmixel.methods._progress.Progress`).
 
     Each stage counts with its first number, up to ``of``; its other numbers are shown beside it.
     """

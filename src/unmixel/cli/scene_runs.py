@@ -26,7 +26,8 @@ from unmixel.io import open_lazily
 from unmixel.io.lazy import LazyScene
 from unmixel.io.stac import COLLECTION, ITEM, write_collection
 from unmixel.io.whole_folder import check_output, held_in, provenance_in
-from unmixel.methods._protocol import Fitted, Method
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._method import Method
 from unmixel.result import open_result
 from unmixel.scale import Engine, fit_to_all, open_engine, unmix_file
 from unmixel.scale.run_folder import run_folder

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from unmixel.cli.run_config import RunConfig
     from unmixel.io.lazy import LazyScene
-    from unmixel.methods._protocol import Method
+    from unmixel.methods._method import Method
 
 _JUDGED_PIXELS = 20_000
 """Most pixels by which the unit of a scene is judged."""

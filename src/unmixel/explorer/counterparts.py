@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from unmixel.methods._protocol import first_other_band
+from unmixel.methods._bands import first_other_band
 from unmixel.metrics import match_endmembers, spectral_angle
 from unmixel.scene import good_bands
 

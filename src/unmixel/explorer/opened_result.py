@@ -18,7 +18,7 @@ from unmixel.io.whole_folder import provenance_in
 from unmixel.io.windows import Window
 from unmixel.lookup import lookup_of, places_in
 from unmixel.map_crs import axis_labels, crs_in
-from unmixel.methods._protocol import Fitted
+from unmixel.methods._fitted import Fitted
 from unmixel.registry import load
 from unmixel.result import open_result
 from unmixel.scene import good_bands

@@ -13,7 +13,8 @@ from unmixel.explorer.pixel_story import LEVEL, PixelSpectra, PixelStory
 from unmixel.intervals import abundance_interval
 from unmixel.io.lazy import LazyScene
 from unmixel.io.windows import Window
-from unmixel.methods._protocol import Fitted, Parts
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._parts import Parts
 from unmixel.scene import good_bands, valid_pixels
 from unmixel.solvers import fcls
 

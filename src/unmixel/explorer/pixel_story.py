@@ -11,7 +11,7 @@ from jaxtyping import Float
 from unmixel.errors import ParameterError
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.intervals import abundance_interval
-from unmixel.methods._protocol import Parts
+from unmixel.methods._parts import Parts
 from unmixel.scene import good_bands
 from unmixel.solvers import fcls
 

@@ -13,7 +13,7 @@ from unmixel.diagnostics.diagnosis import Diagnosis, diagnosis_of
 from unmixel.errors import ParameterError, SceneError
 from unmixel.explorer.pixel_story import LEVEL
 from unmixel.intervals import abundance_interval, endmember_interval
-from unmixel.methods._protocol import Fitted
+from unmixel.methods._fitted import Fitted
 from unmixel.pages.colours import endmember_colours
 from unmixel.pages.line_chart import Curve, LineChart, line_chart, value_range
 from unmixel.regions import region_summary

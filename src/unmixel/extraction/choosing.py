@@ -54,23 +54,29 @@ class Judged:
         What else was assumed, in the subspace of the scene.
     log_evidence : float
         Mean log-density of a held-out pixel in the subspace [nat].
-    is_refined : bool
-        Whether the spectra were moved to the greatest evidence.
+    settled : bool, optional
+        Whether moving the spectra to the greatest evidence ended there; None where they weren't moved.
     """
 
     name: str
     spectra: Float[np.ndarray, "endmember band"]
     hypothesis: Hypothesis
     log_evidence: float
-    is_refined: bool = False
+    settled: bool | None = None
 
-    def as_record(self) -> dict[str, str | float]:
+    @property
+    def is_refined(self) -> bool:
+        """Whether the spectra were moved to the greatest evidence."""
+        return self.settled is not None
+
+    def as_record(self) -> dict[str, str | float | bool]:
         """Return all but the arrays, rounded."""
         return {
             "name": self.name,
             "log_evidence": round(self.log_evidence, 4),
             "brightness_sd": round(self.hypothesis.brightness_sd, 4),
             "bilinear": round(self.hypothesis.bilinear, 3),
+            **({} if self.settled is None else {"settled": self.settled}),
         }
 
 
@@ -139,15 +145,15 @@ def choose_by_evidence(
     noise_sd = _noise_sd(pixels, axes, rng)
     start = screened[0]
     for law, bilinear in (("linear", 0.0), ("bilinear", FIRST_BILINEAR)):
-        refined = refine(replace(start.hypothesis, bilinear=bilinear), fitted)
+        refined = refine(replace(start.hypothesis, bilinear=bilinear), fitted).hypothesis
         if refined.noise_sd <= UP_TO_NOISE * noise_sd:
-            refined = refine(refined, fitted)
+            refined, settled = refine(refined, fitted)
             spectra = np.maximum(refined.endmembers @ axes.T, 0)
             norms = np.linalg.norm(spectra, axis=1)
             if norms.min() > BLACK * norms.max():
                 clipped = replace(refined, endmembers=spectra @ axes)
                 one = _judged(f"refined, {law}, from {start.name}", spectra, clipped, held_out)
-                judged.append(replace(one, is_refined=True))
+                judged.append(replace(one, settled=settled))
         if refined.noise_sd > HOPELESS * noise_sd:
             break
     return _ordered(judged)

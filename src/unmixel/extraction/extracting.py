@@ -72,7 +72,7 @@ def extract(
         ``"atgp"``: the brightest pixel, then each time the one farthest from all mixtures of those before.
         ``"spa"``: the same with brightness divided out.
         ``"sisal"``: the smallest simplex that holds nearly all pixels; its endmembers needn't be pixels, and
-        may be slightly negative.
+        may be slightly negative. ``attrs["extraction_settled"]`` says as JSON whether the search ended at a minimum.
         ``"clusters"``: the cluster centres that reconstruct the scene best.
         ``"evidence"``: of both, in many variants, and of endmembers that no pixel is, those of the greatest
         evidence (see :func:`unmixel.extraction.choosing.choose_by_evidence`); what was considered is in
@@ -139,7 +139,9 @@ def extract(
         )
     else:
         if extractor == "sisal":
-            endmembers = sisal(pixels, n_endmembers)
+            simplex = sisal(pixels, n_endmembers)
+            attributes["extraction_settled"] = json.dumps(simplex.settled)
+            endmembers = simplex.endmembers
         else:
             judged = choose_by_evidence(pixels, n_endmembers, seed=rng)
             attributes["candidates"] = json.dumps([one.as_record() for one in judged])

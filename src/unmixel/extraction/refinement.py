@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -28,12 +29,26 @@ SMALLEST_NOISE = 1e-4
 """Share of the root mean square of the pixels."""
 
 
+class Refined(NamedTuple):
+    """Where the search for the greatest evidence ended.
+
+    Attributes
+    ----------
+    hypothesis : Hypothesis
+    settled : bool
+        Whether further steps would hardly have raised the evidence, rather than the steps run out.
+    """
+
+    hypothesis: Hypothesis
+    settled: bool
+
+
 def fit_noise(hypothesis: Hypothesis, scene: SubspacePixels, *, n_steps: int = 15) -> Hypothesis:
     """Find noise and brightness of the greatest evidence, with the endmembers as they are."""
-    return _maximise(hypothesis, scene, n_steps, move=False)
+    return _maximise(hypothesis, scene, n_steps, move=False).hypothesis
 
 
-def refine(hypothesis: Hypothesis, scene: SubspacePixels, *, n_steps: int = 100) -> Hypothesis:
+def refine(hypothesis: Hypothesis, scene: SubspacePixels, *, n_steps: int = 100) -> Refined:
     r"""Find endmembers, noise, brightness and bilinear share of the greatest evidence.
 
     .. math:: \max_{M, s, t, g} \sum_n \log p(y_n | M, s, t, g)
@@ -58,7 +73,7 @@ def refine(hypothesis: Hypothesis, scene: SubspacePixels, *, n_steps: int = 100)
 
     Returns
     -------
-    Hypothesis
+    Refined
 
     References
     ----------
@@ -73,14 +88,14 @@ def refine(hypothesis: Hypothesis, scene: SubspacePixels, *, n_steps: int = 100)
     >>> pixels = pixels + 1e-3 * np.random.default_rng(0).standard_normal(pixels.shape)
     >>> scene = SubspacePixels(pixels, np.zeros((2, 2, 2)), np.full(301, -9.0))
     >>> start = Hypothesis(np.array([[0.2, 0.6], [0.4, 0.3]]), noise_sd=0.01, brightness_sd=0.01)
-    >>> refine(start, scene).endmembers.round(2)
+    >>> refine(start, scene).hypothesis.endmembers.round(2)
     array([[0.18, 0.6 ],
            [0.42, 0.3 ]])
     """
     return _maximise(hypothesis, scene, n_steps, move=True)
 
 
-def _maximise(hypothesis: Hypothesis, scene: SubspacePixels, n_steps: int, *, move: bool) -> Hypothesis:
+def _maximise(hypothesis: Hypothesis, scene: SubspacePixels, n_steps: int, *, move: bool) -> Refined:
     """Maximise the mean log-density over log s, log t, g and, if they move, the endmembers."""
     start = hypothesis.endmembers
     n_endmembers, n_axes = start.shape
@@ -119,7 +134,8 @@ def _maximise(hypothesis: Hypothesis, scene: SubspacePixels, n_steps: int, *, mo
         *[(None, None)] * (len(first) - 3),
     ]
     options = {"maxiter": n_steps, "maxcor": 20, "ftol": SMALLEST_GAIN}
-    return at(minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x)
+    found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return Refined(at(found.x), bool(found.success))
 
 
 def _gradient(

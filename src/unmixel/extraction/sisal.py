@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Float
 
@@ -13,9 +15,26 @@ WIDTHS = (0.1, 0.03, 0.01, 0.003, 0.001)
 """Widths over which the kink of the hinge is rounded, one after the other [abundance]."""
 START = 1.3
 """How much larger than the largest simplex of pixels the first one is."""
+MOST_STEPS = 500
+"""Of L-BFGS, for each width."""
 
 
-def sisal(pixels: Float[np.ndarray, "pixel band"], n_endmembers: int) -> Float[np.ndarray, "endmember band"]:
+class SmallestSimplex(NamedTuple):
+    """Where the search for the smallest simplex ended.
+
+    Attributes
+    ----------
+    endmembers : array, shape (endmember, band)
+        Endmember spectra [1]; parts of them may be slightly negative.
+    settled : bool
+        Whether the search ended at a minimum.
+    """
+
+    endmembers: np.ndarray
+    settled: bool
+
+
+def sisal(pixels: Float[np.ndarray, "pixel band"], n_endmembers: int) -> SmallestSimplex:
     r"""Find the endmembers of the smallest simplex that holds nearly all pixels; none needs to be a pixel.
 
     .. math:: \min_Q -\log |\det Q| + \lambda \sum_{n,k} \max(0, -(x_n^\top Q)_k)
@@ -36,8 +55,7 @@ def sisal(pixels: Float[np.ndarray, "pixel band"], n_endmembers: int) -> Float[n
 
     Returns
     -------
-    array, shape (endmember, band)
-        Endmember spectra [1]; parts of them may be slightly negative.
+    SmallestSimplex
 
     Raises
     ------
@@ -55,7 +73,7 @@ def sisal(pixels: Float[np.ndarray, "pixel band"], n_endmembers: int) -> Float[n
 
     >>> materials = np.array([[0.1, 0.2, 0.6], [0.5, 0.4, 0.3]])
     >>> shares = np.linspace(0.2, 0.8, 101)[:, None]
-    >>> sisal(shares * materials[0] + (1 - shares) * materials[1], 2).round(2)[:, 0]
+    >>> sisal(shares * materials[0] + (1 - shares) * materials[1], 2).endmembers.round(2)[:, 0]
     array([0.42, 0.18])
     """
     from scipy.optimize import minimize
@@ -69,8 +87,8 @@ def sisal(pixels: Float[np.ndarray, "pixel band"], n_endmembers: int) -> Float[n
 
     def cost(free: np.ndarray, width: float) -> tuple[float, np.ndarray]:
         inverse = _with_last(free, n_endmembers)
-        found, log_volume = np.linalg.slogdet(inverse)
-        if found != sign:
+        orientation, log_volume = np.linalg.slogdet(inverse)
+        if orientation != sign:
             return 1e12, np.zeros_like(free)
         below = np.maximum(-(points @ inverse), 0)
         linear = below > width
@@ -81,8 +99,9 @@ def sisal(pixels: Float[np.ndarray, "pixel band"], n_endmembers: int) -> Float[n
 
     free = inverse[:, :-1].ravel()
     for width in WIDTHS:
-        free = minimize(cost, free, args=(width,), jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
-    return np.linalg.inv(_with_last(free, n_endmembers)) @ back
+        found = minimize(cost, free, args=(width,), jac=True, method="L-BFGS-B", options={"maxiter": MOST_STEPS})
+        free = found.x
+    return SmallestSimplex(np.linalg.inv(_with_last(free, n_endmembers)) @ back, bool(found.success))
 
 
 def _with_last(free: Float[np.ndarray, "number"], n_endmembers: int) -> Float[np.ndarray, "endmember endmember"]:

@@ -59,17 +59,7 @@ def spa(pixels: Float[np.ndarray, "pixel band"], n_endmembers: int) -> Integer[n
     direction u of their mean. The recursion is that of ATGP. Its guarantee is for pixels whose abundances sum to
     one, so each is divided by its brightness first, as in :func:`unmixel.extraction.vca.vca`.
 
-    Parameters
-    ----------
-    pixels : array, shape (pixel, band)
-        Reflectance :math:`y` [1].
-    n_endmembers : int
-        Number of endmembers P.
-
-    Returns
-    -------
-    array of int, shape (endmember,)
-        Rows of the pixels that are the endmembers, in the order in which they were found.
+    What is given and returned is as in :func:`atgp`.
 
     Raises
     ------

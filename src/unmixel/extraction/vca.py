@@ -9,6 +9,8 @@ from unmixel.errors import ParameterError
 
 DARKEST = 0.01
 """Pixels darker than this share of the median brightness are never endmembers: their shape is noise."""
+LEAST_SNR_DB = 15.0
+"""Signal-to-noise ratio of one endmember, above which brightness is divided out [dB]."""
 
 
 def vca(
@@ -28,8 +30,9 @@ def vca(
     a pixel away, so that illumination doesn't make a pixel pure. Of the runs, the one whose corners span
     the largest volume :math:`|\det [\tilde x_{i_1} \dots \tilde x_{i_P}]|` is kept.
 
-    The paper projects so where the signal-to-noise ratio is high only, and into the P - 1 first principal components
-    where it is low; here the projection is the same for every scene.
+    That holds where the signal-to-noise ratio (`snr_db`) is above :math:`15 + 10 \log_{10} P` dB. Below, dividing would
+    multiply the noise of dark pixels, and :math:`\tilde x` are the first P - 1 principal components of the pixels and
+    the length of the longest, as the paper has it: there a bright pixel counts as pure.
 
     Parameters
     ----------
@@ -71,6 +74,8 @@ def vca(
             f"{n_endmembers} endmembers from {len(usable)} pixels that are not black",
             "at least as many pixels",
         )
+    if snr_db(pixels, n_endmembers) <= LEAST_SNR_DB + 10 * np.log10(n_endmembers):
+        projected = centred_coordinates(pixels, n_endmembers)
     corners = np.ascontiguousarray(projected[usable])
     runs = [_one_run(corners, rng) for _ in range(n_restarts)]
     volumes = [abs(np.linalg.det(corners[run])) for run in runs]
@@ -84,6 +89,47 @@ def principal_coordinates(
     values = pixels.astype(np.float64)
     directions = np.linalg.eigh(values.T @ values)[1][:, ::-1]
     return values @ directions[:, :n_endmembers]
+
+
+def snr_db(pixels: Float[np.ndarray, "pixel band"], n_endmembers: int) -> float:
+    r"""Return the signal-to-noise ratio of pixels whose signal is in P directions around their mean [dB].
+
+    .. math:: 10 \log_{10} \frac{P_x - (P / L) P_y}{P_y - P_x}, \qquad
+              P_y = \frac{1}{N} \sum_n \|y_n\|^2, \quad
+              P_x = \|\bar y\|^2 + \frac{1}{N} \sum_n \|V_P^\top (y_n - \bar y)\|^2
+
+    where :math:`V_P` are the first P principal axes of the L bands: the noise, alike in all bands, is what is in none
+    of them. Infinite without noise, minus infinity without signal.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> pixels = rng.random((4000, 2)) @ rng.random((2, 50))
+    >>> noise = np.sqrt((pixels**2).mean() / 100) * rng.standard_normal(pixels.shape)
+    >>> round(snr_db(pixels + noise, 2), 1)
+    20.0
+    """
+    values = pixels.astype(np.float64)
+    power = float((values**2).sum() / len(values))
+    mean = values.mean(axis=0)
+    spread = np.linalg.eigvalsh((values - mean).T @ (values - mean)) / len(values)
+    noise = float(spread[:-n_endmembers].sum())
+    signal = power - noise - n_endmembers / values.shape[1] * power
+    if noise <= np.finfo(np.float64).eps * power:
+        return float("inf")
+    return float(10 * np.log10(signal / noise)) if signal > 0 else float("-inf")
+
+
+def centred_coordinates(
+    pixels: Float[np.ndarray, "pixel band"], n_endmembers: int
+) -> Float[np.ndarray, "pixel endmember"]:
+    """Return the pixels in their first P - 1 principal components, and the length of the longest as one more."""
+    values = pixels.astype(np.float64)
+    values -= values.mean(axis=0)
+    directions = np.linalg.eigh(values.T @ values)[1][:, ::-1][:, : n_endmembers - 1]
+    components = values @ directions
+    longest = np.linalg.norm(components, axis=1).max()
+    return np.column_stack([components, np.full(len(components), longest)])
 
 
 def without_brightness(coordinates: Float[np.ndarray, "pixel axis"]) -> Float[np.ndarray, "pixel axis"]:

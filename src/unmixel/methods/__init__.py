@@ -10,16 +10,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
-    "QUANTILES": "_protocol",
-    "EndmemberSpectra": "_protocol",
-    "Fitted": "_protocol",
+    "QUANTILES": "_spectra_statistics",
+    "EndmemberSpectra": "_endmember_spectra",
+    "Fitted": "_fitted",
     "FixedSpectraFitted": "_fixed_spectra",
     "Image": "_whole_scene",
-    "Method": "_protocol",
+    "Method": "_method",
     "Mixture": "_fixed_spectra",
-    "Parts": "_protocol",
+    "Parts": "_parts",
     "PixelwiseFitted": "_pixelwise",
-    "Progress": "_protocol",
+    "Progress": "_progress",
     "Solution": "_whole_scene",
     "WholeSceneFitted": "_whole_scene",
 }
@@ -27,15 +27,15 @@ _HOME = {
 __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
+    from unmixel.methods._endmember_spectra import EndmemberSpectra as EndmemberSpectra
+    from unmixel.methods._fitted import Fitted as Fitted
     from unmixel.methods._fixed_spectra import FixedSpectraFitted as FixedSpectraFitted
     from unmixel.methods._fixed_spectra import Mixture as Mixture
+    from unmixel.methods._method import Method as Method
+    from unmixel.methods._parts import Parts as Parts
     from unmixel.methods._pixelwise import PixelwiseFitted as PixelwiseFitted
-    from unmixel.methods._protocol import QUANTILES as QUANTILES
-    from unmixel.methods._protocol import EndmemberSpectra as EndmemberSpectra
-    from unmixel.methods._protocol import Fitted as Fitted
-    from unmixel.methods._protocol import Method as Method
-    from unmixel.methods._protocol import Parts as Parts
-    from unmixel.methods._protocol import Progress as Progress
+    from unmixel.methods._progress import Progress as Progress
+    from unmixel.methods._spectra_statistics import QUANTILES as QUANTILES
     from unmixel.methods._whole_scene import Image as Image
     from unmixel.methods._whole_scene import Solution as Solution
     from unmixel.methods._whole_scene import WholeSceneFitted as WholeSceneFitted

@@ -11,8 +11,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from unmixel.methods._endmember_spectra import EndmemberSpectra
 from unmixel.methods._least_squares import FittedLeastSquares, LeastSquares
-from unmixel.methods._protocol import EndmemberSpectra, Progress
+from unmixel.methods._progress import Progress
 
 
 class Found(NamedTuple):

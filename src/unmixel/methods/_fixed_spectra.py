@@ -9,8 +9,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from unmixel.methods._method import Method
+from unmixel.methods._parts import Parts
 from unmixel.methods._pixelwise import BLOCK, SETTLED, PixelwiseFitted
-from unmixel.methods._protocol import QUANTILES, Method, Parts
+from unmixel.methods._spectra_statistics import QUANTILES
 from unmixel.scene import good_bands
 
 

@@ -10,8 +10,11 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
 from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._method import Method
+from unmixel.methods._progress import Progress
 from unmixel.solvers import active_set
 from unmixel.solvers.active_set import ConstrainedLeastSquares
 from unmixel.solvers.constrained_least_squares import divide_by_sum

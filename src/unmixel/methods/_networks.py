@@ -1,4 +1,4 @@
-"""What methods that train a network share: hyper-parameters, training, and networks inside saved models."""
+"""What methods that train a network share: hyper-parameters and training."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-import xarray as xr
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture, spectra_in
-from unmixel.methods._protocol import Method, Progress
+from unmixel.methods._method import Method
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
-from unmixel.scene import good_bands
 from unmixel.solvers import scaled_nnls
 from unmixel.train.loop import INTERRUPTED, Schedule, Step, train
 from unmixel.train.seeding import seeded, threads
@@ -47,7 +45,14 @@ class NetworkMethod(Method):
 
     Parameters
     ----------
+    n_endmembers : int, optional
+        Number of endmembers P, at least 2. Estimated from the scene when neither it nor a bundle is given.
+    extraction : str
+        How endmembers are found when no bundle is given: a name from `unmixel.extraction`.
+    seed : int
+        Seed of everything random.
     n_epochs : int
+        Passes over the data, or what a method says.
     learning_rate : float
         Of Adam.
     threads : int
@@ -195,64 +200,3 @@ def taught_abundances(
 ) -> Float[Tensor, "pixel endmember"]:
     """Return the abundances that networks first learn: those of non-negative least squares, divided by their sum."""
     return torch.from_numpy(scaled_nnls(pixels, endmembers).astype(np.float32))
-
-
-def arrays_of(network: nn.Module) -> dict[str, np.ndarray]:
-    """Return a network's parameters and buffers, as arrays for a saved model."""
-    return {f"network.{name}": tensor.numpy() for name, tensor in network.state_dict().items()}
-
-
-def put_arrays(network: nn.Module, state: dict[str, np.ndarray]) -> None:
-    """Put the arrays of a saved model into a network.
-
-    Raises
-    ------
-    ValueError
-        If they are those of another network.
-    """
-    arrays = {name.removeprefix("network."): a for name, a in state.items() if name.startswith("network.")}
-    try:
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-    except RuntimeError as error:
-        raise ValueError(str(error)) from error
-
-
-class FixedSpectraNetworkFitted(FixedSpectraFitted):
-    """A network that gives the weights of spectra that hold in every pixel.
-
-    Attributes
-    ----------
-    network : Module
-        From pixels (pixel, band) to the weights (pixel, endmember) and what the mixing adds (pixel, band), or None.
-    """
-
-    method: NetworkMethod
-
-    def __init__(
-        self,
-        method: Method,
-        scene: xr.DataArray,
-        endmember: tuple[str, ...],
-        endmembers: Float[np.ndarray, "endmember band"],
-        network: nn.Module,
-    ) -> None:
-        super().__init__(method, scene, endmember, endmembers)
-        self.network = network.eval().requires_grad_(False)
-
-    @torch.inference_mode()
-    def _mixture_of(self, pixels: Float[np.ndarray, "pixel band"]) -> Mixture:
-        with threads(self.method.threads):
-            weights, nonlinear = self.network(torch.from_numpy(pixels))
-        return Mixture(weights.numpy(), None if nonlinear is None else nonlinear.numpy())
-
-    def _state(self) -> dict[str, np.ndarray]:
-        return {**super()._state(), **arrays_of(self.network)}
-
-    @classmethod
-    def _from_state(
-        cls, method: Any, scene: xr.DataArray, endmember: tuple[str, ...], state: dict
-    ) -> FixedSpectraNetworkFitted:
-        endmembers = spectra_in(state, len(endmember), int(good_bands(scene).sum()))
-        network = method.seeded_network(endmembers)
-        put_arrays(network, state)
-        return cls(method, scene, endmember, endmembers, network)

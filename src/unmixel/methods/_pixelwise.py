@@ -9,7 +9,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Integer
 
-from unmixel.methods._protocol import Fitted, Parts, Progress
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._parts import Parts
+from unmixel.methods._progress import Progress
 from unmixel.scene import ValidPixels
 
 BLOCK = 1024

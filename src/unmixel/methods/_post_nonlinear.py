@@ -11,8 +11,11 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float
 
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
 from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._method import Method
+from unmixel.methods._progress import Progress
 from unmixel.solvers import ConstrainedLeastSquares
 from unmixel.solvers.nonlinear_least_squares import nonlinear_least_squares
 

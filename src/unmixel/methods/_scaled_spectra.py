@@ -10,7 +10,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Integer
 
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._method import Method
+from unmixel.methods._progress import Progress, stage_of
 from unmixel.methods._ranges import check_range
 from unmixel.methods._variable_spectra import VariableSpectraFitted
 from unmixel.methods._whole_scene import Image, Solution
@@ -60,17 +63,13 @@ class ScaledSpectraFitted(VariableSpectraFitted):
         ]
         rounds = [problem.improved(abundances, problem.scaled_alike(brightness)) for abundances, brightness in starts]
         best = min(rounds, key=lambda found: problem.objective(*found))
-        ended = problem.solve(*best, (lambda numbers: progress("unmix", numbers)) if progress else None)
-        self.ended = {"rounds": ended.rounds, "settled": ended.settled}
-        abundances, scalings = ended.state
-        by_endmember = len(abundances), len(self.endmember), self.method.modes_of_scaling
-        solution = {"abundance": abundances.astype(np.float32), "scaling": scalings.reshape(by_endmember)}
-        return self._pulled(image, {**solution, "scaling": solution["scaling"].astype(np.float32)})
+        return self._solution(image, problem.solve(*best, stage_of(progress, "unmix")), "scaling")
 
     def _references_in(
         self, solution: Solution, chosen: Integer[np.ndarray, "chosen"]
     ) -> Float[np.ndarray, "chosen endmember band"]:
-        return self.endmembers * (solution["scaling"][chosen] @ self.modes.astype(np.float32))
+        by_endmember = len(chosen), len(self.endmembers), self.method.modes_of_scaling
+        return self.endmembers * (solution["scaling"][chosen].reshape(by_endmember) @ self.modes.astype(np.float32))
 
 
 @dataclass(frozen=True, kw_only=True)

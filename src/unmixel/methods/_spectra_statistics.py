@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from unmixel.methods._protocol import QUANTILES
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Levels of the quantiles of endmember spectra in a result."""
 
 
 def spectra_statistics(

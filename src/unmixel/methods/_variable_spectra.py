@@ -8,11 +8,13 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Integer
 
+from unmixel.methods._endmember_spectra import EndmemberSpectra
 from unmixel.methods._fixed_spectra import spectra_in
-from unmixel.methods._protocol import EndmemberSpectra, Method
+from unmixel.methods._method import Method
 from unmixel.methods._whole_scene import CHUNK, Image, Solution, WholeSceneFitted
 from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
+from unmixel.solvers.accelerated_rounds import Ended
 from unmixel.solvers.nearest_spectra import pull_of, pulled_spectra
 
 LEAST_NOISE = 1e-4
@@ -65,6 +67,21 @@ class VariableSpectraFitted(WholeSceneFitted):
         fitted = cls(method, scene, endmembers.names, endmembers.means, noise_sd)
         fitted.record["noise"] = noise_source(scene)
         return fitted
+
+    def _solution(self, image: Image, ended: Ended, kept: str) -> Solution:
+        """Return what a search in turns for abundances and something else ended with, and keep how it ended.
+
+        Parameters
+        ----------
+        image : Image
+        ended : Ended
+            Its state are abundances (pixel, endmember) and the other.
+        kept : str
+            Name of the other in the solution: the references follow from it.
+        """
+        self.ended = {"rounds": ended.rounds, "settled": ended.settled}
+        abundances, other = (found.astype(np.float32) for found in ended.state)
+        return self._pulled(image, {"abundance": abundances, kept: other})
 
     def _pulled(self, image: Image, solution: Solution) -> Solution:
         """Return the solution with what pulls the spectra of every pixel away from its references."""

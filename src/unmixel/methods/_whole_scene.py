@@ -12,7 +12,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float, Integer
 
-from unmixel.methods._protocol import Fitted, Method, Parts, Progress
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._method import Method
+from unmixel.methods._parts import Parts
+from unmixel.methods._progress import Progress
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.preprocess import noise_told
 from unmixel.scene import ValidPixels

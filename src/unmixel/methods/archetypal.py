@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from unmixel.methods._blind import BlindMethod, Found
-from unmixel.methods._protocol import Progress
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 
 N_ROUNDS, N_STEPS = 100, 5

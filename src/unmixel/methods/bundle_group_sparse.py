@@ -8,13 +8,17 @@ from typing import ClassVar
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from unmixel.errors import ParameterError
 from unmixel.extraction.kmeans import kmeans
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._method import Method
 from unmixel.methods._noise_pull import noise_pull
-from unmixel.methods._pixelwise import PixelwiseFitted
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
+from unmixel.methods._parts import Parts
+from unmixel.methods._pixelwise import SETTLED, PixelwiseFitted
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.preprocess import noise_source, noise_variance_of
@@ -58,14 +62,19 @@ class FittedBundleGroupSparse(PixelwiseFitted):
 
     def _mixture(
         self, pixels: Float[np.ndarray, "pixel band"]
-    ) -> tuple[Float[np.ndarray, "pixel endmember"], Float[np.ndarray, "pixel endmember band"]]:
-        """Return the abundances of the endmembers, and their shares of the pixels."""
-        weights = self._problem.solve(pixels).astype(np.float32)
+    ) -> tuple[
+        Float[np.ndarray, "pixel endmember"],
+        Float[np.ndarray, "pixel endmember band"],
+        Bool[np.ndarray, "pixel"] | None,
+    ]:
+        """Return the abundances of the endmembers, their shares of the pixels, and whether the search settled."""
+        found, settled = self._problem.search(pixels)
+        weights = found.astype(np.float32)
         shares = np.empty((len(pixels), len(self.sizes), self.spectra.shape[1]), dtype=np.float32)
         for k, (first, size) in enumerate(zip(self._first, self.sizes, strict=True)):
             own = slice(first, first + size)
             shares[:, k] = weights[:, own] @ self.spectra[own]
-        return np.add.reduceat(weights, self._first, axis=1), shares
+        return np.add.reduceat(weights, self._first, axis=1), shares, settled
 
     def _spectra_of(
         self, abundances: Float[np.ndarray, "pixel endmember"], shares: Float[np.ndarray, "pixel endmember band"]
@@ -76,21 +85,22 @@ class FittedBundleGroupSparse(PixelwiseFitted):
         return np.where(present[:, :, None], shares / np.where(present, abundances, 1)[:, :, None], means)
 
     def _unmix_pixels(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
-        abundances, shares = self._mixture(pixels)
+        abundances, shares, settled = self._mixture(pixels)
         misfit = pixels - shares.sum(axis=1)
-        return {"abundance": abundances, "reconstruction_rmse": np.sqrt((misfit**2).mean(axis=1))}
+        maps = {"abundance": abundances, "reconstruction_rmse": np.sqrt((misfit**2).mean(axis=1))}
+        return maps if settled is None else {**maps, SETTLED: settled}
 
     def _endmembers_of(
         self, pixels: Float[np.ndarray, "pixel band"]
     ) -> tuple[Float[np.ndarray, "pixel endmember band"], Float[np.ndarray, "pixel endmember band"]]:
-        spectra = self._spectra_of(*self._mixture(pixels))
+        spectra = self._spectra_of(*self._mixture(pixels)[:2])
         return spectra, np.zeros_like(spectra)
 
     def _parts_of(self, pixels: Float[np.ndarray, "pixel band"]) -> Parts:
         return Parts(pixels, self._mixture(pixels)[1], np.zeros_like(pixels), np.full_like(pixels, np.nan))
 
     def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:
-        abundances, shares = self._mixture(pixels)
+        abundances, shares, _ = self._mixture(pixels)
         return spectra_statistics(self._spectra_of(abundances, shares), abundances)
 
     def _state(self) -> dict[str, np.ndarray]:

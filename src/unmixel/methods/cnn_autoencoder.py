@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,12 +15,15 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor, nn
 
 from unmixel.errors import ParameterError, SceneError
-from unmixel.methods._fixed_spectra import spectra_in
-from unmixel.methods._networks import CAUTION, NetworkMethod, arrays_of, put_arrays, scale_of, taught_abundances
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._fitted_networks import NetworkFitted
+from unmixel.methods._networks import CAUTION, NetworkMethod, scale_of, taught_abundances
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
-from unmixel.scene import good_bands, valid_pixels
+from unmixel.nn.angle import angle_of
+from unmixel.scene import valid_pixels
 from unmixel.train.seeding import threads
 
 N_FILTERS = 48
@@ -28,8 +31,6 @@ FEWEST_PIXELS = 2
 SLOPE = 0.02
 """Of the leaky ReLU."""
 SOFTMAX_SCALE = 3.0
-NEARLY_ONE = 1 - 1e-6
-"""Largest cosine whose angle is minimised further: beyond, its gradient is rounding."""
 
 
 class ConvolutionalAutoencoder(nn.Module):
@@ -99,7 +100,7 @@ def mean_angle(
     0.7854
     """
     cosine = nn.functional.cosine_similarity(truth, estimate, dim=1)[valid]
-    return torch.arccos(cosine.clamp(-NEARLY_ONE, NEARLY_ONE)).sum() / max(len(cosine), 1)
+    return angle_of(cosine).sum() / max(len(cosine), 1)
 
 
 def filled_image(image: Image) -> Float[Tensor, "1 band y x"]:
@@ -109,7 +110,7 @@ def filled_image(image: Image) -> Float[Tensor, "1 band y x"]:
     return torch.from_numpy(np.ascontiguousarray(filled.transpose(2, 0, 1))[None])
 
 
-class FittedCNNAutoencoder(WholeSceneFitted):
+class FittedCNNAutoencoder(NetworkFitted, WholeSceneFitted):
     """A trained convolutional autoencoder.
 
     Attributes
@@ -119,16 +120,10 @@ class FittedCNNAutoencoder(WholeSceneFitted):
 
     method: CNNAutoencoder
 
-    def __init__(
-        self,
-        method: Method,
-        scene: xr.DataArray,
-        endmember: tuple[str, ...],
-        network: ConvolutionalAutoencoder,
-    ) -> None:
-        super().__init__(method, scene, endmember)
-        self.network = network.eval().requires_grad_(False)
-        self.endmembers = network.endmembers
+    @property
+    def endmembers(self) -> Float[np.ndarray, "endmember band"]:
+        """The spectra of the decoder [reflectance]."""
+        return self.network.endmembers
 
     @torch.inference_mode()
     def _solve(self, image: Image, progress: Progress | None) -> Solution:
@@ -154,17 +149,6 @@ class FittedCNNAutoencoder(WholeSceneFitted):
         """Return what neighbours add: their share in the pixel, less the pixel's share in them."""
         return solution["mixed"][chosen] - shares.sum(axis=1)
 
-    def _state(self) -> dict[str, np.ndarray]:
-        return {"endmembers": self.endmembers, **arrays_of(self.network)}
-
-    @classmethod
-    def _from_state(
-        cls, method: Any, scene: xr.DataArray, endmember: tuple[str, ...], state: dict
-    ) -> FittedCNNAutoencoder:
-        network = method.seeded_network(spectra_in(state, len(endmember), int(good_bands(scene).sum())))
-        put_arrays(network, state)
-        return cls(method, scene, endmember, network)
-
 
 @dataclass(frozen=True, kw_only=True)
 class CNNAutoencoder(NetworkMethod):
@@ -182,18 +166,12 @@ class CNNAutoencoder(NetworkMethod):
 
     Parameters
     ----------
-    n_endmembers : int, optional
-        Number of endmembers P, at least 2. Estimated from the scene when neither it nor a bundle is given.
+    n_endmembers, seed, learning_rate, threads
+        As in :class:`~unmixel.methods._networks.NetworkMethod`.
     extraction : str
         How the endmembers at which the decoder begins are found when no bundle is given.
-    seed : int
-        Seed of everything random.
     n_epochs : int
         Passes over as many pixels as the scene has.
-    learning_rate : float
-        Of Adam.
-    threads : int
-        Threads of torch while training and unmixing.
     patch_size : int
         Width of a patch [pixel], at least 2; smaller in smaller scenes.
     kernel_size : int

@@ -13,8 +13,11 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unmixel.methods._networks import CAUTION, FixedSpectraNetworkFitted, NetworkMethod, scale_of, taught_abundances
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Progress
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._fitted_networks import FixedSpectraNetworkFitted
+from unmixel.methods._networks import CAUTION, NetworkMethod, scale_of, taught_abundances
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.nn.narrow_product import Linear
 
@@ -99,10 +102,6 @@ def nuclear_norm(matrix: Float[Tensor, "pixel endmember"]) -> Float[Tensor, ""]:
     return torch.linalg.eigvalsh(matrix.T @ matrix).clamp_min(TINY).sqrt().sum()
 
 
-class FittedCyCUNet(FixedSpectraNetworkFitted):
-    """A trained cycle of autoencoders."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class CyCUNet(NetworkMethod):
     """CyCU-Net: cascaded autoencoders with consistent spectra and abundances.
@@ -121,18 +120,14 @@ class CyCUNet(NetworkMethod):
 
     Parameters
     ----------
-    n_endmembers : int, optional
-        Number of endmembers P, at least 2. Estimated from the scene when neither it nor a bundle is given.
+    n_endmembers, seed, threads
+        As in :class:`~unmixel.methods._networks.NetworkMethod`.
     extraction : str
         How the endmembers at which the decoders begin are found when no bundle is given.
-    seed : int
-        Seed of everything random.
     n_epochs : int
         Passes over at most 10 000 pixels of the scene.
     learning_rate : float
         Of Adam; multiplied by 0.8 twenty times in the course of training.
-    threads : int
-        Threads of torch while training and unmixing.
     first_weight : float
         w, 0 to 1.
     consistency, sum_weight, nuclear_weight : float
@@ -152,7 +147,7 @@ class CyCUNet(NetworkMethod):
     name: ClassVar[str] = "cycu_net"
     summary: ClassVar[str] = "cascaded autoencoders with consistent cycles: linear mixing, endmembers refined"
     reference: ClassVar[str] = "Gao, Han, Hong, Zhang & Chanussot 2022, doi:10.1109/TGRS.2021.3064958"
-    fitted_type: ClassVar[type[Fitted]] = FittedCyCUNet
+    fitted_type: ClassVar[type[Fitted]] = FixedSpectraNetworkFitted
 
     n_epochs: int = 100
     learning_rate: float = 3e-3
@@ -190,7 +185,7 @@ class CyCUNet(NetworkMethod):
         endmembers: EndmemberSpectra,
         progress: Progress,
         checkpoint: Path | None,
-    ) -> FittedCyCUNet:
+    ) -> FixedSpectraNetworkFitted:
         network = self.seeded_network(endmembers.means)
         sample = self.sample_of(pixels) / network.scale
         taught = taught_abundances(sample.numpy(), endmembers.means / network.scale.numpy())
@@ -209,7 +204,7 @@ class CyCUNet(NetworkMethod):
         n_steps = max(FEWEST_STEPS, -(-len(sample) // batch_size))
         record = self.train(network, step, n_steps, sample, progress, checkpoint, decay=decay)
         network.keep_non_negative()
-        fitted = FittedCyCUNet(self, scene, endmembers.names, network.endmembers, network)
+        fitted = FixedSpectraNetworkFitted(self, scene, endmembers.names, network.endmembers, network)
         fitted.record = record
         return fitted
 

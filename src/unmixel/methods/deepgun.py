@@ -15,14 +15,16 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from unmixel.extraction.bundles import angle_bundle
-from unmixel.methods._fixed_spectra import spectra_in
-from unmixel.methods._networks import HEADROOM, NetworkMethod, arrays_of, put_arrays, scale_of
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._fitted_networks import NetworkFitted
+from unmixel.methods._networks import HEADROOM, NetworkMethod, scale_of
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
 from unmixel.nn.dense import EndmemberwiseDense
+from unmixel.nn.standard_normal import divergence_from_standard
 from unmixel.preprocess import estimate_noise, noise_source
-from unmixel.scene import good_bands
 from unmixel.solvers import fcls
 from unmixel.solvers.total_variation import smooth_abundances
 from unmixel.train.seeding import threads
@@ -131,13 +133,13 @@ def lower_bound(
     share = counts / counts.sum(0)
     squared = ((network.decode(drawn) - spectra) / network.scale).square().mean(2)
     variance = (share * squared).sum(0) + LEAST_SD**2
-    divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(2)
+    divergence = divergence_from_standard(mean, log_variance)
     n_bands = spectra.shape[2]
     likelihood = -0.5 * n_bands * (2 * math.pi * math.e * variance * network.scale**2).log()
     return likelihood - (share * divergence).sum(0)
 
 
-class FittedDeepGUn(WholeSceneFitted):
+class FittedDeepGUn(NetworkFitted, WholeSceneFitted):
     """Trained autoencoders of endmember spectra; abundances and latents are found for every scene.
 
     Attributes
@@ -147,11 +149,10 @@ class FittedDeepGUn(WholeSceneFitted):
 
     method: DeepGUn
 
-    def __init__(
-        self, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], network: EndmemberAutoencoders
-    ) -> None:
-        super().__init__(method, scene, endmember)
-        self.network = network.eval().requires_grad_(False)
+    @property
+    def endmembers(self) -> Float[np.ndarray, "endmember band"]:
+        """The spectra at which the decoders began [reflectance]."""
+        return self.network.endmembers.numpy()
 
     @torch.inference_mode()
     def _solve(self, image: Image, progress: Progress | None) -> Solution:
@@ -223,15 +224,6 @@ class FittedDeepGUn(WholeSceneFitted):
     def provenance(self, scene: xr.DataArray) -> dict[str, Any]:
         return {**super().provenance(scene), "noise": noise_source(scene)}
 
-    def _state(self) -> dict[str, np.ndarray]:
-        return {"endmembers": self.network.endmembers.numpy(), **arrays_of(self.network)}
-
-    @classmethod
-    def _from_state(cls, method: Any, scene: xr.DataArray, endmember: tuple[str, ...], state: dict) -> FittedDeepGUn:
-        network = method.seeded_network(spectra_in(state, len(endmember), int(good_bands(scene).sum())))
-        put_arrays(network, state)
-        return cls(method, scene, endmember, network)
-
 
 def bundles_of(
     pixels: Float[np.ndarray, "pixel band"], endmembers: EndmemberSpectra
@@ -268,18 +260,12 @@ class DeepGUn(NetworkMethod):
 
     Parameters
     ----------
-    n_endmembers : int, optional
-        Number of endmembers P, at least 2. Estimated from the scene when neither it nor a bundle is given.
+    n_endmembers, seed, learning_rate, threads
+        As in :class:`~unmixel.methods._networks.NetworkMethod`.
     extraction : str
         How endmembers and their bundles are found when no bundle is given: a name from `unmixel.extraction`.
-    seed : int
-        Seed of everything random.
     n_epochs : int
         Of 10 steps, each with all spectra of the bundles.
-    learning_rate : float
-        Of Adam.
-    threads : int
-        Threads of torch while training and unmixing.
     n_latents : int
         Dimensions of z_k.
     n_iterations : int

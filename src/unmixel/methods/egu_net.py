@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from unmixel.extraction.bundles import angle_bundle
-from unmixel.methods._networks import HEADROOM, FixedSpectraNetworkFitted, NetworkMethod, scale_of, taught_abundances
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Progress
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._fitted_networks import FixedSpectraNetworkFitted
+from unmixel.methods._networks import HEADROOM, NetworkMethod, scale_of, taught_abundances
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
+from unmixel.nn.dense import NormalisedDense, begin_by_xavier
 from unmixel.nn.narrow_product import Linear
 from unmixel.solvers import scaled_nnls
 
@@ -60,11 +63,8 @@ class GuidedNetwork(nn.Module):
             nn.ReLU(),
             Linear(third, n_endmembers),
         )
-        layers: list[nn.Module] = []
-        for fan_in, fan_out in itertools.pairwise([n_endmembers, *reversed(WIDTHS), n_bands]):
-            layers += [Linear(fan_in, fan_out), nn.BatchNorm1d(fan_out), nn.Sigmoid()]
-        self.decoder = nn.Sequential(*layers)
-        self.apply(_begin)
+        self.decoder = NormalisedDense([n_endmembers, *reversed(WIDTHS), n_bands], nn.Sigmoid)
+        self.apply(begin_by_xavier)
 
     def logits(self, pixels: Float[Tensor, "pixel band"]) -> Float[Tensor, "pixel endmember"]:
         """Return the logits of the abundances of pixels."""
@@ -80,12 +80,6 @@ class GuidedNetwork(nn.Module):
         """Return abundances, and what the decoder adds to linear mixtures of the endmembers."""
         abundances = torch.softmax(self.logits(pixels), dim=1)
         return abundances, self.mix(abundances) - abundances @ self.endmembers
-
-
-def _begin(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
-        nn.init.xavier_uniform_(module.weight)
-        nn.init.zeros_(module.bias)
 
 
 def pseudo_pure(
@@ -108,10 +102,6 @@ def pseudo_pure(
     return pure, scaled_nnls(pure, endmembers.means).astype(np.float32)
 
 
-class FittedEGUNet(FixedSpectraNetworkFitted):
-    """A trained network around fixed endmembers."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class EGUNet(NetworkMethod):
     """EGU-Net-pw: an autoencoder of mixed pixels that shares its encoder with a classifier of pseudo-pure pixels.
@@ -128,18 +118,14 @@ class EGUNet(NetworkMethod):
 
     Parameters
     ----------
-    n_endmembers : int, optional
-        Number of endmembers P, at least 2. Estimated from the scene when neither it nor a bundle is given.
+    n_endmembers, seed, threads
+        As in :class:`~unmixel.methods._networks.NetworkMethod`.
     extraction : str
         How endmembers are found when no bundle is given: a name from `unmixel.extraction`.
-    seed : int
-        Seed of everything random.
     n_epochs : int
         Passes over at most 10 000 pixels of the scene.
     learning_rate : float
         Of Adam; multiplied by 0.95 after each epoch.
-    threads : int
-        Threads of torch while training and unmixing.
     weight_decay : float
         w.
 
@@ -158,7 +144,7 @@ class EGUNet(NetworkMethod):
     name: ClassVar[str] = "egu_net"
     summary: ClassVar[str] = "autoencoder guided by pseudo-pure pixels: nonlinear mixing, fixed endmembers"
     reference: ClassVar[str] = "Hong, Gao, Yao, Yokoya, Chanussot, Heiden & Zhang 2022, doi:10.1109/TNNLS.2021.3082289"
-    fitted_type: ClassVar[type[Fitted]] = FittedEGUNet
+    fitted_type: ClassVar[type[Fitted]] = FixedSpectraNetworkFitted
 
     n_epochs: int = 60
     learning_rate: float = 1e-3
@@ -178,7 +164,7 @@ class EGUNet(NetworkMethod):
         endmembers: EndmemberSpectra,
         progress: Progress,
         checkpoint: Path | None,
-    ) -> FittedEGUNet:
+    ) -> FixedSpectraNetworkFitted:
         sample, network = self.sample_of(pixels), self.seeded_network(endmembers.means)
         pure, labels = (torch.from_numpy(array) for array in pseudo_pure(pixels, endmembers))
         taught = taught_abundances(sample.numpy(), endmembers.means)
@@ -204,7 +190,7 @@ class EGUNet(NetworkMethod):
         self.teach(network, lesson)
         n_steps = -(-len(sample) // batch_size)
         record = self.train(network, step, n_steps, sample, progress, checkpoint, decay=0.95)
-        fitted = FittedEGUNet(self, scene, endmembers.names, endmembers.means, network)
+        fitted = FixedSpectraNetworkFitted(self, scene, endmembers.names, endmembers.means, network)
         fitted.record = record
         return fitted
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from unmixel.methods._blind import BlindMethod, Found
-from unmixel.methods._protocol import Progress
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.solvers import ConstrainedLeastSquares
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from unmixel.errors import ParameterError
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
 from unmixel.methods._fixed_spectra import spectra_in
-from unmixel.methods._pixelwise import SPECTRA_BLOCK, PixelwiseFitted, filled_blocks
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
+from unmixel.methods._method import Method
+from unmixel.methods._parts import Parts
+from unmixel.methods._pixelwise import SPECTRA_BLOCK, filled_blocks
+from unmixel.methods._probabilistic import ProbabilisticFitted
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.preprocess import noise_source, noise_variance_of
-from unmixel.result import make_result
-from unmixel.scene import good_bands, make_scene, pixels_of, to_map, valid_pixels
+from unmixel.scene import good_bands
 from unmixel.solvers import fcls
 from unmixel.solvers.normal_mixture import NormalMixture
 from unmixel.solvers.pixel_random import PixelRandom
@@ -31,7 +34,7 @@ INSIDE = 0.02
 THIN = 4
 
 
-class FittedNCM(PixelwiseFitted):
+class FittedNCM(ProbabilisticFitted):
     """The law of the endmembers.
 
     Attributes
@@ -135,75 +138,26 @@ class FittedNCM(PixelwiseFitted):
         abundances, spectra, _ = self._found_in(pixels)
         return spectra_statistics(spectra, abundances)
 
-    def sample(self, scene: xr.DataArray, n_draws: int, *, seed: int = 0) -> xr.Dataset:
-        """Draw abundances from the posterior of every pixel: every fourth state of its chain.
-
-        Given the model, pixels are independent, and so are their draws: sums over pixels of each draw are draws of the
-        sum. Only pixels that are equal in every band share their draws.
-
-        Parameters
-        ----------
-        scene : DataArray
-        n_draws : int
-            At least 1.
-        seed : int
-
-        Returns
-        -------
-        Dataset
-            ``abundance`` (draw, y, x, endmember).
-        """
-        if n_draws < 1:
-            raise ParameterError(f"n_draws = {n_draws}", "at least 1")
-        scene = self.on_my_bands(scene)
-        valid, pixels = valid_pixels(scene), pixels_of(scene)
+    def _draws_of(self, pixels: Float[np.ndarray, "pixel band"], n_draws: int, seed: int) -> dict[str, np.ndarray]:
+        """Return every fourth state of the chain of each pixel; only pixels equal in every band share their draws."""
         draws = np.empty((n_draws, len(pixels), len(self.endmember)), dtype=np.float32)
         for first, n, block in filled_blocks(pixels, self.block):
             random = PixelRandom(block, seed=seed)
             for number, draw in enumerate(self.chain_of(block).draws(THIN * n_draws, random)):
                 draws[number // THIN, first : first + n] = draw[:n]
-        coords = {name: scene.coords[name] for name in ("y", "x", "spatial_ref") if name in scene.coords}
-        maps = np.stack([to_map(draw, valid) for draw in draws])
-        return xr.Dataset(
-            {"abundance": (("draw", "y", "x", "endmember"), maps)}, coords={**coords, "endmember": list(self.endmember)}
-        )
+        return {"abundance": draws}
 
-    def simulate(self, n_pixels: int, *, seed: int = 0) -> tuple[xr.DataArray, xr.Dataset]:
-        """Draw pixels by the model's law: abundances, all as likely, endmembers and noise.
-
-        Parameters
-        ----------
-        n_pixels : int
-            At least 2.
-        seed : int
-
-        Returns
-        -------
-        scene : DataArray, shape (n_pixels, 1, band)
-            On the bands of the model, NaN in left-out bands.
-        truth : Dataset
-            Its ``abundance``.
-        """
-        if n_pixels < 2:
-            raise ParameterError(f"n_pixels = {n_pixels}", "at least 2")
+    def _drawn_pixels(
+        self, n_pixels: int, seed: int
+    ) -> tuple[Float[np.ndarray, "pixel band"], Float[np.ndarray, "pixel endmember"]]:
+        """Return pixels by the model's law: abundances, all as likely, endmembers and noise."""
         rng = np.random.default_rng(seed)
         n_endmembers, n_factors, n_bands = self.factors.shape
         abundances = rng.dirichlet(np.ones(n_endmembers), n_pixels)
         scores = abundances[:, :, None] * rng.standard_normal((n_pixels, n_endmembers, n_factors))
         mixed = abundances @ self.endmembers + scores.reshape(n_pixels, -1) @ self.factors.reshape(-1, n_bands)
-        values = np.full((n_pixels, 1, len(self.bands["good_band"])), np.nan, dtype=np.float32)
         noise = np.sqrt(self.noise_variance) * rng.standard_normal((n_pixels, n_bands))
-        values[:, 0, self.bands["good_band"]] = mixed + noise
-        bands: dict[str, Any] = self.bands
-        scene = make_scene(values, **bands, reading=(f"drawn from a fitted {self.method.name} with seed {seed}",))
-        truth = make_result(
-            scene,
-            endmember=self.endmember,
-            maps={"abundance": abundances[:, None].astype(np.float32)},
-            spectra={},
-            provenance={"method": "simulation", "model": self.method.name, "seed": seed},
-        )
-        return scene, truth.assign_attrs(truth_kind="exact", convention="physical")
+        return mixed + noise, abundances
 
     def _state(self) -> dict[str, np.ndarray]:
         return {"endmembers": self.endmembers, "factors": self.factors, "noise_variance": self.noise_variance}

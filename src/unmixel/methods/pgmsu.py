@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -14,23 +13,26 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unmixel.methods._fixed_spectra import spectra_in
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._fitted_networks import NetworkFitted
 from unmixel.methods._networks import (
     HEADROOM,
     NetworkMethod,
-    arrays_of,
-    put_arrays,
     scale_of,
     taught_abundances,
     was_interrupted,
 )
+from unmixel.methods._parts import Parts
 from unmixel.methods._pixelwise import SPECTRA_BLOCK, PixelwiseFitted, filled_blocks
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Parts, Progress
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._spectra_statistics import spectra_statistics
+from unmixel.nn.angle import angle_of
+from unmixel.nn.dense import NormalisedDense, begin_by_xavier
 from unmixel.nn.narrow_product import Linear
+from unmixel.nn.standard_normal import divergence_from_standard
 from unmixel.preprocess import noise_source, noise_variance_of
-from unmixel.scene import good_bands
 from unmixel.train.seeding import threads
 from unmixel.whole_numbers import LARGEST_SEED
 
@@ -72,12 +74,14 @@ class GenerativeNetwork(nn.Module):
         p, n_bands = endmembers.shape
         self.shape = endmembers.shape
         self.register_buffer("scale", torch.tensor(HEADROOM * scale_of(endmembers)))
-        self.latents = _layers([n_bands, 32 * p, 16 * p, 4 * p])
+        self.latents = NormalisedDense([n_bands, 32 * p, 16 * p, 4 * p], nn.ReLU)
         self.latent_mean = Linear(4 * p, n_latents)
         self.latent_log_variance = Linear(4 * p, n_latents)
-        self.abundances = nn.Sequential(_layers([n_bands, 32 * p, 16 * p, 4 * p, 4 * p]), Linear(4 * p, p))
-        self.decoder = nn.Sequential(_layers([n_latents, 4 * p, 64 * p]), Linear(64 * p, p * n_bands))
-        self.apply(_begin)
+        to_abundances = NormalisedDense([n_bands, 32 * p, 16 * p, 4 * p, 4 * p], nn.ReLU)
+        self.abundances = nn.Sequential(to_abundances, Linear(4 * p, p))
+        to_spectra = NormalisedDense([n_latents, 4 * p, 64 * p], nn.ReLU)
+        self.decoder = nn.Sequential(to_spectra, Linear(64 * p, p * n_bands))
+        self.apply(begin_by_xavier)
         with torch.no_grad():
             last = self.decoder[1]
             assert isinstance(last, Linear)
@@ -97,36 +101,11 @@ class GenerativeNetwork(nn.Module):
         return self.scale * torch.sigmoid(self.decoder(latents)).unflatten(1, self.shape)
 
 
-def _layers(sizes: list[int]) -> nn.Sequential:
-    """Return layers with normalisation over the batch and ReLU after each."""
-    layers: list[nn.Module] = []
-    for fan_in, fan_out in itertools.pairwise(sizes):
-        layers += [Linear(fan_in, fan_out), nn.BatchNorm1d(fan_out), nn.ReLU()]
-    return nn.Sequential(*layers)
-
-
-def _begin(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
-        nn.init.xavier_uniform_(module.weight)
-        nn.init.zeros_(module.bias)
-
-
 def mix(
     abundances: Float[Tensor, "pixel endmember"], spectra: Float[Tensor, "pixel endmember band"]
 ) -> Float[Tensor, "pixel band"]:
     """Return the linear mixtures of spectra that differ from pixel to pixel."""
     return (abundances.unsqueeze(2) * spectra).sum(1)
-
-
-def divergence(mean: Float[Tensor, "pixel latent"], log_variance: Float[Tensor, "pixel latent"]) -> Float[Tensor, ""]:
-    r"""Return the mean over pixels of KL(N(mean, variance) || N(0, I)) [nat].
-
-    Examples
-    --------
-    >>> float(divergence(torch.tensor([[2.0, 0.0]]), torch.zeros(1, 2)))
-    2.0
-    """
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
 
 
 def volume(spectra: Float[Tensor, "pixel endmember band"]) -> Float[Tensor, ""]:
@@ -143,10 +122,10 @@ def volume(spectra: Float[Tensor, "pixel endmember band"]) -> Float[Tensor, ""]:
 def spread(spectra: Float[Tensor, "pixel endmember band"]) -> Float[Tensor, ""]:
     """Return the mean angle between the spectra of an endmember and their mean over the pixels [rad]."""
     cosine = nn.functional.cosine_similarity(spectra, spectra.mean(0, keepdim=True), dim=2)
-    return torch.arccos(cosine.clamp(-1 + 1e-6, 1 - 1e-6)).mean()
+    return angle_of(cosine).mean()
 
 
-class FittedPGMSU(PixelwiseFitted):
+class FittedPGMSU(NetworkFitted, PixelwiseFitted):
     """A trained generative network.
 
     Attributes
@@ -156,11 +135,10 @@ class FittedPGMSU(PixelwiseFitted):
 
     method: PGMSU
 
-    def __init__(
-        self, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], network: GenerativeNetwork
-    ) -> None:
-        super().__init__(method, scene, endmember)
-        self.network = network.eval().requires_grad_(False)
+    @property
+    def endmembers(self) -> Float[np.ndarray, "endmember band"]:
+        """The spectra at latents 0 [reflectance]."""
+        return self.network.spectra(torch.zeros(1, self.method.n_latents))[0].numpy()
 
     @torch.inference_mode()
     def _found(self, pixels: Float[np.ndarray, "pixel band"]) -> tuple[Belief, Tensor]:
@@ -201,16 +179,6 @@ class FittedPGMSU(PixelwiseFitted):
         belief, spectra = self._found(pixels)
         return spectra_statistics(spectra.numpy(), belief.abundances.numpy())
 
-    def _state(self) -> dict[str, np.ndarray]:
-        endmembers = self.network.spectra(torch.zeros(1, self.method.n_latents))[0]
-        return {"endmembers": endmembers.numpy(), **arrays_of(self.network)}
-
-    @classmethod
-    def _from_state(cls, method: Any, scene: xr.DataArray, endmember: tuple[str, ...], state: dict) -> FittedPGMSU:
-        network = method.seeded_network(spectra_in(state, len(endmember), int(good_bands(scene).sum())))
-        put_arrays(network, state)
-        return cls(method, scene, endmember, network)
-
 
 @dataclass(frozen=True, kw_only=True)
 class PGMSU(NetworkMethod):
@@ -230,18 +198,12 @@ class PGMSU(NetworkMethod):
 
     Parameters
     ----------
-    n_endmembers : int, optional
-        Number of endmembers P, at least 2. Estimated from the scene when neither it nor a bundle is given.
+    n_endmembers, seed, learning_rate, threads
+        As in :class:`~unmixel.methods._networks.NetworkMethod`.
     extraction : str
         How the endmembers at which the decoder begins are found when no bundle is given.
-    seed : int
-        Seed of everything random.
     n_epochs : int
         Of each half of training, of 10 steps.
-    learning_rate : float
-        Of Adam.
-    threads : int
-        Threads of torch while training and unmixing.
     n_latents : int
         Dimensions of z.
     divergence_weight, volume_weight, angle_weight : float
@@ -299,7 +261,7 @@ class PGMSU(NetworkMethod):
             drawn = belief.mean + (0.5 * belief.log_variance).exp() * torch.randn_like(belief.mean)
             spectra = network.spectra(drawn) / network.scale
             misfit = (mix(belief.abundances, spectra) - batch / network.scale).square().sum(1).mean()
-            kl = divergence(belief.mean, belief.log_variance)
+            kl = divergence_from_standard(belief.mean, belief.log_variance).mean()
             loss = misfit + divergence_weight * kl.clamp_min(LEAST_DIVERGENCE)
             if anchored:
                 loss = loss + ANCHOR * (spectra - given / network.scale).square().sum((1, 2)).mean()

@@ -10,7 +10,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Integer
 
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._method import Method
+from unmixel.methods._progress import Progress, stage_of
 from unmixel.methods._ranges import check_range
 from unmixel.methods._variable_spectra import VariableSpectraFitted
 from unmixel.methods._whole_scene import Image, Solution
@@ -38,11 +41,7 @@ class FittedPLMM(VariableSpectraFitted):
             reference=self.method.reference_spread * self.level,
         )
         start = fcls(image.pixels, self.endmembers)
-        ended = problem.solve(start, (lambda told: progress("unmix", told)) if progress else None)
-        self.ended = {"rounds": ended.rounds, "settled": ended.settled}
-        abundances, endmembers = ended.state
-        solution = {"abundance": abundances.astype(np.float32), "endmembers": endmembers.astype(np.float32)}
-        return self._pulled(image, solution)
+        return self._solution(image, problem.solve(start, stage_of(progress, "unmix")), "endmembers")
 
     def _references_in(
         self, solution: Solution, chosen: Integer[np.ndarray, "chosen"]

@@ -10,9 +10,12 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
 from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture, spectra_in
+from unmixel.methods._method import Method
 from unmixel.methods._noise_pull import noise_pull
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands

@@ -14,9 +14,12 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from unmixel.errors import SceneError
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
 from unmixel.methods._fixed_spectra import spectra_in
+from unmixel.methods._method import Method
 from unmixel.methods._networks import CPU, NetworkMethod, scale_of, was_interrupted
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
 from unmixel.preprocess import noise_source
@@ -206,16 +209,12 @@ class UnDIP(NetworkMethod):
 
     Parameters
     ----------
-    n_endmembers : int, optional
-        Number of endmembers P, at least 2. Estimated from the scene when neither it nor a bundle is given.
+    n_endmembers, seed, learning_rate
+        As in :class:`~unmixel.methods._networks.NetworkMethod`.
     extraction : str
         How endmembers are found when no bundle is given: a name from `unmixel.extraction`.
-    seed : int
-        Seed of everything random.
     n_epochs : int
         Of 10 steps, at most; it stops when the misfit is that of the noise.
-    learning_rate : float
-        Of Adam.
     threads : int
         Threads of torch while unmixing.
     n_channels : int

@@ -13,8 +13,11 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from unmixel.methods._networks import CAUTION, FixedSpectraNetworkFitted, NetworkMethod, scale_of
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Progress
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._fitted_networks import FixedSpectraNetworkFitted
+from unmixel.methods._networks import CAUTION, NetworkMethod, scale_of
+from unmixel.methods._progress import Progress
 from unmixel.nn.narrow_product import narrow_product
 
 SPARSITY = 1e-3
@@ -110,10 +113,6 @@ class UnrolledADMM(nn.Module):
         self.decoder.clamp_(min=0)
 
 
-class FittedUnrolledADMM(FixedSpectraNetworkFitted):
-    """Trained layers of ADMM."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class UnrolledADMMNetwork(NetworkMethod):
     """UADMM-BUNet: unrolled ADMM, trained with the endmembers to reconstruct the scene.
@@ -129,18 +128,12 @@ class UnrolledADMMNetwork(NetworkMethod):
 
     Parameters
     ----------
-    n_endmembers : int, optional
-        Number of endmembers P, at least 2. Estimated from the scene when neither it nor a bundle is given.
+    n_endmembers, seed, learning_rate, threads
+        As in :class:`~unmixel.methods._networks.NetworkMethod`.
     extraction : str
         How the endmembers at which training begins are found when no bundle is given.
-    seed : int
-        Seed of everything random.
     n_epochs : int
         Passes over at most 10 000 pixels of the scene, of 20 steps at least.
-    learning_rate : float
-        Of Adam.
-    threads : int
-        Threads of torch while training and unmixing.
     n_layers : int
 
     Raises
@@ -157,7 +150,7 @@ class UnrolledADMMNetwork(NetworkMethod):
     name: ClassVar[str] = "unrolled_admm"
     summary: ClassVar[str] = "unrolled ADMM trained on the scene: linear mixing, endmembers refined, no uncertainty"
     reference: ClassVar[str] = "Zhou & Rodrigues 2022, doi:10.1109/TGRS.2021.3136336"
-    fitted_type: ClassVar[type[Fitted]] = FittedUnrolledADMM
+    fitted_type: ClassVar[type[Fitted]] = FixedSpectraNetworkFitted
     positive: ClassVar[tuple[str, ...]] = (*NetworkMethod.positive, "n_layers")
 
     n_epochs: int = 50
@@ -174,7 +167,7 @@ class UnrolledADMMNetwork(NetworkMethod):
         endmembers: EndmemberSpectra,
         progress: Progress,
         checkpoint: Path | None,
-    ) -> FittedUnrolledADMM:
+    ) -> FixedSpectraNetworkFitted:
         sample, network = self.sample_of(pixels), self.seeded_network(endmembers.means)
         batch_size = min(BATCH, len(sample))
 
@@ -188,7 +181,7 @@ class UnrolledADMMNetwork(NetworkMethod):
         n_steps = max(FEWEST_STEPS, -(-len(sample) // batch_size))
         record = self.train(network, step, n_steps, sample, progress, checkpoint)
         network.keep_non_negative()
-        fitted = FittedUnrolledADMM(self, scene, endmembers.names, network.endmembers, network)
+        fitted = FixedSpectraNetworkFitted(self, scene, endmembers.names, network.endmembers, network)
         fitted.record = record
         return fitted
 

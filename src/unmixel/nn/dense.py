@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -40,6 +40,41 @@ class Dense(nn.Sequential):
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
+
+
+class NormalisedDense(nn.Sequential):
+    """A fully connected network with normalisation over the batch and an activation after every layer.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Widths from input to output.
+    activation : callable
+        Makes an activation.
+
+    Examples
+    --------
+    >>> NormalisedDense([4, 8, 2], nn.ReLU)(torch.zeros(5, 4)).shape
+    torch.Size([5, 2])
+    """
+
+    def __init__(self, sizes: Sequence[int], activation: Callable[[], nn.Module]) -> None:
+        layers: list[nn.Module] = []
+        for fan_in, fan_out in itertools.pairwise(sizes):
+            layers += [Linear(fan_in, fan_out), nn.BatchNorm1d(fan_out), activation()]
+        super().__init__(*layers)
+
+
+def begin_by_xavier(module: nn.Module) -> None:
+    """Draw the weights of a fully connected layer as uniform as Glorot and Bengio do, and make its biases zero.
+
+    References
+    ----------
+    X. Glorot and Y. Bengio, *Understanding the difficulty of training deep feedforward neural networks*, AISTATS 2010.
+    """
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)
 
 
 class EndmemberwiseDense(nn.Module):

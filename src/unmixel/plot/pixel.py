@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 
 from unmixel.errors import ParameterError
 from unmixel.intervals import abundance_interval, normal_interval
-from unmixel.methods._protocol import Fitted, Parts
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._parts import Parts
 from unmixel.plot.band_axis import BandAxis, band_axis
 from unmixel.plot.endmember_colours import colour_of, hatch_of, line_of
 from unmixel.scene import good_bands

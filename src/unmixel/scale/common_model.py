@@ -13,7 +13,10 @@ from unmixel.errors import ModelError, NoValidPixelError, OutputError, Parameter
 from unmixel.extraction import NumberEvidence
 from unmixel.io.lazy import LazyScene
 from unmixel.io.remarks import Counts
-from unmixel.methods._protocol import Fitted, Method, Progress, first_other_band
+from unmixel.methods._bands import first_other_band
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._method import Method
+from unmixel.methods._progress import Progress
 from unmixel.registry import load
 from unmixel.scale.beginning import begin, kept_if_worth_it
 from unmixel.scale.fitting import FITTED_TO, fit_to_sample, what_decides

@@ -13,7 +13,8 @@ from jaxtyping import Float
 from unmixel.diagnostics.diagnosing import NONLINEARITY_FROM, SPECTRA, nonlinearity_quantiles
 from unmixel.diagnostics.diagnosis import Diagnosis
 from unmixel.io.result_folder import MAPS, SCENE_PICTURE, Drawing, write_figures, write_spectra
-from unmixel.methods._protocol import QUANTILES, Progress
+from unmixel.methods._progress import Progress
+from unmixel.methods._spectra_statistics import QUANTILES
 from unmixel.metrics import MoransI, morans_i_by_rows
 from unmixel.preprocess import noise_source
 from unmixel.result import STREAMS, add_provenance, make_result, open_result, provenance_of, thinned, write_variables

@@ -12,7 +12,9 @@ import numpy as np
 import xarray as xr
 
 from unmixel.extraction import NumberEvidence, estimate_n_endmembers
-from unmixel.methods._protocol import Fitted, Method, Progress
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._method import Method
+from unmixel.methods._progress import Progress
 
 FITTED_TO = 100_000
 """Pixels, drawn from all over the scene, that a model is fitted to."""

@@ -15,7 +15,7 @@ from unmixel.diagnostics.diagnosing import LEARNT_FROM, NONLINEARITY_FROM, Pixel
 from unmixel.errors import ModelError, SceneError
 from unmixel.io.lazy import LazyScene, open_lazily
 from unmixel.io.windows import Window
-from unmixel.methods._protocol import STATISTICS_SAMPLE, Fitted
+from unmixel.methods._fitted import STATISTICS_SAMPLE, Fitted
 from unmixel.preprocess import noise_variance_of
 from unmixel.registry import load
 from unmixel.scale.identity import named, scene_identity

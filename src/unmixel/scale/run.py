@@ -14,7 +14,9 @@ from unmixel.errors import OutputError, SceneError
 from unmixel.extraction import NumberEvidence
 from unmixel.io.lazy import WINDOW_MEMORY, LazyScene, open_lazily
 from unmixel.io.whole_folder import check_output, provenance_in
-from unmixel.methods._protocol import Fitted, Method, Progress
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._method import Method
+from unmixel.methods._progress import Progress
 from unmixel.peak_memory import peak_memory
 from unmixel.registry import load
 from unmixel.scale.beginning import begin, differences, kept_if_worth_it

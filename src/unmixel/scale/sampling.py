@@ -14,7 +14,7 @@ from unmixel.errors import NoValidPixelError, ParameterError
 from unmixel.io.lazy import LazyScene
 from unmixel.io.plausibility import looks_like_reflectance
 from unmixel.io.remarks import Counts
-from unmixel.methods._protocol import Progress
+from unmixel.methods._progress import Progress
 from unmixel.representative import place_numbers
 from unmixel.scene import DIMS, valid_pixels
 from unmixel.whole_numbers import checked_seed

@@ -19,7 +19,9 @@ from unmixel.io.acquisition_time import moment_of
 from unmixel.io.opening import errors_of
 from unmixel.io.stac import write_item
 from unmixel.io.whole_folder import write_provenance
-from unmixel.methods._protocol import Fitted, Method, Progress
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._method import Method
+from unmixel.methods._progress import Progress
 from unmixel.peak_memory import peak_memory
 from unmixel.scale.engines import Engine
 from unmixel.scale.finishing import Drawings, finish_result

@@ -29,7 +29,7 @@ class TileDone:
         Pixels with a negative abundance, with one if abundances sum to one, outside the endmembers' reach, and with a
         larger residual than noise allows.
     ended : dict of str to int
-        How the search in it ended, see `unmixel.methods._protocol.Fitted`.
+        How the search in it ended, see `unmixel.methods._fitted.Fitted`.
     peak_memory : int
         Largest resident memory of the process that did it [bytes].
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from unmixel.solvers.active_set import ConstrainedLeastSquares
 from unmixel.solvers.constrained_least_squares import divide_by_sum
@@ -84,11 +84,18 @@ class GroupSparseRegression:
 
     def solve(self, pixels: Float[np.ndarray, "pixel band"]) -> Float[np.ndarray, "pixel spectrum"]:
         """Return the abundances of every spectrum in every pixel, in double precision."""
-        if self.penalty == "group":
-            return divide_by_sum(self._problem.solve(pixels))
+        return self.search(pixels)[0]
+
+    def search(
+        self, pixels: Float[np.ndarray, "pixel band"]
+    ) -> tuple[Float[np.ndarray, "pixel spectrum"], Bool[np.ndarray, "pixel"] | None]:
+        """Return what `solve` does, and whether each pixel's search settled; None where there is none."""
+        if isinstance(self._problem, ProximalLeastSquares):
+            found, settled = self._problem.search(pixels)
+            return divide_by_sum(found), settled
         if self.penalty == "elitist":
-            return self._solve_with(pixels, self._nothing(pixels))
-        return self.rounds(pixels)[-1]
+            return self._solve_with(pixels, self._nothing(pixels)), None
+        return self.rounds(pixels)[-1], None
 
     def rounds(self, pixels: Float[np.ndarray, "pixel band"]) -> list[Float[np.ndarray, "pixel spectrum"]]:
         """Return a weakly elitist solution, and what each round of the fractional penalty makes of it."""

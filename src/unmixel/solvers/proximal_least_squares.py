@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from unmixel.errors import BundleError
 from unmixel.solvers.rowwise_product import rowwise_product
@@ -86,7 +86,14 @@ class ProximalLeastSquares:
 
     def solve(self, pixels: Float[np.ndarray, "pixel band"]) -> Float[np.ndarray, "pixel endmember"]:
         """Return the abundances of every pixel, in double precision."""
+        return self.search(pixels)[0]
+
+    def search(
+        self, pixels: Float[np.ndarray, "pixel band"]
+    ) -> tuple[Float[np.ndarray, "pixel endmember"], Bool[np.ndarray, "pixel"]]:
+        """Return the abundances of every pixel, and whether they converged before `MAX_STEPS`."""
         solved = np.empty((len(pixels), len(self._constant)))
+        settled = np.zeros(len(pixels), dtype=bool)
         pending = np.arange(len(pixels))
         fixed = rowwise_product(pixels, self._from_pixel) + self._constant
         shaped, dual = np.maximum(fixed, 0), np.zeros_like(fixed)
@@ -99,12 +106,14 @@ class ProximalLeastSquares:
             if step % CHECKED_EVERY and step < MAX_STEPS:
                 continue
             change = np.maximum(np.abs(shaped - before).max(axis=1), np.abs(fitting - shaped).max(axis=1))
-            done = (change <= TOLERANCE) | (step == MAX_STEPS)
+            converged = change <= TOLERANCE
+            settled[pending[converged]] = True
+            done = converged | (step == MAX_STEPS)
             solved[pending[done]] = shaped[done]
             if done.all():
                 break
             pending, fixed, shaped, dual = pending[~done], fixed[~done], shaped[~done], dual[~done]
-        return solved
+        return solved, settled
 
 
 def penalty_parameter(gram: Float[np.ndarray, "endmember endmember"]) -> float:

@@ -13,7 +13,9 @@ import numpy as np
 import xarray as xr
 
 from unmixel.errors import BundleError, ModelError, ParameterError, UnmixingError
-from unmixel.methods._protocol import QUANTILES, Fitted, Method
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._method import Method
+from unmixel.methods._spectra_statistics import QUANTILES
 from unmixel.registry import check_registered, load
 from unmixel.result import check_result, provenance_of
 from unmixel.scene import good_bands, make_scene, valid_pixels

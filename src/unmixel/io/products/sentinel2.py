@@ -4,8 +4,9 @@ Each band is a JPEG 2000 file for a tile of 109.8 km, at 10, 20 or 60 m::
 
     GRANULE/L2A_.../IMG_DATA/R20m/T32TPS_20240830T100559_B04_20m.jp2
 
-The scene is on the grid of 20 m. A band that is there at 20 m is read so; B08 is there at 10 m only, and B09 (and in
-older products B01) at 60 m: of them the nearest pixel is taken, which for B08 is the lower right of the four.
+The scene is on the grid of 20 m. A band that is there at 20 m is read so; of B08, which is there at 10 m only, a pixel
+is the mean of its four (rounded, and without data or saturated where one of them is), of B09 (and in older products
+B01), which are there at 60 m, it is the pixel that it lies in.
 
 By the product's metadata, the reflectance of a value v is ``(v + BOA_ADD_OFFSET) / BOA_QUANTIFICATION_VALUE``; there
 is no offset before processing baseline 04.00 (25 January 2022), and it is -1000 since. 0 is no data, 65535 saturated.
@@ -16,6 +17,7 @@ high probability (9) and thin cirrus (10) are masked; dark areas, unclassified p
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -39,6 +41,7 @@ PIXEL = 20
 _JPEG2000 = "JP2OpenJPEG"
 _METADATA, _LEVEL_1 = "MTD_MSIL2A.xml", "MTD_MSIL1C.xml"
 _BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")
+_NO_DATA, _SATURATED = 0, 65535
 _DIVISOR, _OLD_DIVISOR = "BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE"
 _MASKED_CLASSES = (0, 1, 3, 8, 9, 10)
 _FILE = re.compile(r".+_(?P<band>B\d[\dA]|SCL)_(?P<size>10|20|60)m\.jp2")
@@ -103,7 +106,7 @@ def read(path: Path) -> RawScene:
         fwhm=np.array([spectral[name][1] for name in _BANDS]),
         gain=1 / quantification,
         offset=offset / quantification,
-        fill=(0.0, 65535.0),
+        fill=(float(_NO_DATA), float(_SATURATED)),
         crs_wkt=grid.crs_wkt,
         transform=grid.transform,
         product=NAME,
@@ -203,8 +206,12 @@ def _offsets(root: Element, identifiers: Mapping[str, str], metadata: Path) -> t
 
 
 def _on_sizes(files: Mapping[str, BandFile]) -> str:
-    others = ", ".join(f"{name} from {files[name].size} m" for name in _BANDS if files[name].size != PIXEL)
-    return f"pixels of {PIXEL} m; nearest pixel taken of {others}" if others else f"pixels of {PIXEL} m"
+    finer, coarser = (
+        [f"{name} from {files[name].size} m" for name in _BANDS if is_other(files[name].size, PIXEL)]
+        for is_other in (operator.lt, operator.gt)
+    )
+    ways = [f"{way} of {', '.join(names)}" for way, names in (("mean", finer), ("nearest pixel", coarser)) if names]
+    return "; ".join([f"pixels of {PIXEL} m", *ways])
 
 
 def _on_classes(known: bool) -> str:
@@ -218,19 +225,30 @@ def _read_rows(bands: Sequence[BandFile], columns: int, first: int, last: int) -
 
 
 def _read_part(bands: Sequence[BandFile], window: Window) -> NDArray:
-    """Return a window of all bands, of those with other pixels the nearest."""
+    """Return a window of all bands."""
     values = np.empty((*window.shape, len(bands)), dtype=np.uint16)
     for k, band in enumerate(bands):
-        rows, columns = (
-            _nearest(first, last, band.size)
-            for first, last in ((window.top, window.bottom), (window.left, window.right))
-        )
-        part = Window(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
-        found = read_band(band.path, _JPEG2000, 1, part)
-        values[:, :, k] = found[np.ix_(rows - rows[0], columns - columns[0])]
+        values[:, :, k] = (_mean_of_finer if band.size < PIXEL else _nearest)(band, window)
     return values
 
 
-def _nearest(first: int, last: int, size: int) -> NDArray[np.intp]:
-    """Return the pixels of a size [m] that hold the centres of the scene's, or begin there."""
-    return np.floor((np.arange(first, last) + 0.5) * PIXEL / size).astype(np.intp)
+def _mean_of_finer(band: BandFile, window: Window) -> NDArray[np.uint16]:
+    """Return the rounded mean of the pixels in each of the scene's; no data or saturated if one of them is."""
+    n = PIXEL // band.size
+    part = Window(n * window.top, n * window.bottom, n * window.left, n * window.right)
+    rows, columns = window.shape
+    parts = read_band(band.path, _JPEG2000, 1, part).reshape(rows, n, columns, n)
+    mean = np.rint(parts.mean(axis=(1, 3))).astype(np.uint16)
+    for mark in (_SATURATED, _NO_DATA):
+        mean[(parts == mark).any(axis=(1, 3))] = mark
+    return mean
+
+
+def _nearest(band: BandFile, window: Window) -> NDArray[np.uint16]:
+    """Return the pixels in which the centres of the scene's lie."""
+    rows, columns = (
+        np.floor((np.arange(first, last) + 0.5) * PIXEL / band.size).astype(np.intp)
+        for first, last in ((window.top, window.bottom), (window.left, window.right))
+    )
+    part = Window(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+    return read_band(band.path, _JPEG2000, 1, part)[np.ix_(rows - rows[0], columns - columns[0])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -13,8 +13,10 @@ from scipy.linalg import hadamard
 from torch import Tensor
 
 from unmixel.errors import ParameterError
-from unmixel.methods._pixelwise import BLOCK, SPECTRA_BLOCK, PixelwiseFitted, filled_blocks
-from unmixel.methods._protocol import Method, Parts
+from unmixel.methods._method import Method
+from unmixel.methods._parts import Parts
+from unmixel.methods._pixelwise import BLOCK, SPECTRA_BLOCK, filled_blocks
+from unmixel.methods._probabilistic import ProbabilisticFitted
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.methods.idnet.expected_misfit import expected_variance
 from unmixel.methods.idnet.generative import linear_mixture
@@ -24,8 +26,7 @@ from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.methods.idnet.pairs import label_abundances, mixed_pairs
 from unmixel.methods.idnet.regression import MOST_STEPS
 from unmixel.nn.two_stream import TwoStream
-from unmixel.result import make_result
-from unmixel.scene import good_bands, make_scene, pixels_of, to_map, valid_pixels
+from unmixel.scene import good_bands
 from unmixel.train.seeding import seeded, threads
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Posterior(NamedTuple):
     streams: TwoStream
 
 
-class FittedIDNet(PixelwiseFitted):
+class FittedIDNet(ProbabilisticFitted):
     """ID-Net fitted to a scene."""
 
     method: IDNet
@@ -230,95 +231,45 @@ class FittedIDNet(PixelwiseFitted):
         return mean, sd
 
     @torch.inference_mode()
-    def sample(self, scene: xr.DataArray, n_draws: int, *, seed: int = 0) -> xr.Dataset:
-        """Draw latents and abundances from the posterior of every pixel, the abundances given the mean latents.
-
-        Parameters
-        ----------
-        scene : DataArray
-        n_draws : int
-            At least 1.
-        seed : int
-
-        Returns
-        -------
-        Dataset
-            ``abundance`` (draw, y, x, endmember) and ``latents`` (draw, y, x, endmember, latent).
-        """
-        if n_draws < 1:
-            raise ParameterError(f"n_draws = {n_draws}", "at least 1")
-        scene = self.on_my_bands(scene)
-        valid = valid_pixels(scene)
-        y = self._mixing(pixels_of(scene))
-        maps: dict[str, list[np.ndarray]] = {"abundance": [], "latents": []}
+    def _draws_of(self, pixels: Float[np.ndarray, "pixel band"], n_draws: int, seed: int) -> dict[str, np.ndarray]:
+        """Return draws of latents, and of abundances given the mean latents."""
+        y = self._mixing(pixels)
+        drawn: dict[str, list[np.ndarray]] = {"abundance": [], "latents": []}
         with seeded(seed, self.device), threads(self.method.threads):
             look = self.model.q.look(y)
             of_latents = self.model.q.latents_from(look)
             equations = self.model.p.decoder.normal_equations(of_latents.mean, look.linear)
             of_abundances = self.model.q.abundances_from(*equations, look)
             for _ in range(n_draws):
-                maps["abundance"].append(to_map(of_abundances.sample().cpu().numpy(), valid))
-                maps["latents"].append(to_map(of_latents.sample().cpu().numpy(), valid))
-        coords = {name: scene.coords[name] for name in ("y", "x", "spatial_ref") if name in scene.coords}
-        return xr.Dataset(
-            {
-                "abundance": (("draw", "y", "x", "endmember"), np.stack(maps["abundance"])),
-                "latents": (("draw", "y", "x", "endmember", "latent"), np.stack(maps["latents"])),
-            },
-            coords={**coords, "endmember": list(self.endmember)},
-        )
+                drawn["abundance"].append(of_abundances.sample().cpu().numpy())
+                drawn["latents"].append(of_latents.sample().cpu().numpy())
+        return {name: np.stack(draws) for name, draws in drawn.items()}
 
     @torch.inference_mode()
-    def simulate(self, n_pixels: int, *, seed: int = 0) -> tuple[xr.DataArray, xr.Dataset]:
-        """Draw pixels as the labels of training are drawn (`unmixel.methods.idnet.pairs`), but other ones.
-
-        Parameters
-        ----------
-        n_pixels : int
-            At least 2.
-        seed : int
-
-        Returns
-        -------
-        scene : DataArray, shape (n_pixels, 1, band)
-            On the bands of the model, NaN in left-out bands.
-        truth : Dataset
-            Its ``abundance``.
+    def _drawn_pixels(
+        self, n_pixels: int, seed: int
+    ) -> tuple[Float[np.ndarray, "pixel band"], Float[np.ndarray, "pixel endmember"]]:
+        """Return pixels drawn as the labels of training are (`unmixel.methods.idnet.pairs`), but other ones.
 
         Raises
         ------
         ParameterError
-            If `n_pixels` is below 2, or the model is a published one: its labels are pure pixels of the bundles, which
-            a fitted model does not keep.
+            If the model is a published one: its labels are pure pixels of the bundles, which a fitted model does not
+            keep.
         """
         if self.method.published:
             raise ParameterError(
                 "pixels drawn from a published ID-Net", "the default one", "fit one with published=False"
             )
-        if n_pixels < 2:
-            raise ParameterError(f"n_pixels = {n_pixels}", "at least 2")
-        bands: dict[str, Any] = self.bands
-        good = bands["good_band"]
-        values = np.full((n_pixels, len(good)), np.nan, dtype=np.float32)
-        abundances = np.empty((n_pixels, len(self.endmember)), dtype=np.float32)
+        p, pixels, abundances = self.model.p, [], []
         other_than_training = int(np.random.SeedSequence([self.method.seed, seed]).generate_state(1)[0])
         with seeded(other_than_training, self.device), threads(self.method.threads):
             for first in range(0, n_pixels, BLOCK):
-                block = slice(first, min(first + BLOCK, n_pixels))
-                p = self.model.p
-                told = label_abundances(block.stop - first, len(self.endmember), p.concentration, self.device)
-                drawn = mixed_pairs(p, told)
-                values[block, good] = self._reflectance(drawn.pixels)
-                abundances[block] = drawn.abundances.cpu().numpy()
-        scene = make_scene(values, **bands, reading=(f"drawn from a fitted {self.method.name} with seed {seed}",))
-        truth = make_result(
-            scene,
-            endmember=self.endmember,
-            maps={"abundance": abundances[:, None]},
-            spectra={},
-            provenance={"method": "simulation", "model": self.method.name, "seed": seed},
-        )
-        return scene, truth.assign_attrs(truth_kind="exact", convention="physical")
+                size = min(BLOCK, n_pixels - first)
+                drawn = mixed_pairs(p, label_abundances(size, len(self.endmember), p.concentration, self.device))
+                pixels.append(self._reflectance(drawn.pixels))
+                abundances.append(drawn.abundances.cpu().numpy())
+        return np.concatenate(pixels), np.concatenate(abundances)
 
     @torch.inference_mode()
     def _endmember_statistics(self, pixels: Float[np.ndarray, "pixel band"]) -> dict[str, np.ndarray]:

@@ -15,7 +15,10 @@ from jaxtyping import Float
 
 from unmixel.errors import ParameterError
 from unmixel.extraction import EXTRACTORS
-from unmixel.methods._protocol import EndmemberSpectra, Fitted, Method, Progress
+from unmixel.methods._endmember_spectra import EndmemberSpectra
+from unmixel.methods._fitted import Fitted
+from unmixel.methods._method import Method
+from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.methods.idnet.calibration import calibrate
 from unmixel.methods.idnet.endmember_choice import extract_for_model
