@@ -41,6 +41,7 @@ def result_by(folder: Path, **provenance: Any) -> Path:
 def sections(said: str) -> dict[str, list[str]]:
     """The lines under each title."""
     found: dict[str, list[str]] = {}
+    title = ""
     for line in said.splitlines():
         if line.startswith("  "):
             found[title].append(line.strip())

@@ -14,21 +14,23 @@ from unmixel.scene import ValidPixels
 LOOKED_AT = 20_000
 """Pixels, at least half of them, that say whether values are reflectance."""
 MOST_REFLECTANCE = 5.0
-"""The 99th percentile of reflectance is below, by far: snow and glint go beyond 1."""
+"""The 90th percentile of reflectance is below, by far: snow and glint go beyond 1."""
 BRIGHT = "fitted_to_values_up_to"
-"""What the record of a fitted model calls the 99th percentile of the values that it was fitted to."""
+"""What the record of a fitted model calls the 90th percentile of the values that it was fitted to."""
 _REFLECTANCE = f"reflectance, from 0 to about 1 and hardly above {MOST_REFLECTANCE:g}"
 
 
 def bright_value(pixels: ValidPixels | Float[np.ndarray, "pixel band"]) -> float:
-    """Return the 99th percentile of the values of pixels, of some of them where they are many.
+    """Return the 90th percentile of the values of pixels, of some of them where they are many.
+
+    A few pixels that are wrong or much brighter, as a tenth of a small scene may be, don't change it much.
 
     Examples
     --------
     >>> bright_value(np.linspace(0, 100, 1001)[:, None])
-    99.0
+    90.0
     """
-    return float(np.percentile(pixels[:: max(1, len(pixels) // LOOKED_AT)], 99))
+    return float(np.percentile(pixels[:: max(1, len(pixels) // LOOKED_AT)], 90))
 
 
 def check_reflectance(bright: float, method: str) -> None:

@@ -15,7 +15,7 @@ def angle_of(cosine: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
 
     Examples
     --------
-    >>> angle_of(torch.tensor([0.0, 1.0])).round(decimals=4)
-    tensor([1.5708, 0.0014])
+    >>> [round(angle, 4) for angle in angle_of(torch.tensor([0.0, 1.0])).tolist()]
+    [1.5708, 0.0014]
     """
     return torch.arccos(cosine.clamp(-NEARLY_ONE, NEARLY_ONE))
