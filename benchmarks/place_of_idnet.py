@@ -53,7 +53,7 @@ def errors_of(standing: Standing, column: str) -> dict[int, float]:
 
 def told(error: Spread | None) -> str:
     """Return the median error and its spread over the seeds."""
-    return "failed" if error is None else f"{error.middle:.3f} ({error.low:.3f}-{error.high:.3f})"
+    return "failed" if error is None else f"{error.middle:.4f} ({error.low:.4f}-{error.high:.4f})"
 
 
 if __name__ == "__main__":
