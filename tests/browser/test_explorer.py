@@ -154,6 +154,19 @@ def test_a_click_shows_the_pixel(explored: Explored, row: int, at: int, record_p
     )
 
 
+def test_a_quick_second_click_and_a_long_one_show_their_pixels(explored: Explored):
+    page = explored.page
+    pixels = (3, 5), (12, 20), (6, 8)
+    first, second, third = (on_screen(page, *explored.where.centre_of(*pixel)) for pixel in pixels)
+    page.mouse.click(*first)
+    page.mouse.click(*second)
+    wait_for(page, "row", 13)
+    wait_for(page, "column", 21)
+    page.mouse.click(*third, delay=500)
+    wait_for(page, "row", 7)
+    wait_for(page, "column", 9)
+
+
 def test_arrow_keys_move_the_pixel(explored: Explored):
     go(explored, 10, 15)
     page = explored.page

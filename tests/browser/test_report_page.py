@@ -77,11 +77,17 @@ def columns_of(page: Any, figure: int, name: str, *columns: str) -> list[np.ndar
     return [np.array(page.evaluate(COLUMN_OF, [figure, name, column]), dtype=float) for column in columns]
 
 
-def click(page: Any, row: float, column: float) -> None:
-    """Click on the middle of a pixel of the map."""
+def click(page: Any, row: float, column: float, held: float = 0.0) -> None:
+    """Click on the middle of a pixel of the map, the button held for some milliseconds."""
     page.locator("#figure-map").scroll_into_view_if_needed()
     left, top, width, height = page.evaluate(WHERE_THE_MAP_IS)
-    page.mouse.click(left + (column + 0.5) / COLUMNS * width, top + (row + 0.5) / ROWS * height)
+    page.mouse.click(left + (column + 0.5) / COLUMNS * width, top + (row + 0.5) / ROWS * height, delay=held)
+
+
+def wait_for_pixel(page: Any, row: int, column: int) -> None:
+    page.wait_for_function(
+        f"() => document.getElementById('pixel-said').textContent.includes('row {row + 1}, column {column + 1}')"
+    )
 
 
 def test_the_page_asks_for_nothing_and_does_not_complain(page: Any, result: OpenedResult) -> None:
@@ -98,9 +104,7 @@ def test_a_click_explains_the_pixel_that_was_clicked(page: Any, result: OpenedRe
     opened(page, result.folder / "report.html")
     click(page, row, column)
     story = tell(result, row, column)
-    page.wait_for_function(
-        f"() => document.getElementById('pixel-said').textContent.includes('row {row + 1}, column {column + 1}')"
-    )
+    wait_for_pixel(page, row, column)
     assert said(page) == " ".join(story.sentences())
     abundance, lower, upper, fcls = columns_of(page, 1, "abundance", "abundance", "lower", "upper", "fcls")
     assert story.spectra is not None
@@ -120,6 +124,15 @@ def test_a_click_explains_the_pixel_that_was_clicked(page: Any, result: OpenedRe
     first, residual = columns_of(page, 3, "parts", "top0", "residual")
     np.testing.assert_allclose(first[at_band], parts.shares[0], atol=1e-4)
     np.testing.assert_allclose(residual[at_band], parts.observed - made, atol=2e-4)
+
+
+def test_a_quick_second_click_and_a_long_one_explain_their_pixels(page: Any, result: OpenedResult) -> None:
+    opened(page, result.folder / "report.html")
+    click(page, 4, 9)
+    click(page, 11, 20)
+    wait_for_pixel(page, 11, 20)
+    click(page, 7, 3, held=500)
+    wait_for_pixel(page, 7, 3)
 
 
 def test_arrow_keys_move_by_one_pixel(page: Any, result: OpenedResult) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from bokeh.events import SelectionGeometry, Tap
+from bokeh.events import DoubleTap, PointEvent, Press, SelectionGeometry, Tap
 from bokeh.layouts import gridplot
 from bokeh.models import Column, PlainText, Row, Select
 
@@ -116,7 +116,8 @@ class MapsView:
         count = {ONE: 1, COMPARE: 3}.get(way, len(self._layers))
         self.figures = [MapFigure(self._where, self.shared, part=1.0 if count == 1 else PART) for _ in range(count)]
         for shown in self.figures:
-            shown.plot.on_event(Tap, self._tapped)
+            for click in (Tap, DoubleTap, Press):  # to Bokeh a second click within 0.3 s, or a long one, is no Tap
+                shown.plot.on_event(click, self._tapped)
             shown.plot.on_event(SelectionGeometry, self._drawn)
         self._show()
         plots = [shown.plot for shown in self.figures]
@@ -135,7 +136,7 @@ class MapsView:
             place.plot.title.text = PlainText(text=f"{name}: {place.plot.title.text.text}")
         self._read_soon()
 
-    def _tapped(self, event: Tap) -> None:
+    def _tapped(self, event: PointEvent) -> None:
         x, y = (sorted((ends.start, ends.end)) for ends in (self.shared.x, self.shared.y))
         if not (x[0] <= event.x <= x[1] and y[0] <= event.y <= y[1]):
             return  # on an axis or a title, where Bokeh goes on counting

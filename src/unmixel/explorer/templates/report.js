@@ -71,11 +71,13 @@
   };
   const nearest = (place) => Math.round((place - 0.5) / data.step);
 
-  models.map.roots()[0].on_event("tap", ({ x, y }) => {
+  const clicked = ({ x, y }) => {
     const { x_range, y_range } = models.map.roots()[0];
     const seen = x >= x_range.start && x <= x_range.end && y >= y_range.start && y <= y_range.end;
     if (seen && x >= 0 && x <= data.columns && y >= 0 && y <= data.rows) choose(nearest(data.rows - y), nearest(x));
-  });
+  };
+  // to Bokeh a second click within 0.3 s, or a long one, is no tap
+  for (const click of ["tap", "doubletap", "press"]) models.map.roots()[0].on_event(click, clicked);
 
   const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   document.getElementById("figure-map").addEventListener("keydown", (event) => {
