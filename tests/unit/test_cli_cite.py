@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from unmixel.cli.main import app
 from unmixel.datasets import describe
-from unmixel.extraction import EXTRACTORS, REFERENCES
+from unmixel.extraction import EXTRACTORS, REFERENCES, extract
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.nmf_l12 import NMFL12
 from unmixel.result import add_provenance, make_result, open_result, save_result
@@ -59,7 +59,10 @@ def test_method_extractor_and_number_of_a_result_are_cited(extractor: str, tmp_p
     assert said.exit_code == 0, said.stderr
     found = sections(said.stdout)
     assert found["The method that made these maps"] == ["fcls: Heinz & Chang 2001, doi:10.1109/36.911111"]
-    assert found["Its endmembers"] == [f"extracted from the scene by {extractor}: {REFERENCES[extractor]}"]
+    assert found["Its endmembers"] == [
+        f"extracted from the scene by {extractor}",
+        f"{extractor}: {REFERENCES[extractor]}",
+    ]
     assert "Their number" not in found
     assert found["The program"][0].startswith("unmixel 0")
     assert "idnet" not in said.stdout
@@ -71,8 +74,10 @@ def test_method_extractor_and_number_of_a_result_are_cited(extractor: str, tmp_p
 def test_blind_methods_cite_what_found_the_spectra_they_began_with(tmp_path: Path) -> None:
     fitted = NMFL12(extraction="nfindr", n_endmembers=3, n_steps=2).fit(example_scene())
     save_result(fitted.unmix(example_scene()), tmp_path / "result.zarr")
-    (line,) = sections(cite(tmp_path).stdout)["Its endmembers"]
-    assert line == f"fitted to the scene by nmf_l12, from spectra extracted by nfindr: {REFERENCES['nfindr']}"
+    assert sections(cite(tmp_path).stdout)["Its endmembers"] == [
+        "fitted to the scene by nmf_l12, from spectra extracted by nfindr",
+        f"nfindr: {REFERENCES['nfindr']}",
+    ]
 
 
 def test_given_endmembers_are_no_extraction(tmp_path: Path) -> None:
@@ -84,6 +89,12 @@ def test_given_endmembers_are_no_extraction(tmp_path: Path) -> None:
         (tmp_path / str(number)).mkdir()
         (line,) = sections(cite(result_by(tmp_path / str(number), method="fcls", **told)).stdout)["Its endmembers"]
         assert line == "given in /data/usgs.csv: whoever measured them"
+
+
+def test_given_endmembers_that_were_extracted_cite_what_found_them(tmp_path: Path) -> None:
+    found = extract(example_scene(), 3, extractor="vca")
+    save_result(FCLS().fit(example_scene(), found).unmix(example_scene()), tmp_path / "result.zarr")
+    assert sections(cite(tmp_path).stdout)["Its endmembers"] == ["given", f"vca: {REFERENCES['vca']}"]
 
 
 def test_a_public_scene_is_known_by_its_files(tmp_path: Path) -> None:

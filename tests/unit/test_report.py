@@ -17,6 +17,7 @@ import pytest
 from bokeh.palettes import viridis
 from PIL import Image
 
+from unmixel.citation import citations_of
 from unmixel.cli.main import run
 from unmixel.diagnostics import diagnose
 from unmixel.errors import OutputError, SceneError
@@ -169,6 +170,19 @@ def test_widths_of_intervals_are_those_of_the_result(made: Path, page: Page) -> 
     texts = [text for _, text in page.all("tr")]
     for name, width in zip(result["endmember"].values, widths, strict=True):
         assert f"{name} {100 * width:.1f} %" in texts or f"{name}{100 * width:.1f} %" in texts
+
+
+def test_what_to_cite_is_what_the_command_says(made: Path, page: Page) -> None:
+    cited = citations_of(provenance_in(made))
+    assert [text for _, text in page.all("dt")] == [part.title for part in cited]
+    assert [text for _, text in page.all("dd")] == [source for part in cited for source in part.sources]
+
+
+def test_a_file_of_endmembers_is_named_in_a_sentence(made: Path, tmp_path: Path) -> None:
+    result = add_provenance(open_result(made).load(), endmembers={"path": "/data/usgs.csv", "bytes": 12})
+    write_result_folder(result, tmp_path / "out")
+    sentence = Page(write_report(tmp_path / "out")).all("p")[0][1]
+    assert sentence.endswith("Endmembers: given in /data/usgs.csv.")
 
 
 def test_provenance_and_what_was_compared_are_told(made: Path, page: Page) -> None:

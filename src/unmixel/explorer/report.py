@@ -11,6 +11,7 @@ from bokeh.resources import Resources
 from markupsafe import Markup
 
 from unmixel import __version__
+from unmixel.citation import citations_of, endmembers_in_words
 from unmixel.errors import SceneError, UnmixingError
 from unmixel.explorer.opened_result import OpenedResult, part_of
 from unmixel.explorer.pixel_story import LEVEL
@@ -101,10 +102,10 @@ def _page(opened: OpenedResult) -> str:
     name = scene_name(provenance)
     return templates.get_template("report.html.j2").render(
         title=f"Unmixing report: {name}",
+        program=f"unmixel {__version__}",
         policy=content_policy(scripts),
         style=style,
         scripts=scripts,
-        program=f"unmixel {__version__}",
         sections=SECTIONS.items(),
         level=f"{100 * LEVEL:.0f} %",
         scene_name=name,
@@ -126,6 +127,7 @@ def _page(opened: OpenedResult) -> str:
         hypotheses=hypotheses_of(provenance),
         training=training_chart(provenance),
         method_in_words=method_in_words(provenance),
+        citations=citations_of(provenance),
         **_from_provenance(provenance),
     )
 
@@ -187,8 +189,7 @@ def _from_provenance(provenance: dict[str, Any]) -> dict[str, Any]:
     }
     return {
         "method": provenance.get("method") or "an unknown method",
-        "reference": provenance.get("reference"),
-        "endmembers_from": provenance.get("endmembers") or "not said",
+        "endmembers_from": endmembers_in_words(provenance),
         "nonlinearity": diagnosis.get("nonlinearity"),
         "stopped": provenance.get("stopped"),
         "best_epoch": provenance.get("best_epoch"),

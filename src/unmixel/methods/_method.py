@@ -140,6 +140,7 @@ class Method(abc.ABC):
         fitted.record = {
             **{name: json.loads(bundle.attrs[name]) for name in evidence if name in bundle.attrs},
             "endmembers": f"extracted from the scene by {endmembers.extractor}" if extracted else "given",
+            **({"extractor": endmembers.extractor} if endmembers.extractor else {}),
             "extraction_s": round(extraction_s, 3),
             "fit_s": round(time.perf_counter() - start - extraction_s, 3),
             BRIGHT: float(f"{bright:.4g}"),
