@@ -49,6 +49,18 @@ def test_a_model_of_counts_unmixes_counts(tmp_path: Path) -> None:
     np.testing.assert_allclose(abundance, expected, atol=1e-4)
 
 
+def test_a_model_of_counts_refuses_reflectance_but_no_dark_scene() -> None:
+    fitted = FCLS(n_endmembers=3).fit(counts())
+    with pytest.raises(
+        SceneError, match=r"^values up to 0\.\d+ for a model of 'fcls' that was fitted to values up to \d"
+    ):
+        fitted.unmix(example_scene())
+    for dark in (0.01, 0.0):
+        assert np.isfinite(fitted.unmix(counts() * dark)["abundance"]).any()
+    percent = FCLS(n_endmembers=3).fit(example_scene() * 100)
+    assert np.isfinite(percent.unmix(example_scene())["abundance"]).any()
+
+
 def test_snow_and_glint_are_reflectance() -> None:
     fitted = FCLS(n_endmembers=3).fit(example_scene())
     snow = example_scene() * (1.6 / float(example_scene().max()))

@@ -77,7 +77,7 @@ class Fitted(abc.ABC):
         ModelError
             If the scene has other bands than the one the method was fitted to.
         SceneError
-            If the model was fitted to reflectance, and the scene can be none.
+            If the scene can't be in the unit of the one that the model was fitted to.
         """
         start = time.perf_counter()
         scene = self.on_my_bands(scene)
@@ -285,7 +285,7 @@ class Fitted(abc.ABC):
         return scene.assign_coords(good_band=("band", self.bands["good_band"]))
 
     def check_unit(self, scene: xr.DataArray) -> None:
-        """Check that a scene, or pixels from all over it, can be reflectance if the model was fitted to that.
+        """Check that a scene, or pixels from all over it, can be in the unit of the one the model was fitted to.
 
         Raises
         ------
