@@ -146,6 +146,19 @@ def test_a_folder_without_a_result_is_one_line(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("command", ["cite", "report"])
+def test_the_folder_of_many_scenes_says_which_results_there_are(command: str, tmp_path: Path) -> None:
+    for name in ("north", "south"):
+        (tmp_path / name).mkdir()
+        result_by(tmp_path / name, method="fcls")
+    refused = CliRunner().invoke(app, [command, str(tmp_path)])
+    assert refused.exit_code == 2
+    assert refused.stderr.splitlines() == [
+        f"unmixel: {tmp_path} holds results of several scenes; expected one result; "
+        f"there are {tmp_path.as_posix()}/north and 1 more"
+    ]
+
+
 def test_every_extractor_has_a_reference() -> None:
     assert set(REFERENCES) == set(EXTRACTORS)
     said = cite().stdout
