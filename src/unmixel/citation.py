@@ -72,9 +72,18 @@ def endmembers_in_words(provenance: Mapping[str, Any]) -> str:
     --------
     >>> endmembers_in_words({"endmembers": {"path": "usgs.csv"}}), endmembers_in_words({})
     ('given in usgs.csv', 'not known')
+    >>> endmembers_in_words({"endmembers": "extracted from the scene by vca", "model": "june/model"})
+    'those of the model june/model, extracted from its scenes by vca'
     """
     files = [table.get("path", "a file") for name in ("endmembers", "bundle") if (table := _table(provenance, name))]
-    return f"given in {files[0]}" if files else str(provenance.get("endmembers", "not known"))
+    said, model = str(provenance.get("endmembers", "not known")), provenance.get("model")
+    if files:
+        return f"given in {files[0]}"
+    if model is None:
+        return said
+    if said == "given":
+        return f"given to the model {model}"
+    return f"those of the model {model}, {said.replace('the scene', 'its scenes')}"
 
 
 def _endmembers(provenance: Mapping[str, Any]) -> list[str]:
@@ -89,10 +98,12 @@ def _scene(provenance: Mapping[str, Any]) -> list[str]:
     digests = _table(_table(provenance, "input"), "sha256").values()
     public = [describe(name) for name in list_datasets()]
     known = [one for one in public if any(one.sha256(file) in digests for file in one.files)]
+    others = ["those that its model was fitted to: whoever made them"] if "model" in provenance else []
     if known:
-        return [f"{one.name}: {one.citation}" for one in known]
+        return [*(f"{one.name}: {one.citation}" for one in known), *others]
     product = provenance.get("product")
-    return [f"{product}: its provider" if product else "whoever made it; `unmixel datasets` says it of public ones"]
+    maker = f"{product}: its provider" if product else "whoever made it; `unmixel datasets` says it of public ones"
+    return [maker, *others]
 
 
 def _table(provenance: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -227,7 +227,7 @@ def open_result(path: str | Path) -> xr.Dataset:
     if (store / "result.zarr").is_dir():
         store = store / "result.zarr"
     if not (store / "zarr.json").is_file():
-        raise SceneError(f"{path} holds no result", "a folder written by `unmixel unmix`, or its result.zarr")
+        raise no_result_in(path)
     check_store(store)
     with damage_told(store, "a result of `unmixel unmix`", "is it damaged?"):
         result = _texts_as(str, open_store(store))
@@ -235,6 +235,15 @@ def open_result(path: str | Path) -> xr.Dataset:
             raise ValueError("a provenance that is no JSON object")
     check_result(result)
     return result
+
+
+def no_result_in(path: str | Path) -> SceneError:
+    """Return the error that says that a folder holds no result, or, where it holds those of many scenes, which."""
+    found = sorted(store.parent.as_posix() for store in Path(path).glob("*/result.zarr"))
+    if not found:
+        return SceneError(f"{path} holds no result", "a folder written by `unmixel unmix`, or its result.zarr")
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return SceneError(f"{path} holds results of several scenes", "one result", f"there are {found[0]}{more}")
 
 
 def thinned(result: xr.Dataset, most: int = 1_000_000) -> tuple[xr.Dataset, int]:

@@ -124,7 +124,7 @@ def test_a_scene_of_ones_own_comes_with_its_truth(tmp_path: Path) -> None:
     save_result(truth.isel(x=slice(0, 3)), tmp_path / "other.zarr")
     entry = SceneEntry(file=tmp_path / "scene.img", truth=tmp_path / "truth.zarr", endmembers="true")
     opened = open_entry(entry, 0)
-    assert opened.truth.attrs["truth_kind"] == "exact"
+    assert (opened.truth.attrs["truth_kind"], opened.truth.attrs["truth"]) == ("exact", "simulated")
     np.testing.assert_array_equal(opened.truth["abundance"].values, truth["abundance"].values)
     assert endmembers_of(entry, opened, 0)["endmember"].values.tolist() == truth["endmember"].values.tolist()
     with pytest.raises(SceneError, match=r"other\.zarr with 3 along x; expected 4"):

@@ -97,6 +97,25 @@ def test_given_endmembers_that_were_extracted_cite_what_found_them(tmp_path: Pat
     assert sections(cite(tmp_path).stdout)["Its endmembers"] == ["given", f"vca: {REFERENCES['vca']}"]
 
 
+@pytest.mark.parametrize(
+    ("told", "endmembers"),
+    [
+        ("extracted from the scene by vca", "those of the model /june/model, extracted from its scenes by vca"),
+        ("given", "given to the model /june/model: whoever measured them"),
+    ],
+    ids=["extracted", "given"],
+)
+def test_a_scene_that_a_model_was_applied_to_is_not_where_its_endmembers_are_from(
+    told: str, endmembers: str, tmp_path: Path
+) -> None:
+    found = sections(cite(result_by(tmp_path, method="fcls", endmembers=told, model="/june/model")).stdout)
+    assert found["Its endmembers"] == [endmembers]
+    assert found["The scene"] == [
+        "whoever made it; `unmixel datasets` says it of public ones",
+        "those that its model was fitted to: whoever made them",
+    ]
+
+
 def test_a_public_scene_is_known_by_its_files(tmp_path: Path) -> None:
     about = describe("jasper_ridge")
     digest = about.sha256("JasperRidge2_R198.mat")
@@ -124,6 +143,19 @@ def test_a_folder_without_a_result_is_one_line(tmp_path: Path) -> None:
     assert refused.exit_code == 2
     assert refused.stderr.splitlines() == [
         f"unmixel: {tmp_path} holds no result; expected a folder written by `unmixel unmix`, or its result.zarr"
+    ]
+
+
+@pytest.mark.parametrize("command", ["cite", "report"])
+def test_the_folder_of_many_scenes_says_which_results_there_are(command: str, tmp_path: Path) -> None:
+    for name in ("north", "south"):
+        (tmp_path / name).mkdir()
+        result_by(tmp_path / name, method="fcls")
+    refused = CliRunner().invoke(app, [command, str(tmp_path)])
+    assert refused.exit_code == 2
+    assert refused.stderr.splitlines() == [
+        f"unmixel: {tmp_path} holds results of several scenes; expected one result; "
+        f"there are {tmp_path.as_posix()}/north and 1 more"
     ]
 
 

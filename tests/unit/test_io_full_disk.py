@@ -12,6 +12,7 @@ import pytest
 
 from unmixel.errors import OutputError
 from unmixel.io import save_scene, write_bundle_csv, write_bundle_netcdf, write_envi, write_sli
+from unmixel.io.whole_folder import provenance_in, write_provenance
 from unmixel.scene import make_scene
 from unmixel.spectra import make_bundle
 
@@ -51,3 +52,12 @@ def test_a_full_disk(small_disk: Path, write: Callable[[Any, Path], None], name:
     with pytest.raises(OutputError, match="enough space"):
         write(content, small_disk / name)
     assert not list(small_disk.iterdir())
+
+
+def test_a_full_disk_leaves_the_provenance_without_which_nothing_goes_on(small_disk: Path) -> None:
+    write_provenance(small_disk, "benchmark", {"suite": "quick"})
+    before = provenance_in(small_disk)
+    with pytest.raises(OutputError, match="enough space"):
+        write_provenance(small_disk, "benchmark", {"suite": "quick" * 100_000})
+    assert provenance_in(small_disk) == before
+    assert [path.name for path in small_disk.iterdir()] == ["provenance.json"]

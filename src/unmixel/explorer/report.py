@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from unmixel import __version__
 from unmixel.citation import citations_of, endmembers_in_words
-from unmixel.errors import SceneError, UnmixingError
+from unmixel.errors import UnmixingError
 from unmixel.explorer.opened_result import OpenedResult, part_of
 from unmixel.explorer.pixel_story import LEVEL
 from unmixel.explorer.report_maps import report_maps
@@ -33,7 +33,7 @@ from unmixel.io.whole_folder import check_addition, list_addition
 from unmixel.pages.content_policy import content_policy
 from unmixel.pages.pictures import png_address
 from unmixel.pages.templates import source_of, templates_of
-from unmixel.result import provenance_of
+from unmixel.result import no_result_in, provenance_of
 from unmixel.scene import good_bands
 
 REPORT = "report.html"
@@ -81,7 +81,7 @@ def write_report(folder: str | Path, *, scene: str | Path | None = None, overwri
     """
     folder = Path(folder)
     if not (folder / "result.zarr").is_dir():
-        raise SceneError(f"{folder} holds no result", "a folder written by `unmixel unmix`")
+        raise no_result_in(folder)
     check_addition(folder, REPORT, overwrite=overwrite)
     page = _page(OpenedResult(folder, scene))
     list_addition(folder, REPORT)

@@ -96,10 +96,17 @@ def write_provenance(folder: Path, kind: Kind, provenance: Mapping[str, Any]) ->
     """Write ``provenance.json`` into a folder that is finished.
 
     Its list ``files`` of what lies in the folder is also what unmixel may replace later, by a folder of the same kind.
+    One that is there is replaced whole or not at all: without it, the folder would be nobody's.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written.
     """
     files = sorted({path.name for path in folder.iterdir()} | {"provenance.json"})
     content = {"written_by": f"unmixel {__version__}", **provenance, "kind": kind, "files": files}
-    (folder / "provenance.json").write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+    with written_whole(folder / "provenance.json", overwrite=True) as (path,):
+        path.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
 
 
 def check_addition(folder: Path, name: str, *, overwrite: bool = False) -> None:

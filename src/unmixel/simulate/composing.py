@@ -180,6 +180,7 @@ def compose(
     truth.attrs.update(
         truth_kind="exact",
         convention="physical",
+        truth="simulated",
         laws=json.dumps(laws, sort_keys=True),
         snr_db=float(noise.snr_db),
         noise_sd=float(np.sqrt(np.mean(drawn.sd[good] ** 2))),

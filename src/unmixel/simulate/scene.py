@@ -204,5 +204,5 @@ def _truth(
         to_map(brightness[valid], valid),
         {"units": "1", "grid_mapping": "spatial_ref"},
     )
-    truth.attrs.update(truth_kind="exact", convention="physical")
+    truth.attrs.update(truth_kind="exact", convention="physical", truth="simulated")
     return truth
