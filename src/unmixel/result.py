@@ -40,18 +40,21 @@ from unmixel.lookup import lookup_coordinates, lookup_of
 from unmixel.scene import good_bands
 from unmixel.zarr_contents import check_store, open_store
 
+REFLECTANCE = "reflectance"
+OF_THE_SCENE = "unit of the scene"
+"""The unit of what can be no reflectance, as counts."""
 UNITS = {
     "abundance": "1",
     "abundance_sd": "1",
     "concentration": "1",
     "latent_mean": "1",
     "latent_sd": "1",
-    "reconstruction_rmse": "reflectance",
+    "reconstruction_rmse": REFLECTANCE,
     "nonlinearity_degree": "1",
     "outside_reach": "1",
-    "endmember_spectrum": "reflectance",
-    "endmember_spectrum_sd": "reflectance",
-    "endmember_quantile": "reflectance",
+    "endmember_spectrum": REFLECTANCE,
+    "endmember_spectrum_sd": REFLECTANCE,
+    "endmember_quantile": REFLECTANCE,
 }
 _DIMS = {
     "abundance": ("endmember",),
@@ -67,6 +70,26 @@ _DIMS = {
     "endmember_quantile": ("quantile", "endmember", "band"),
 }
 STREAMS = ("mixing", "abundance")
+
+
+def label_of_spectra(result: xr.Dataset) -> str:
+    """Return what the axis of spectra is called in a figure, with the unit."""
+    unit = unit_of("endmember_spectrum", provenance_of(result))
+    return "reflectance [1]" if unit == REFLECTANCE else f"value [{unit}]"
+
+
+def unit_of(name: str, provenance: Mapping[str, Any]) -> str:
+    """Return the unit of a variable of a result.
+
+    Examples
+    --------
+    >>> unit_of("reconstruction_rmse", {}), unit_of("abundance", {"unit": OF_THE_SCENE})
+    ('reflectance', '1')
+    >>> unit_of("endmember_spectrum", {"unit": OF_THE_SCENE})
+    'unit of the scene'
+    """
+    unit = UNITS[name]
+    return OF_THE_SCENE if unit == REFLECTANCE and provenance.get("unit") == OF_THE_SCENE else unit
 
 
 def dims_of(name: str) -> tuple[str, ...]:
@@ -105,16 +128,17 @@ def make_result(
     quantile : sequence of float
         Levels of ``endmember_quantile``.
     provenance : mapping
-        What made this result; stored as JSON in ``attrs["provenance"]``.
+        What made this result, and the ``unit`` of the scene if that is not reflectance; stored as JSON in
+        ``attrs["provenance"]``.
     """
     good = good_bands(scene)
     variables: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]] = {
-        name: (("y", "x", *_DIMS[name]), values, {"units": UNITS[name]}) for name, values in maps.items()
+        name: (("y", "x", *_DIMS[name]), values, {"units": unit_of(name, provenance)}) for name, values in maps.items()
     }
     for name, values in spectra.items():
         full = np.full((*values.shape[:-1], len(good)), np.nan, dtype=np.float32)
         full[..., good] = values
-        variables[name] = (_DIMS[name], full, {"units": UNITS[name]})
+        variables[name] = (_DIMS[name], full, {"units": unit_of(name, provenance)})
     own = scene.drop_vars("lookup", errors="ignore").coords
     coords: dict[str, Any] = {str(name): own[name] for name in own}
     if (lookup := lookup_of(scene)) is not None:

@@ -95,8 +95,8 @@ def test_without_a_scene_columns_are_the_same_and_empty(story: PixelStory, witho
 
 def test_figures_draw_columns_that_are_there(story: PixelStory) -> None:
     for columns, draw in (
-        (spectrum_columns(story, AXIS), lambda source: spectrum_figure(source, "wavelength [nm]")),
-        (parts_columns(story, AXIS), lambda source: parts_figure(source, NAMES, "wavelength [nm]")),
+        (spectrum_columns(story, AXIS), lambda source: spectrum_figure(source, AXIS)),
+        (parts_columns(story, AXIS), lambda source: parts_figure(source, NAMES, AXIS)),
         (abundance_columns(story), lambda source: abundance_figure(source, NAMES)),
     ):
         source = ColumnDataSource({name: list(values) for name, values in columns.items()})

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 
+from unmixel import plot
 from unmixel.errors import SceneError
+from unmixel.explorer.report import write_report
 from unmixel.io import write_envi
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.gbm import GBM
@@ -59,6 +62,28 @@ def test_a_model_of_counts_refuses_reflectance_but_no_dark_scene() -> None:
         assert np.isfinite(fitted.unmix(counts() * dark)["abundance"]).any()
     percent = FCLS(n_endmembers=3).fit(example_scene() * 100)
     assert np.isfinite(percent.unmix(example_scene())["abundance"]).any()
+
+
+def test_results_are_in_the_unit_of_their_scene(tmp_path: Path) -> None:
+    for scene, unit, label in (
+        (example_scene(), "reflectance", "reflectance [1]"),
+        (counts(), "unit of the scene", "value [unit of the scene]"),
+    ):
+        path = tmp_path / unit
+        write_envi(scene, tmp_path / f"{unit}.img")
+        fitted = load(saved(FCLS(n_endmembers=3).fit(scene), path))
+        unmix_file(fitted, tmp_path / f"{unit}.img", path / "out")
+        for result in (fitted.unmix(scene), open_result(path / "out")):
+            assert {result[name].attrs["units"] for name in ("reconstruction_rmse", "endmember_spectrum")} == {unit}
+            assert result["abundance"].attrs["units"] == "1"
+            assert plot.endmembers(result).axes[0].get_ylabel() == label
+        for name in ("reconstruction_rmse.tif", "scene.tif"):
+            with rasterio.open(path / "out" / name) as file:
+                assert set(file.units) == {unit}
+        page = write_report(path / "out").read_text()
+        assert f"root mean square over the bands [{unit}]" in page and f">{label}<" in page
+        assert f"(root mean square over the bands, {unit})." in page
+        assert ("reflectance [1]" in page) == (unit == "reflectance")
 
 
 def test_snow_and_glint_are_reflectance() -> None:

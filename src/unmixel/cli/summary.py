@@ -12,7 +12,7 @@ from rich.table import Table
 
 from unmixel.diagnostics import diagnosis_of
 from unmixel.io.whole_folder import provenance_in
-from unmixel.result import provenance_of, thinned
+from unmixel.result import provenance_of, thinned, unit_of
 
 VARIABILITY = {
     "none": "and spectra no more",
@@ -59,8 +59,8 @@ def _lines(result: xr.Dataset, provenance: dict[str, Any]) -> list[str]:
     if "reconstruction_rmse" in result:
         residual = result["reconstruction_rmse"].values
         lines.append(
-            f"reconstruction rmse: {np.nanmedian(residual):.4g} reflectance in the median pixel, "
-            f"{np.nanquantile(residual, 0.95):.4g} at 95 %"
+            f"reconstruction rmse [{unit_of('reconstruction_rmse', provenance)}]: {np.nanmedian(residual):.4g} in the "
+            f"median pixel, {np.nanquantile(residual, 0.95):.4g} at 95 %"
         )
     if "hypothesis" in provenance:
         chosen = provenance["hypothesis"]

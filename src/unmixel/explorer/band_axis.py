@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from unmixel.result import label_of_spectra
 from unmixel.scene import good_bands
 
 
@@ -25,12 +26,15 @@ class BandAxis:
         Whether a place is an end of a gap.
     label : str
         What `x` is, with its unit.
+    values_label : str
+        What spectra are, with their unit.
     """
 
     x: np.ndarray
     band: np.ndarray
     gap: np.ndarray
     label: str
+    values_label: str
 
     def line(self, values: Float[np.ndarray, "*more band"]) -> Float[np.ndarray, "*more place"]:
         """Return values of good bands at all places."""
@@ -63,4 +67,4 @@ def band_axis(result: xr.Dataset) -> BandAxis:
     band = np.insert(np.arange(len(number)), ends, np.stack([before, before + 1], axis=1).ravel())
     gap = np.insert(np.zeros(len(number), dtype=bool), ends, True)
     x = (wavelength if known else np.arange(len(wavelength)) + 1.0)[number]
-    return BandAxis(x[band], band, gap, "wavelength [nm]" if known else "band")
+    return BandAxis(x[band], band, gap, "wavelength [nm]" if known else "band", label_of_spectra(result))

@@ -24,7 +24,7 @@ class EndmemberPanel:
         options = [(str(k), name) for k, name in enumerate(names)]
         self.endmember = Select(title="Endmember", options=options, value="0", name="endmember")
         self.source = ColumnDataSource(self._columns(), name="endmember_spectrum")
-        plot = spectral_figure("Its spectrum here, and over the scene", opened.axis.label)
+        plot = spectral_figure("Its spectrum here, and over the scene", opened.axis)
         grey = {"source": self.source, "color": "#777777"}
         plot.varea("x", "q05", "q95", alpha=0.25, legend_label="scene 5 to 95 %", **grey)
         plot.varea("x", "q25", "q75", alpha=0.4, legend_label="25 to 75 %", **grey)

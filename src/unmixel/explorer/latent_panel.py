@@ -137,7 +137,7 @@ class LatentPanel:
         return with_legend(plot)
 
     def _spectra(self) -> figure:
-        plot = spectral_figure("Its spectrum at the sliders", self._opened.axis.label)
+        plot = spectral_figure("Its spectrum at the sliders", self._opened.axis)
         plot.line("x", "here", source=self.walk, color="black", line_dash="dashed", legend_label="in this pixel")
         self._line = plot.line("x", "there", source=self.walk, line_width=2, legend_label="at the sliders")
         return with_legend(plot)

@@ -37,14 +37,14 @@ def spectrum_columns(story: PixelStory, axis: BandAxis) -> dict[str, np.ndarray]
     }
 
 
-def spectrum_figure(source: ColumnDataSource, band_axis: str) -> figure:
+def spectrum_figure(source: ColumnDataSource, axis: BandAxis) -> figure:
     """Draw what was observed, its reconstruction, and the band where 90 % of observations are expected."""
-    plot = spectral_figure("Observed and reconstructed", band_axis)
+    plot = spectral_figure("Observed and reconstructed", axis)
     blue = endmember_colours(1)[0]
     plot.varea("x", "lower", "upper", source=source, color=blue, alpha=0.25, legend_label=f"{100 * LEVEL:.0f} % band")
     plot.line("x", "reconstruction", source=source, color=blue, line_width=2, legend_label="reconstruction")
     observed = plot.line("x", "observed", source=source, color="black", line_width=1, legend_label="observed")
-    shown = [("", f"$x{{0.0}} {_unit(band_axis)}"), ("observed", "@observed{0.0000}")]
+    shown = [("", f"$x{{0.0}} {_unit(axis.label)}"), ("observed", "@observed{0.0000}")]
     plot.add_tools(HoverTool(renderers=[observed], tooltips=[*shown, ("reconstruction", "@reconstruction{0.0000}")]))
     return with_legend(plot)
 
@@ -65,9 +65,9 @@ def parts_columns(story: PixelStory, axis: BandAxis) -> dict[str, np.ndarray]:
     return {"x": axis.x, "residual": axis.line(parts.observed - tops[-1]), **columns}
 
 
-def parts_figure(source: ColumnDataSource, names: Sequence[str], band_axis: str) -> figure:
+def parts_figure(source: ColumnDataSource, names: Sequence[str], axis: BandAxis) -> figure:
     """Draw the shares of the endmembers, the nonlinear part on top of them, and the residual by itself."""
-    plot = spectral_figure("What it is made of", band_axis)
+    plot = spectral_figure("What it is made of", axis)
     for k, (name, colour) in enumerate(
         zip([*names, NONLINEAR_PART], [*endmember_colours(len(names)), NONLINEAR], strict=True)
     ):
@@ -107,14 +107,14 @@ def abundance_figure(source: ColumnDataSource, names: Sequence[str]) -> figure:
     return with_legend(plot)
 
 
-def spectral_figure(title: str, band_axis: str) -> figure:
-    """Return an empty figure of reflectance over the bands."""
+def spectral_figure(title: str, axis: BandAxis) -> figure:
+    """Return an empty figure of spectra."""
     return figure(
         height=HEIGHT,
         sizing_mode="stretch_width",
         title=title,
-        x_axis_label=band_axis,
-        y_axis_label="reflectance [1]",
+        x_axis_label=axis.label,
+        y_axis_label=axis.values_label,
         tools="pan,box_zoom,wheel_zoom,save,reset",
         active_scroll=None,
     )

@@ -12,6 +12,7 @@ from unmixel.errors import ParameterError
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.intervals import abundance_interval
 from unmixel.methods._parts import Parts
+from unmixel.result import REFLECTANCE
 from unmixel.scene import good_bands
 from unmixel.solvers import fcls
 
@@ -112,9 +113,10 @@ class PixelStory:
     def _of_fit(self) -> list[str]:
         found = []
         if "reconstruction_rmse" in self.said:
+            rmse = self.said["reconstruction_rmse"]
             found.append(
-                f"The reconstruction is {self.said['reconstruction_rmse'].item():.4f} away from the pixel "
-                "(root mean square over the bands, reflectance)."
+                f"The reconstruction is {rmse.item():.4f} away from the pixel "
+                f"(root mean square over the bands, {rmse.attrs.get('units', REFLECTANCE)})."
             )
         if "outside_reach" in self.said and self.said["outside_reach"].item():
             found.append("The endmembers don't explain this pixel: something else is in it.")

@@ -45,8 +45,8 @@ class PixelView:
         parts = self._source("parts", lambda story: parts_columns(story, axis))
         self.panels: dict[str, LayoutDOM] = {
             "Abundances": abundance_figure(self._source("abundances", abundance_columns), names),
-            "Spectrum": spectrum_figure(spectrum, axis.label),
-            "Parts of the spectrum": parts_figure(parts, names, axis.label),
+            "Spectrum": spectrum_figure(spectrum, axis),
+            "Parts of the spectrum": parts_figure(parts, names, axis),
         }
         if "abundance_sd" in result:
             marginals = self._source("marginals", marginal_columns)

@@ -11,7 +11,7 @@ from bokeh.palettes import cividis, magma, viridis
 from jaxtyping import Float
 
 from unmixel.pages.pictures import N_COLOURS, colour_numbers, picture_of, ramp
-from unmixel.result import thinned
+from unmixel.result import provenance_of, thinned, unit_of
 
 VALUES = 1_500_000
 """Of all maps together; of a larger result, every n-th row and column is drawn."""
@@ -85,7 +85,7 @@ _QUANTITIES = (
         "abundance",
         "Abundance",
         "Share of a pixel's area that each endmember covers.",
-        "abundance [1]",
+        "abundance",
         viridis(N_COLOURS),
         ends_at_one=True,
     ),
@@ -93,7 +93,7 @@ _QUANTITIES = (
         "abundance_sd",
         "Uncertainty of the abundance",
         "Standard deviation of the abundance: how sure it is in each pixel.",
-        "standard deviation of the abundance [1]",
+        "standard deviation of the abundance",
         magma(N_COLOURS),
         ends_at_one=False,
     ),
@@ -102,7 +102,7 @@ _QUANTITIES = (
         "Nonlinearity",
         "Nonlinear share of what the model does in each pixel: of how it mixes spectra (mixing), and of how it finds "
         "abundances (abundance).",
-        "nonlinear share [1]",
+        "nonlinear share",
         cividis(N_COLOURS),
         ends_at_one=False,
     ),
@@ -110,7 +110,7 @@ _QUANTITIES = (
         "reconstruction_rmse",
         "Residual",
         "How far the reconstruction is from each pixel. What lies together on the ground here is not noise.",
-        "root mean square over the bands [reflectance]",
+        "root mean square over the bands",
         magma(N_COLOURS),
         ends_at_one=False,
     ),
@@ -146,15 +146,20 @@ def _drawn(result: xr.Dataset, quantity: _Quantity, masked: np.ndarray) -> MapGr
     values = np.array(variable.values, dtype=np.float32).reshape(*masked.shape, -1)
     values[masked] = np.nan
     names = [str(label) for label in result[variable.dims[2]].values] if variable.ndim == 3 else [quantity.title]
+    label = f"{quantity.label} [{unit_of(quantity.variable, provenance_of(result))}]"
     high, beyond = 1.0, ""
     if not quantity.ends_at_one:
         high = _rounded_up(float(np.nanquantile(values, HIGHEST)))
         beyond = " or more" if np.nanmax(values) > high else ""
     maps = [
-        ReportMap(name, picture_of(colour_numbers(one, high), quantity.palette), _description(name, quantity, one))
+        ReportMap(
+            name,
+            picture_of(colour_numbers(one, high), quantity.palette),
+            _description(label if name == quantity.title else f"{quantity.label} of {name}", one),
+        )
         for name, one in zip(names, np.moveaxis(values, 2, 0), strict=True)
     ]
-    bar = ColourBar(picture_of(ramp(), quantity.palette), "0", f"{high:g}{beyond}", quantity.label)
+    bar = ColourBar(picture_of(ramp(), quantity.palette), "0", f"{high:g}{beyond}", label)
     return MapGroup(quantity.title, quantity.explanation, maps, bar)
 
 
@@ -184,7 +189,6 @@ def _rounded_up(value: float) -> float:
     return float(f"{np.ceil(value / power - 1e-9) * power:.2g}")
 
 
-def _description(name: str, quantity: _Quantity, values: Float[np.ndarray, "y x"]) -> str:
+def _description(what: str, values: Float[np.ndarray, "y x"]) -> str:
     low, median, high = np.nanquantile(values, [0.05, 0.5, 0.95])
-    what = f"{quantity.label.partition(' [')[0]} of {name}" if name != quantity.title else quantity.label
     return f"Map of the {what}: {median:.3g} in the median pixel, {low:.3g} to {high:.3g} in nine of ten."

@@ -93,8 +93,8 @@ def pixel_explorer(opened: OpenedResult) -> PixelExplorer:
         "abundance": abundance_figure(_source("abundance", abundance_columns(example)), names),
     }
     if not without:
-        figures["spectrum"] = spectrum_figure(_source("spectrum", spectrum_columns(example, axis)), axis.label)
-        figures["parts"] = parts_figure(_source("parts", parts_columns(example, axis)), names, axis.label)
+        figures["spectrum"] = spectrum_figure(_source("spectrum", spectrum_columns(example, axis)), axis)
+        figures["parts"] = parts_figure(_source("parts", parts_columns(example, axis)), names, axis)
         figures["parts"].legend.visible = False  # many names need room that a figure has not
     for plot in figures.values():
         _make_room(plot)

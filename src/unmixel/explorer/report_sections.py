@@ -18,7 +18,7 @@ from unmixel.pages.colours import endmember_colours
 from unmixel.pages.line_chart import Curve, LineChart, line_chart, value_range
 from unmixel.regions import region_summary
 from unmixel.registry import get_method
-from unmixel.result import thinned
+from unmixel.result import label_of_spectra, thinned
 from unmixel.scene import transform_of
 from unmixel.self_check import check_itself
 
@@ -221,7 +221,7 @@ def spectra_charts(result: xr.Dataset) -> list[tuple[str, LineChart]]:
                 x,
                 [curve],
                 x_label="wavelength [nm]" if known else "band",
-                y_label="reflectance [1]",
+                y_label=label_of_spectra(result),
                 y_range=ends,
                 description=_describe(name, x, curve.y, "nm" if known else "(band)"),
             ),
@@ -247,7 +247,7 @@ def _describe(name: str, x: np.ndarray, spectrum: np.ndarray, unit: str) -> str:
         return f"The spectrum of {name} is not known."
     low, high = int(np.nanargmin(spectrum)), int(np.nanargmax(spectrum))
     return (
-        f"Mean spectrum of {name}: reflectance from {spectrum[low]:.3f} at {x[low]:.0f} {unit} "
+        f"Mean spectrum of {name}: from {spectrum[low]:.3f} at {x[low]:.0f} {unit} "
         f"to {spectrum[high]:.3f} at {x[high]:.0f} {unit}."
     )
 

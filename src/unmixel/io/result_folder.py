@@ -38,7 +38,7 @@ from unmixel.io.orthorectify import orthorectified, square_windows
 from unmixel.io.whole_folder import whole_folder, write_provenance
 from unmixel.io.windows import Window, natural_windows
 from unmixel.lookup import lookup_of
-from unmixel.result import check_result, provenance_of, save_result
+from unmixel.result import check_result, provenance_of, save_result, unit_of
 from unmixel.scene import colours_of, crs_wkt_of, transform_of
 from unmixel.spectra import make_bundle
 
@@ -162,7 +162,7 @@ def write_picture(
         result,
         folder / SCENE_PICTURE,
         bands=colours.names,
-        unit="reflectance",
+        unit=unit_of("reconstruction_rmse", provenance_of(result)),
         tags={"quantity": f"the scene in {colours.title}"},
         windows=windows,
     )

@@ -23,7 +23,8 @@ from unmixel.methods._endmember_spectra import EndmemberSpectra, on_bands_of
 from unmixel.methods._fitted import Fitted
 from unmixel.methods._hyperparameters import in_declared_form
 from unmixel.methods._progress import Progress
-from unmixel.methods._reflectance import BRIGHT, bright_value, check_reflectance
+from unmixel.methods._reflectance import BRIGHT, MOST_REFLECTANCE, bright_value, check_reflectance
+from unmixel.result import OF_THE_SCENE, REFLECTANCE
 from unmixel.scene import check_scene, pixels_of
 from unmixel.spectra import check_bundle, endmember_names
 from unmixel.whole_numbers import checked_seed
@@ -144,6 +145,7 @@ class Method(abc.ABC):
             "extraction_s": round(extraction_s, 3),
             "fit_s": round(time.perf_counter() - start - extraction_s, 3),
             BRIGHT: float(f"{bright:.4g}"),
+            "unit": REFLECTANCE if bright <= MOST_REFLECTANCE else OF_THE_SCENE,
             **fitted.record,
         }
         return fitted

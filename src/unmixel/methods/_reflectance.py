@@ -98,5 +98,5 @@ def check_same_unit(
         raise SceneError(
             f"values up to {bright:.4g} for a model of {method!r} that was fitted to values up to {known:.4g}",
             "the unit of the scene that the model was fitted to",
-            "read it as that one was (--scale), or fit a model to this one",
+            "read it as that one was (--scale, or none), or fit a model to this one",
         )

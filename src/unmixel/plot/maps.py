@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from unmixel.errors import ParameterError
 from unmixel.plot.map_axes import add_colour_bar, draw_map, frame_of, label_outer_axes, map_panels
+from unmixel.result import provenance_of, unit_of
 
 
 def abundances(result: xr.Dataset) -> Figure:
@@ -59,7 +60,8 @@ def residual(result: xr.Dataset) -> Figure:
     ParameterError
         If the result has no ``reconstruction_rmse``.
     """
-    return _small_multiples(result, "reconstruction_rmse", None, "reconstruction RMSE [reflectance]", "magma", None)
+    label = f"reconstruction RMSE [{unit_of('reconstruction_rmse', provenance_of(result))}]"
+    return _small_multiples(result, "reconstruction_rmse", None, label, "magma", None)
 
 
 def nonlinearity(result: xr.Dataset) -> Figure:

@@ -15,6 +15,7 @@ from unmixel.methods._fitted import Fitted
 from unmixel.methods._parts import Parts
 from unmixel.plot.band_axis import BandAxis, band_axis
 from unmixel.plot.endmember_colours import colour_of, hatch_of, line_of
+from unmixel.result import label_of_spectra
 from unmixel.scene import good_bands
 from unmixel.solvers import fcls
 
@@ -79,7 +80,7 @@ def pixel(result: xr.Dataset, scene: xr.DataArray, fitted: Fitted, row: int, col
     _draw_abundances(shares, said, fcls(parts.observed[None], np.asarray(said["endmember_spectrum"])[:, good])[0])
     _draw_endmembers(own, axis, good, said, mean, sd)
     for axes in (spectrum, stacked, own):
-        axes.set(xlabel=axis.label, ylabel="reflectance [1]")
+        axes.set(xlabel=axis.label, ylabel=label_of_spectra(result))
     for axes in (spectrum, stacked, shares, own):
         axes.grid(alpha=0.3)
         axes.legend(fontsize="x-small", loc="best")

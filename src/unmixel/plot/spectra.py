@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from unmixel.errors import ParameterError
 from unmixel.plot.band_axis import BandAxis, band_axis
 from unmixel.plot.map_axes import MOST_COLUMNS, PANEL_WIDTH
+from unmixel.result import label_of_spectra
 
 LINE = "#0072B2"
 """Blue that most colour-blind readers tell from black and grey."""
@@ -61,7 +62,7 @@ def endmembers(result: xr.Dataset) -> Figure:
         axes.set_title(str(result["endmember"].values[k]))
         axes.grid(alpha=0.3)
         if k % columns == 0:
-            axes.set_ylabel("reflectance [1]")
+            axes.set_ylabel(label_of_spectra(result))
         if k >= n - columns:
             axes.set_xlabel(axis.label)
             axes.tick_params(labelbottom=True)

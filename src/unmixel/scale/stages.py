@@ -139,8 +139,9 @@ class Stages:
         plan = self._plan
         if plan.fitted.digest() != next(line["model"] for line in self._journal.lines if "model" in line):
             raise ModelError(f"{self._folder / MODEL}, which was changed", "the model of this run", "start again")
-        plan.maps.prepare({**plan.sample_maps, "outside_reach": np.zeros((1, 1), dtype=bool)})
-        plan.picture.prepare({"picture": np.zeros((1, 1, 3), dtype=np.float32)})
+        record = plan.fitted.record
+        plan.maps.prepare({**plan.sample_maps, "outside_reach": np.zeros((1, 1), dtype=bool)}, record)
+        plan.picture.prepare({"picture": np.zeros((1, 1, 3), dtype=np.float32)}, record)
         done = {tile for tile, line in self._tiles_done().items() if holds(self._folder, line["files"])}
         self.run.n_tiles = len(plan.tiles)
         left = [tile for tile in range(len(plan.tiles)) if tile not in done]

@@ -15,7 +15,7 @@ from zarr.codecs import BloscCodec
 from zarr.storage import MemoryStore
 
 from unmixel.io.windows import Window
-from unmixel.result import UNITS, dims_of
+from unmixel.result import UNITS, dims_of, unit_of
 from unmixel.scale.journal import sync
 
 CHUNK = 256
@@ -43,8 +43,10 @@ class TileStore:
     def __init__(self, root: Path, name: str, shape: tuple[int, int], tile: Window) -> None:
         self._root, self._path, self._shape, self._tile = root, root / name, shape, tile.shape
 
-    def prepare(self, maps: Mapping[str, np.ndarray]) -> None:
+    def prepare(self, maps: Mapping[str, np.ndarray], provenance: Mapping[str, Any]) -> None:
         """Make an empty map for each of these, of its type and with its last axes; one that is there stays.
+
+        Its unit is that of a result with this provenance.
 
         To be called by one process, before any writes.
         """
@@ -64,7 +66,7 @@ class TileStore:
                 dtype=values.dtype,
                 fill_value=np.nan if values.dtype.kind == "f" else 0,
                 dimension_names=dims_of(name) if in_result else None,
-                attributes={"units": UNITS[name], "grid_mapping": "spatial_ref"} if in_result else None,
+                attributes={"units": unit_of(name, provenance), "grid_mapping": "spatial_ref"} if in_result else None,
                 overwrite=True,
             )
 
