@@ -138,6 +138,8 @@ def load(folder: str | Path) -> Fitted:
     from safetensors.numpy import load_file
 
     folder = Path(folder)
+    if folder.is_file():
+        raise ModelError(f"the file {folder} as a model", "the folder of one", "give the model first, then scenes")
     if (folder / "model").is_dir():
         folder = folder / "model"
     try:

@@ -290,6 +290,12 @@ def test_a_folder_without_a_model(unmixel: Unmixel, tmp_path: Path) -> None:
     assert_one_line(status, err, "no readable model")
 
 
+def test_a_scene_in_the_place_of_the_model(unmixel: Unmixel, tmp_path: Path) -> None:
+    scene = good_scene(tmp_path)
+    status, _, err = unmixel("apply", scene, tmp_path, "-o", tmp_path / "out")
+    assert_one_line(status, err, f"the file {scene} as a model; expected the folder of one; give the model first")
+
+
 def test_an_output_that_exists(unmixel: Unmixel, tmp_path: Path) -> None:
     scene = good_scene(tmp_path)
     (tmp_path / "out").mkdir()
