@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
+from scipy.sparse import csr_array
 
 
 class PixelGraph:
@@ -43,6 +44,10 @@ class PixelGraph:
         rows, columns = np.nonzero(valid)
         self.colour: Bool[np.ndarray, "pixel"] = (rows + columns) % 2 == 1
         self.n_pixels = len(rows)
+        first, second = self.pairs.T
+        ends = np.concatenate([first, second]), np.concatenate([second, first])
+        numbered = csr_array((np.arange(len(ends[0])), ends), shape=(self.n_pixels, self.n_pixels))
+        self._order, self._columns, self._rows = numbered.data, numbered.indices, numbered.indptr
 
     def differences(self, values: Float[np.ndarray, "pixel *rest"]) -> Float[np.ndarray, "pair *rest"]:
         """Return the differences of all pairs."""
@@ -52,8 +57,5 @@ class PixelGraph:
         self, weights: Float[np.ndarray, "pair"], values: Float[np.ndarray, "pixel value"]
     ) -> Float[np.ndarray, "pixel value"]:
         """Return the weighted sum of each pixel's neighbours' values."""
-        from scipy.sparse import csr_array
-
-        (first, second), size = self.pairs.T, (self.n_pixels, self.n_pixels)
-        ends = np.concatenate([first, second]), np.concatenate([second, first])
-        return csr_array((np.tile(weights, 2), ends), shape=size) @ values
+        size = self.n_pixels, self.n_pixels
+        return csr_array((np.tile(weights, 2)[self._order], self._columns, self._rows), shape=size) @ values
