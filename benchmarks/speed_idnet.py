@@ -174,7 +174,7 @@ def print_unmixing(*, varying: bool) -> None:
     print(f"ID-Net unmixing, {how} endmember variability: P = {P}, H = {shape.n_latents}, {BANDS} bands, {shape.law}")
     with threads(1):
         for name, call, given, target in (
-            ("abundance, sd, latents", fitted.posterior_of, domain, 60_000),
+            ("abundance, sd, latents", lambda block: fitted.posterior_of(fitted.model.q.look(block)), domain, 60_000),
             ("these, residual and nonlinearity", fitted._unmix_pixels, blocks, 25_000),
         ):
             with RecordedProducts() as recorded:
