@@ -62,8 +62,9 @@ def main() -> None:
     machine, versions = describe_environment()
     print("# Time of the methods\n\nCommand: `python benchmarks/methods.py`\n")
     print(f"{machine}; {versions}. Load average: {os.getloadavg()[0]:.1f}.\n")
-    print(f"{SIZE} x {SIZE} pixels, {N_BANDS} bands, {N_ENDMEMBERS} endmembers (bundles of {bundle.sizes['spectrum']}")
-    print("spectra in all), one thread; seconds by the clock, of one run.\n")
+    n_spectra = bundle.sizes["spectrum"]
+    print(f"{SIZE} x {SIZE} pixels, {N_BANDS} bands, {N_ENDMEMBERS} endmembers (bundles of {n_spectra} spectra in all),")
+    print("one thread; seconds by the clock, of one run.\n")
     print("| method | fit [s] | unmix [s] | both [s] | target [s] |\n| --- | --- | --- | --- | --- |")
     for both, fit, unmix, name, target in sorted(rows):
         asked = "" if target is None else f"{target:g}{'' if both <= target else ': missed'}"

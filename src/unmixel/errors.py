@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import tokenize
 import zipfile
 import zlib
@@ -63,9 +64,15 @@ def damage_told(
     """
     try:
         yield
-    except DAMAGE as damage:
+    except _damage() as damage:
         reason = f"{type(damage).__name__}: {damage}" if str(damage) else type(damage).__name__
         raise (error or SceneError)(f"{what}, which cannot be read ({reason})", expected, remedy) from damage
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """Return `DAMAGE`, and errors of GDAL, for which rasterio has no public name, where it is loaded."""
+    gdal = sys.modules.get("rasterio._err")
+    return DAMAGE if gdal is None else (*DAMAGE, gdal.CPLE_BaseError)
 
 
 def _shortened(text: str) -> str:

@@ -61,14 +61,14 @@ def read_ecostress(file: Path) -> LibrarySpectrum:
     wavelength, values = np.array(pairs).T
     order = np.argsort(wavelength, kind="stable")
     announced = fields.get("number of x values", "")
-    short = announced.isdecimal() and int(announced) != len(pairs)
+    short = announced.isdecimal() and announced.lstrip("0") != str(len(pairs))
     return LibrarySpectrum(
         plain_name(fields["name"]) or file.stem,
         file,
         wavelength[order] * factor,
         np.full(len(pairs), np.nan),
         values[order] / (100.0 if "percent" in y_units else 1.0),
-        (f"{file.name}: {len(pairs)} values, {announced} announced",) if short else (),
+        (f"{file.name}: {len(pairs)} values, {announced[:20]} announced",) if short else (),
     )
 
 
