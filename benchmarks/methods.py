@@ -63,8 +63,8 @@ def main() -> None:
     print("# Time of the methods\n\nCommand: `python benchmarks/methods.py`\n")
     print(f"{machine}; {versions}. Load average: {os.getloadavg()[0]:.1f}.\n")
     n_spectra = bundle.sizes["spectrum"]
-    print(f"{SIZE} x {SIZE} pixels, {N_BANDS} bands, {N_ENDMEMBERS} endmembers (bundles of {n_spectra} spectra in all),")
-    print("one thread; seconds by the clock, of one run.\n")
+    print(f"{SIZE} x {SIZE} pixels, {N_BANDS} bands, {N_ENDMEMBERS} endmembers (bundles of {n_spectra} spectra in")
+    print("all), one thread; seconds by the clock, of one run.\n")
     print("| method | fit [s] | unmix [s] | both [s] | target [s] |\n| --- | --- | --- | --- | --- |")
     for both, fit, unmix, name, target in sorted(rows):
         asked = "" if target is None else f"{target:g}{'' if both <= target else ': missed'}"
