@@ -165,6 +165,7 @@ def test_a_quick_second_click_and_a_long_one_show_their_pixels(explored: Explore
     page.mouse.click(*third, delay=500)
     wait_for(page, "row", 7)
     wait_for(page, "column", 9)
+    assert (value(page, "row"), value(page, "column")) == (7, 9)
 
 
 def test_arrow_keys_move_the_pixel(explored: Explored):

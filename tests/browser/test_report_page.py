@@ -133,6 +133,7 @@ def test_a_quick_second_click_and_a_long_one_explain_their_pixels(page: Any, res
     wait_for_pixel(page, 11, 20)
     click(page, 7, 3, held=500)
     wait_for_pixel(page, 7, 3)
+    assert said(page).startswith("Pixel in row 8, column 4 ")
 
 
 def test_arrow_keys_move_by_one_pixel(page: Any, result: OpenedResult) -> None:
