@@ -24,6 +24,17 @@ def test_it_beats_fcls_and_elmm_where_spectra_change_their_shape():
     assert glmm < 0.75 * elmm
 
 
+@pytest.mark.parametrize("method", [GLMM(), ELMM()], ids=lambda method: method.name)
+def test_a_lonely_pixel_in_much_noise_has_abundances(method):
+    """What it holds can't be told from its noise, and it has no neighbours."""
+    scene, _, bundle = varying_scene("scaled", sd=0.2, noise_sd=0.3, seed=1, size=5)
+    lonely = scene.where(scene["x"] * scene["y"] == scene["x"].values[1] * scene["y"].values[1])
+    lonely = lonely.assign_coords(noise_sd=("band", np.full(scene.sizes["band"], 0.3)))
+    abundances = method.fit(lonely, bundle).unmix(lonely).abundance.values[1, 1]
+    np.testing.assert_allclose(abundances.sum(), 1, atol=1e-5)
+    assert (abundances >= 0).all()
+
+
 @pytest.mark.parametrize("number", [0, 21])
 def test_a_wrong_number_of_scalings_is_refused(number):
     with pytest.raises(ParameterError, match="n_scalings"):

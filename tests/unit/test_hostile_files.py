@@ -114,10 +114,12 @@ def test_hdf5_stays_in_its_file(lead: Callable[[h5py.File], None], name: str, tm
     assert "'Y'" in said or "'a/b/Y'" in said
 
 
-@pytest.mark.parametrize("kept", [10, 4 * 6 * 5 * 4], ids=["short", "whole"])
-def test_a_short_chunk_of_hdf5_is_not_filled_up_from_memory(kept: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kept", "shuffled"), [(10, False), (10, True), (480, False)], ids=["short", "short and shuffled", "whole"]
+)
+def test_a_short_chunk_of_hdf5_is_not_filled_up_from_memory(kept: int, shuffled: bool, tmp_path: Path) -> None:
     with h5py.File(tmp_path / "s.mat", "w", userblock_size=512) as file:
-        cube = file.create_dataset("cube", VALUES.T.shape, "f4", chunks=VALUES.T.shape)
+        cube = file.create_dataset("cube", VALUES.T.shape, "f4", chunks=VALUES.T.shape, shuffle=shuffled)
         cube.id.write_direct_chunk((0, 0, 0), np.ascontiguousarray(VALUES.T).tobytes()[:kept])
     if kept < VALUES.nbytes:
         refused(tmp_path / "s.mat", f"with {kept} bytes in 1 chunks of 'cube'; expected {VALUES.nbytes} bytes")

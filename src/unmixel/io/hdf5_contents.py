@@ -73,7 +73,7 @@ def _check_link(path: Path, file: h5py.File, name: bytes, kind: int) -> None:
         filters = [stored.get_filter(number)[0] for number in range(stored.get_nfilters())]
         if sum(one in _UNPACKING for one in filters) > 1:
             raise SceneError(f"{path}, whose {shown} is packed more than once", "compressed once, or not at all")
-        if stored.get_layout() == h5py.h5d.CHUNKED and not filters:
+        if stored.get_layout() == h5py.h5d.CHUNKED and set(filters) <= {h5py.h5z.FILTER_SHUFFLE}:
             whole = entry.get_num_chunks() * math.prod(stored.get_chunk()) * entry.get_type().get_size()
             if entry.get_storage_size() != whole:  # the library would fill up a short chunk from anywhere in memory
                 kept = f"{entry.get_storage_size()} bytes in {entry.get_num_chunks()} chunks of {shown}"

@@ -147,7 +147,8 @@ def read_raw(path: Path, variable: str | None = None) -> RawScene:
         found = recognise(path)
     if variable is not None and found.format not in ("matlab", "npz"):
         raise SceneError(f"{found.path}::{variable}", "a MATLAB or .npz file to choose an array from")
-    with damage_told(found.path, "a complete scene file", "is it truncated, or damaged?"):
+    told = damage_told(found.path, "a complete scene file", "is it truncated, or damaged?")
+    with told, np.errstate(over="ignore"):  # what is not finite then is refused as such
         raw = _read(found, variable)
     size = " x ".join(map(str, raw.shape))
     check_claim(found.path, f"{size} values", _claimed(raw), beside=found.product is not None)

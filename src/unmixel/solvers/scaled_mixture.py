@@ -25,6 +25,9 @@ TOGETHER = 2048
 WEAK = 0.5
 """Curvature by a combination of scaled references, relative to the least of the other terms, that steps leave out."""
 
+FIRM = 1e-9
+"""Curvature, relative to that of all endmembers, that steps see where a pixel can't tell endmembers apart."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spreads:
@@ -313,8 +316,9 @@ class ScaledMixture:
             + around.pull
             + (by_axes @ solved[:, :, -1:])[:, :, 0]
         )
-        hessian = by_axes @ solved[:, :, :-1] + around.degree[:, None, None] * np.eye(n_endmembers)
-        hessian = (hessian + hessian.transpose(0, 2, 1)) / 2
+        hessian = by_axes @ solved[:, :, :-1]
+        firm = around.degree + FIRM * np.trace(hessian, axis1=1, axis2=2)
+        hessian = (hessian + hessian.transpose(0, 2, 1)) / 2 + firm[:, None, None] * np.eye(n_endmembers)
         linear = (hessian @ abundances[:, :, None])[:, :, 0] + downhill
         step = minimise_on_simplex(hessian, linear, abundances) - abundances
         along = solved[:, :, -1] - (solved[:, :, :-1] @ step[:, :, None])[:, :, 0]

@@ -92,9 +92,7 @@ def read(path: Path) -> RawScene:
     quantification = number_at(root, f".//{divisor}", metadata)
     if quantification <= 0:
         raise SceneError(f"{metadata} with {divisor} = {quantification:g}", "a positive number")
-    added, on_offset = _offsets(root, identifiers, metadata)
-    with np.errstate(over="ignore"):
-        offset = added / quantification
+    offset, on_offset = _offsets(root, identifiers, metadata)
     layers = [QualityLayer(files["SCL"].path, values=_MASKED_CLASSES, driver=_JPEG2000)] if "SCL" in files else []
     check_layers(layers, (rows, columns))
     return RawScene(
@@ -107,7 +105,7 @@ def read(path: Path) -> RawScene:
         wavelength_unit="nm",
         fwhm=np.array([spectral[name][1] for name in _BANDS]),
         gain=1 / quantification,
-        offset=offset,
+        offset=offset / quantification,
         fill=(float(_NO_DATA), float(_SATURATED)),
         crs_wkt=grid.crs_wkt,
         transform=grid.transform,

@@ -143,8 +143,7 @@ def _calibration(
         unsaid = f"no BOA_ADD_OFFSET ({baseline}): values may be 1000 too high, from 04.00 on"
         return {"gain": 1 / quantification}, unsaid
     added = ", ".join(f"{value:g}" for value in sorted(set(offsets)))
-    with np.errstate(over="ignore"):
-        calibration = {"gain": 1 / quantification, "offset": np.array(offsets) / quantification}
+    calibration = {"gain": 1 / quantification, "offset": np.array(offsets) / quantification}
     return calibration, f"{added} added to the values before scaling ({baseline})"
 
 
