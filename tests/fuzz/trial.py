@@ -18,6 +18,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,30 +130,42 @@ def lay_canary(beside: Path) -> None:
 @contextmanager
 def watched(folder: Path) -> Iterator[object]:
     """Give a function that says whether a file of a folder was opened meanwhile, by Python or by a library."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    watch = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-    opened_or_made, folders = 0x20 | 0x100, 0x40000000
-    libc.inotify_add_watch(watch, os.fsencode(folder), opened_or_made)
-
-    def opened() -> bool:
-        """Whether it was a file: folders are also opened by those who look for something else."""
-        try:
-            events = os.read(watch, 4096)
-        except BlockingIOError:
-            return False
-        at, files = 0, 0
-        while at < len(events):
-            _, what, _, length = struct.unpack_from("iIII", events, at)
-            at += 16 + length
-            files += not what & folders
-        return files > 0
-
+    watch = _watch(folder, os.getpid())
+    _files_opened(watch)
     seen = False
     try:
         yield lambda: seen
     finally:
-        seen = opened()
-        os.close(watch)
+        seen = _files_opened(watch)
+
+
+@cache
+def _watch(folder: Path, process: int) -> int:
+    """Return the descriptor that tells a process what happens in a folder.
+
+    It stays open until the process ends: the kernel takes longer to close one than most cases compute.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    watch = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    opened_or_made = 0x20 | 0x100
+    libc.inotify_add_watch(watch, os.fsencode(folder), opened_or_made)
+    return watch
+
+
+def _files_opened(watch: int) -> bool:
+    """Take what a watch has to tell; return whether a file was opened: folders are also looked into on the way."""
+    folders = 0x40000000
+    files = 0
+    while True:
+        try:
+            events = os.read(watch, 4096)
+        except BlockingIOError:
+            return files > 0
+        at = 0
+        while at < len(events):
+            _, what, _, length = struct.unpack_from("iIII", events, at)
+            at += 16 + length
+            files += not what & folders
 
 
 def limit_process() -> None:
