@@ -164,9 +164,16 @@ def free_piece_before_itself(stored: bytearray, base: int) -> None:
     stored[place + 8 : place + 16] = (8).to_bytes(8, "little")
 
 
-def endless_heap(stored: bytearray, base: int) -> None:
+def free_piece_of_a_heap_with_reserved_bytes(stored: bytearray, base: int) -> None:
+    free_piece_before_itself(stored, base)
+    stored[stored.index(b"HEAP\0") + 5] = 42
+
+
+def large_heap(stored: bytearray, base: int) -> None:
     heap = stored.index(b"GCOL")
-    stored[heap + 8 : heap + 16] = (1 << 40).to_bytes(8, "little")
+    stored[heap + 6] = 42
+    stored[heap + 8 : heap + 16] = (1 << 25).to_bytes(8, "little")
+    stored.extend(bytes(1 << 25))
 
 
 @pytest.mark.parametrize("base", [0, 512])
@@ -176,7 +183,8 @@ def endless_heap(stored: bytearray, base: int) -> None:
         (tree_under_itself, "links never end"),
         (twice_the_same_links, "links never end"),
         (free_piece_before_itself, "heap that never ends"),
-        (endless_heap, "more than 16 MB"),
+        (free_piece_of_a_heap_with_reserved_bytes, "heap that never ends"),
+        (large_heap, "more than 16 MB"),
     ],
 )
 def test_structures_without_an_end_are_not_read(
@@ -197,6 +205,23 @@ def test_structures_without_an_end_are_not_read(
     for part in (len(whole), mark, mark + 1, mark + 4):
         with GuardedFile(path) as guarded, pytest.raises(OSError, match=said):
             _ = guarded.read(part), guarded.read(len(whole) - part)
+
+
+@pytest.mark.parametrize(("mark", "size"), [(b"GCOL", 1 << 40), (b"GCOL", 1 << 63), (b"HEAP", 1 << 63)])
+def test_heaps_beyond_the_end_of_the_file_are_refused(tmp_path: Path, mark: bytes, size: int) -> None:
+    path = made(tmp_path, lambda file: file.attrs.update({"name": "of variable length"}))
+    stored = bytearray(path.read_bytes())
+    heap = stored.index(mark)
+    stored[heap + 8 : heap + 16] = size.to_bytes(8, "little")
+    path.write_bytes(stored)
+    with pytest.raises(SceneError, match=r"file\.h5"), opened_hdf5(path) as file:
+        text_attribute(file, "name")
+
+
+def test_what_looks_like_a_heap_in_data_is_read(tmp_path: Path) -> None:
+    data = np.frombuffer(b"GCOL\1 HEAP\0 TREE\0 " * 1000, dtype=np.uint8)
+    with opened_hdf5(made(tmp_path, lambda file: file.create_dataset("cube", data=data))) as file:
+        assert np.array_equal(file["cube"][()], data)
 
 
 def test_places_of_four_bytes_are_refused(tmp_path: Path) -> None:

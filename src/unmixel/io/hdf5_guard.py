@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_COLLECTION = b"GCOL\x01\x00\x00\x00"
+_COLLECTION = b"GCOL\x01"
 """The first bytes of a collection of a global heap, which has texts of variable length."""
-_LOCAL_HEAP = b"HEAP\x00\x00\x00\x00"
+_LOCAL_HEAP = b"HEAP\x00"
 _GROUP_NODE = b"TREE\x00"
 _SYMBOLS = b"SNOD"
-_LONGEST_MARK = 8
+_LONGEST_MARK = 5
 _OBJECT = 16
 """Bytes before each object of a collection, and of the collection itself."""
 _LAST_FREE = 1
@@ -44,7 +44,8 @@ class GuardedFile(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._file = path.open("rb", buffering=0)
-        self._base = self._checked_base(path.stat().st_size)
+        self._n_bytes = path.stat().st_size
+        self._base = self._checked_base()
         self._above: dict[int, int] = {}
         """The place of the node above each node of a tree."""
         self._checks: dict[bytes, Callable[[int], None]] = {
@@ -92,9 +93,9 @@ class GuardedFile(io.RawIOBase):
         self._file.seek(place)
         return self._file.read(size) or b""
 
-    def _checked_base(self, n_bytes: int) -> int:
+    def _checked_base(self) -> int:
         """Return where HDF5 begins in the file, after what MATLAB has before it; places count from there."""
-        for base in (0, *(1 << power for power in range(9, n_bytes.bit_length()))):
+        for base in (0, *(1 << power for power in range(9, self._n_bytes.bit_length()))):
             first = self._at(base, 15)
             if first.startswith(SIGNATURE):
                 sizes = first[13:15] if first[8] < 2 else first[9:11]
@@ -108,9 +109,7 @@ class GuardedFile(io.RawIOBase):
 
     def _check_collection(self, start: int) -> None:
         size = int.from_bytes(self._at(start + 8, 8), "little")
-        if size > _LARGEST:
-            raise OSError("a heap of more than 16 MB")
-        if not _heap_ends(self._at(start, size)):
+        if self._lies_within(start, size) and not _heap_ends(self._at(start, size)):
             raise OSError("a heap that never ends")
 
     def _check_local_heap(self, start: int) -> None:
@@ -119,15 +118,23 @@ class GuardedFile(io.RawIOBase):
         if len(head) < 24:
             return
         size, free, place = struct.unpack("<3Q", head)
-        if size > _LARGEST:
-            raise OSError("a heap of more than 16 MB")
-        content = self._at(self._base + place, size) if self._base + place < 1 << 62 else b""
+        if not self._lies_within(self._base + place, size):
+            return
+        content = self._at(self._base + place, size)
         seen = set()
         while free != _LAST_FREE and free + 16 <= len(content):
             if free in seen:
                 raise OSError("a heap that never ends")
             seen.add(free)
             free = int.from_bytes(content[free : free + 8], "little")
+
+    def _lies_within(self, start: int, size: int) -> bool:
+        """Return whether a heap lies in the file: the library reads none that does not."""
+        if start + size > self._n_bytes:
+            return False
+        if size > _LARGEST:
+            raise OSError("a heap of more than 16 MB")
+        return True
 
     def _check_node(self, start: int) -> None:
         """Check that what lies under a node of a group's tree lies under no other, nor above it."""
@@ -139,7 +146,7 @@ class GuardedFile(io.RawIOBase):
         seen = set()
         for at in range(0, len(places) - 7, 16):
             place = self._base + int.from_bytes(places[at : at + 8], "little")
-            if place >= 1 << 62 or self._at(place, 4) != below:
+            if place >= self._n_bytes or self._at(place, 4) != below:
                 continue
             if place in seen or self._above.setdefault(place, start) != start or self._is_above(place, start):
                 raise OSError("a group whose links never end")
