@@ -74,7 +74,8 @@ def open_bundle(
         bundle.attrs["reading"] += notes
         return bundle
     try:
-        with damage_told(file, "a complete file of endmember spectra", "is it damaged?", error=BundleError):
+        told = damage_told(file, "a complete file of endmember spectra", "is it damaged?", error=BundleError)
+        with told, np.errstate(over="ignore"):  # what is not finite then is refused as such
             bundle = _means_of_statistics(_read(file))
     except SceneError as error:
         raise BundleError(error.given, error.expected, error.remedy) from error

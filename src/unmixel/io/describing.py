@@ -59,8 +59,8 @@ def describe(
     """
     if scale is not None and not (np.isfinite(scale) and scale > 0):
         raise ParameterError(f"scale = {scale}", "a positive number")
-    _check_spectral(raw)
     _check_numbers(raw, scale)
+    _check_spectral(raw)
     acquired = utc_time(raw.acquired)
     notes.extend([*_origin(raw, acquired), *raw.notes, f"stored as {raw.dtype.name}"])
     wavelength, fwhm = _in_nanometres(raw, notes)
@@ -109,7 +109,8 @@ def _check_numbers(raw: RawScene, scale: float | int | None) -> None:
     """Check that what the file says of bands and values are numbers."""
     for name in ("wavelength", "fwhm", "good_band", "gain", "offset"):
         given = getattr(raw, name)
-        if given is not None and (np.ndim(given) > 1 or np.asarray(given).dtype.kind not in "biuf"):
+        dimensions = (0, 1) if name in ("gain", "offset") else (1,)
+        if given is not None and (np.ndim(given) not in dimensions or np.asarray(given).dtype.kind not in "biuf"):
             raise SceneError(f"{name.replace('_', ' ')} that is no list of numbers", "a number for each band")
     if scale is None and (not np.any(raw.gain) or not np.isfinite(raw.gain).all()):
         raise SceneError("gains of the file that are zero or not finite", "numbers", "correct them, or give the scale")
