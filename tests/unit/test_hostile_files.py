@@ -265,6 +265,21 @@ def test_a_petabyte_in_a_kilobyte_is_refused(claim: Callable[[Path], Path], tmp_
     assert "allocate" not in said
 
 
+@pytest.mark.parametrize(("kind", "shape"), [("S0", (-1,)), ("<U0", (4, 5)), ("<f4", (-2, -3, 5)), ("V0", (2, 3, 4))])
+def test_arrays_that_numpy_cannot_map_are_refused(kind: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    with (tmp_path / "s.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
+        file.write(bytes(100))
+    refused(tmp_path / "s.npy", "an array of")
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_tiff_of_too_many_bands_is_refused(tmp_path: Path) -> None:
+    with rasterio.open(tmp_path / "s.tif", "w", width=2, height=2, count=4001, dtype="uint8", driver="GTiff"):
+        pass
+    refused(tmp_path / "s.tif", "with 4001 bands; expected at most 4000")
+
+
 @pytest.mark.parametrize("name", ["s.npz", "s.mat"])
 def test_a_bomb_is_refused_before_it_is_unpacked(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     zeros = np.zeros((1000, 1000, 8), np.uint8)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from unmixel.errors import SceneError
 from unmixel.io.doubles import in_doubles
+from unmixel.io.hdf5_chunks import PackedDataset
 from unmixel.io.hdf5_contents import check_contents
 from unmixel.io.hdf5_guard import SIGNATURE, GuardedFile
 from unmixel.io.windows import Window
@@ -97,7 +98,7 @@ def holds(file: h5py.File, name: str) -> bool:
     return _entry(file, name) is not None
 
 
-def array_of(file: h5py.File, name: str, n_dimensions: int) -> h5py.Dataset:
+def array_of(file: h5py.File, name: str, n_dimensions: int) -> PackedDataset:
     """Return a dataset of numbers, from which parts can be read.
 
     Raises
@@ -114,7 +115,7 @@ def array_of(file: h5py.File, name: str, n_dimensions: int) -> h5py.Dataset:
         raise SceneError(f"{name!r} of shape {found.shape}", f"{n_dimensions} dimensions, none of them empty")
     if found.chunks and prod(found.chunks) * found.dtype.itemsize > _LARGEST_CHUNK:
         raise SceneError(f"{name!r}, stored in chunks of {found.chunks} values", "chunks of at most 256 MB")
-    return found
+    return PackedDataset(found.id)
 
 
 def list_of(file: h5py.File, name: str, count: int) -> NDArray[np.float64]:
@@ -138,7 +139,7 @@ def text_in(file: h5py.File, name: str) -> str:
         return ""
     if not isinstance(found.id.get_type(), h5py.h5t.TypeStringID):
         return ""
-    return _as_text(np.ravel(found[()])[0])
+    return _as_text(np.ravel(PackedDataset(found.id)[()])[0])
 
 
 def texts_in(file: h5py.File, name: str) -> list[str]:
@@ -153,7 +154,7 @@ def texts_in(file: h5py.File, name: str) -> list[str]:
     is_text = isinstance(found, h5py.Dataset) and isinstance(found.id.get_type(), h5py.h5t.TypeStringID)
     if not isinstance(found, h5py.Dataset) or not is_text or found.ndim != 1 or found.size > _LONGEST_LIST:
         raise SceneError(f"no list of texts {name!r}", "a complete product", "is it the whole file?")
-    return [_as_text(text) for text in found[()]]
+    return [_as_text(text) for text in PackedDataset(found.id)[()]]
 
 
 def text_attribute(entry: h5py.Group | h5py.Dataset, name: str) -> str:

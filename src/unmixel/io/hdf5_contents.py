@@ -11,10 +11,14 @@ from pathlib import Path
 
 import h5py
 
-from unmixel.claims import check_claim
+from unmixel.claims import RATIO, check_claim
 from unmixel.errors import SceneError, damage_told
+from unmixel.io.hdf5_chunks import CHECKSUM, filters_of
 from unmixel.io.hdf5_guard import SIGNATURE, GuardedFile
 
+_INDEX = 8
+"""Bytes that a file has at least for each chunk that it stores."""
+_OF_THE_SAME_SIZE = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _UNPACKING = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SZIP, h5py.h5z.FILTER_LZF)
 """Filters that make chunks larger: at most about 1000 times, but one after the other a million times."""
 
@@ -67,14 +71,18 @@ def _check_link(path: Path, file: h5py.File, name: bytes, kind: int) -> None:
         stored = entry.get_create_plist()
         outside = stored.get_external_count() > 0 or stored.get_layout() == h5py.h5d.VIRTUAL
         claimed = entry.get_space().get_simple_extent_npoints()
+        claimed *= entry.get_type().get_size()
         if stored.get_layout() == h5py.h5d.CHUNKED:
-            claimed = max(claimed, math.prod(stored.get_chunk()))
-        check_claim(path, shown, claimed * entry.get_type().get_size())
-        filters = [stored.get_filter(number)[0] for number in range(stored.get_nfilters())]
+            of_a_chunk = math.prod(stored.get_chunk()) * entry.get_type().get_size()
+            n_chunks = math.prod(-(-size // step) for size, step in zip(entry.shape, stored.get_chunk(), strict=True))
+            claimed = max(claimed, of_a_chunk, n_chunks * RATIO * _INDEX)
+        check_claim(path, shown, claimed)
+        filters = [number for number, _ in filters_of(entry)]
         if sum(one in _UNPACKING for one in filters) > 1:
             raise SceneError(f"{path}, whose {shown} is packed more than once", "compressed once, or not at all")
-        if stored.get_layout() == h5py.h5d.CHUNKED and set(filters) <= {h5py.h5z.FILTER_SHUFFLE}:
-            whole = entry.get_num_chunks() * math.prod(stored.get_chunk()) * entry.get_type().get_size()
+        if stored.get_layout() == h5py.h5d.CHUNKED and set(filters) <= _OF_THE_SAME_SIZE:
+            of_a_chunk += CHECKSUM * filters.count(h5py.h5z.FILTER_FLETCHER32)
+            whole = entry.get_num_chunks() * of_a_chunk
             if entry.get_storage_size() != whole:  # the library would fill up a short chunk from anywhere in memory
                 kept = f"{entry.get_storage_size()} bytes in {entry.get_num_chunks()} chunks of {shown}"
                 raise SceneError(f"{path} with {kept}", f"{whole} bytes", "is it damaged?")

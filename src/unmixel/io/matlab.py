@@ -25,6 +25,8 @@ from unmixel.claims import check_claim, check_memory
 from unmixel.errors import DAMAGE, SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.doubles import in_doubles
+from unmixel.io.hdf5 import opened_values
+from unmixel.io.hdf5_chunks import PackedDataset
 from unmixel.io.hdf5_guard import GuardedFile
 from unmixel.io.mapped import MappedArray
 from unmixel.io.matlab_5 import Variable, list_variables, load_variable
@@ -211,19 +213,16 @@ def _rows_of(whole: NDArray, first: int, last: int) -> NDArray:
 
 def _read_hdf5_rows(path: Path, layout: _Layout, first: int, last: int) -> NDArray:
     rows, columns, _ = layout.shape
-    try:
-        with h5py.File(path) as file:
-            stored = file[layout.name]  # HDF5 lists MATLAB's axes in reverse
-            if layout.axes == "yxb":
-                return stored[:, :, first:last].T
-            if layout.axes == "byx":
-                return np.moveaxis(stored[:, first:last, :].T, 0, 2)
-            if last - first == rows:
-                return _as_scene(stored[()].T, layout)
-            runs = [slice(column * rows + first, column * rows + last) for column in range(columns)]
-            by_column = [stored[run] if layout.axes == "bp" else stored[:, run].T for run in runs]
-    except OSError as error:
-        raise SceneError(f"{path}: {error}", "a complete MATLAB file", "is it truncated?") from error
+    with opened_values(path) as file:
+        stored = PackedDataset(file[layout.name].id)  # HDF5 lists MATLAB's axes in reverse
+        if layout.axes == "yxb":
+            return stored[:, :, first:last].T
+        if layout.axes == "byx":
+            return np.moveaxis(stored[:, first:last, :].T, 0, 2)
+        if last - first == rows:
+            return _as_scene(stored[()].T, layout)
+        runs = [slice(column * rows + first, column * rows + last) for column in range(columns)]
+        by_column = [stored[run] if layout.axes == "bp" else stored[:, run].T for run in runs]
     return np.stack(by_column, axis=1)
 
 
@@ -242,20 +241,17 @@ def _block(layout: _Layout, chunks: tuple[int, ...] | None) -> tuple[int, int]:
 def _read_hdf5_part(path: Path, layout: _Layout, window: Window) -> NDArray:
     rows, _, n_bands = layout.shape
     (y, x), pixels = window.slices, slice(window.left * rows, window.right * rows)
-    try:
-        with h5py.File(path) as file:
-            stored = file[layout.name]
-            match layout.axes:
-                case "yxb":
-                    return stored[:, x, y].T
-                case "byx":
-                    return stored[x, y, :].swapaxes(0, 1)
-                case "bp":
-                    by_column = stored[pixels]
-                case _:
-                    by_column = stored[:, pixels].T
-    except OSError as error:
-        raise SceneError(f"{path}: {error}", "a complete MATLAB file", "is it truncated?") from error
+    with opened_values(path) as file:
+        stored = PackedDataset(file[layout.name].id)
+        match layout.axes:
+            case "yxb":
+                return stored[:, x, y].T
+            case "byx":
+                return stored[x, y, :].swapaxes(0, 1)
+            case "bp":
+                by_column = stored[pixels]
+            case _:
+                by_column = stored[:, pixels].T
     return by_column.reshape(window.shape[1], rows, n_bands).swapaxes(0, 1)[y]
 
 
@@ -273,5 +269,5 @@ def _shapes_of_hdf5(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def _load_from_hdf5(path: Path, name: str) -> NDArray:
-    with h5py.File(path) as file:
-        return file[name][()].T
+    with opened_values(path) as file:
+        return PackedDataset(file[name].id)[()].T

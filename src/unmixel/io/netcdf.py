@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import h5netcdf
+import h5py
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from unmixel.errors import BundleError, damage_told
 from unmixel.io._raw import RawScene
+from unmixel.io.hdf5_chunks import PackedDataset
 from unmixel.io.hdf5_guard import GuardedFile
 from unmixel.io.scene_dataset import dataset_of, described_in, without_pixels
 from unmixel.io.steady_file import steady_file
@@ -106,8 +108,19 @@ def _in_memory(dataset: xr.Dataset) -> memoryview:
 @contextmanager
 def _opened(path: Path) -> Iterator[xr.Dataset]:
     told = damage_told(path, "a complete NetCDF-4 file", "is it truncated?")
-    with told, GuardedFile(path) as guarded, _decoded(guarded) as dataset:
-        yield dataset
+    with told, GuardedFile(path) as guarded:
+        with h5py.File(guarded, "r") as file:
+            file.visititems(_check_packed)
+        with _decoded(guarded) as dataset:
+            yield dataset
+
+
+def _check_packed(_name: str, entry: h5py.Group | h5py.Dataset) -> None:
+    """Check the chunks of what is small; those of a scene are checked when they are read."""
+    if isinstance(entry, h5py.Dataset) and entry.ndim < len(DIMS):
+        stored = PackedDataset(entry.id)
+        if stored.is_packed:
+            stored[()]
 
 
 def _decoded(file: Any) -> xr.Dataset:
@@ -123,5 +136,10 @@ def _read_part(path: Path, window: Window) -> NDArray:
 
 
 def _read(path: Path, rows: slice, columns: slice) -> NDArray:
-    with damage_told(path, "a complete NetCDF-4 file", "is it truncated?"), _decoded(path) as dataset:
-        return np.asarray(dataset["reflectance"].isel(y=rows, x=columns).values)
+    with damage_told(path, "a complete NetCDF-4 file", "is it truncated?"):
+        with h5py.File(path) as file:
+            stored = PackedDataset(file["reflectance"].id)
+            if stored.is_packed:
+                stored[rows, columns]
+        with _decoded(path) as dataset:
+            return np.asarray(dataset["reflectance"].isel(y=rows, x=columns).values)

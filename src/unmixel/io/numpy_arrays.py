@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import zipfile
 from functools import partial
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -34,7 +35,9 @@ def read_npy(path: Path) -> RawScene:
         If the file is damaged, or holds objects or another number of axes.
     """
     try:
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        with path.open("rb") as file:
+            header = _header(file)
+        stored = _mapped(path, header, header.start)
     except DAMAGE as error:
         raise SceneError(f"{path}: {error}", "a complete array of numbers") from error
     shape = _shape(path, stored.shape)
@@ -55,7 +58,7 @@ def read_npz(path: Path, variable: str | None = None) -> RawScene:
         with zipfile.ZipFile(path) as archive:
             if not any(name.endswith(".npy") for name in archive.namelist()):
                 raise SceneError(f"{path}, a ZIP archive", "a scene file or the folder of a product", UNPACK)
-            headers = {info.filename.removesuffix(".npy"): _header(archive, info) for info in archive.infolist()}
+            headers = {info.filename.removesuffix(".npy"): _member_header(archive, info) for info in archive.infolist()}
             name = _choose(path, headers, variable)
             shape = _shape(path, headers[name].shape)
             check_claim(path, repr(name), math.prod(shape) * headers[name].dtype.itemsize)
@@ -88,15 +91,23 @@ class _Header(NamedTuple):
     start: int
 
 
-def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Header:
-    """Return shape and type of an array, checked against the size of its file."""
+def _header(file: IO[bytes] | BufferedIOBase) -> _Header:
+    """Return what an open file says of its array."""
+    version = npy_format.read_magic(file)
+    read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+    shape, in_fortran_order, dtype = read(file)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"an array of shape {shape}")
+    return _Header(shape, dtype, in_fortran_order, file.tell())
+
+
+def _member_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Header:
+    """Return what a file of an archive says of its array, checked against its size."""
     with archive.open(info) as file:
-        version = npy_format.read_magic(file)
-        read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-        shape, in_fortran_order, dtype = read(file)
-        if file.tell() + math.prod(shape) * dtype.itemsize != info.file_size:
-            raise ValueError(f"{info.filename} of {info.file_size} bytes with an array of shape {shape}")
-        return _Header(shape, dtype, in_fortran_order, file.tell())
+        header = _header(file)
+    if header.start + math.prod(header.shape) * header.dtype.itemsize != info.file_size:
+        raise ValueError(f"{info.filename} of {info.file_size} bytes with an array of shape {header.shape}")
+    return header
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> NDArray:
@@ -108,11 +119,17 @@ def _mapped_member(path: Path, name: str) -> np.memmap:
     """Return an array that lies in an archive as it is."""
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(f"{name}.npy")
-        header = _header(archive, info)
+        header = _member_header(archive, info)
     with path.open("rb") as file:
         file.seek(info.header_offset + _LENGTHS)
         lengths = np.frombuffer(file.read(4), "<u2").astype(int)  # of its name, and of what else is said of it
-    start = info.header_offset + _LENGTHS + 4 + int(lengths.sum()) + header.start
+    return _mapped(path, header, info.header_offset + _LENGTHS + 4 + int(lengths.sum()) + header.start)
+
+
+def _mapped(path: Path, header: _Header, start: int) -> np.memmap:
+    """Return an array of numbers that begins somewhere in a file, none of it read yet."""
+    if header.dtype.kind not in "biufc":
+        raise ValueError(f"an array of type {header.dtype}")
     order: Literal["C", "F"] = "F" if header.in_fortran_order else "C"
     return np.memmap(path, header.dtype, "r", start, header.shape, order)
 

@@ -28,6 +28,8 @@ from unmixel.io.windowed_scene import WindowedScene
 from unmixel.io.windows import Window as Part
 from unmixel.scene import check_scene, crs_wkt_of, transform_of
 
+_MOST_BANDS = 4_000
+"""The time that rasterio takes to read bands grows with the square of their number: 0.7 s for so many."""
 _MICROMETRES = 3
 """Places by which the decimal point moves from nanometres to micrometres."""
 
@@ -52,6 +54,8 @@ def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path, driver="GTiff") as file:
+                if file.count > _MOST_BANDS:
+                    raise SceneError(f"{path} with {file.count} bands", f"at most {_MOST_BANDS}", "convert it to ENVI")
                 if file.tags().get("TIFFTAG_SOFTWARE", "").startswith("unmixel") and "quantity" in file.tags():
                     raise SceneError(f"{path}, a map that unmixel made", "a scene", "open its folder with open_result")
                 said = _described_by_tags(file)

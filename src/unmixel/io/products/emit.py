@@ -244,7 +244,8 @@ def _read_table(path: Path, rows: slice, columns: slice) -> Table:
 
 def _table_in(file: h5py.File, rows: slice, columns: slice) -> Table:
     """Return rows and columns of the sensor, from 0, in a part of the map."""
-    x, y = (np.nan_to_num(file[f"location/{name}"][rows, columns]).astype(np.int64) for name in ("glt_x", "glt_y"))
+    stored = (array_of(file, f"location/{name}", 2) for name in ("glt_x", "glt_y"))
+    x, y = (np.nan_to_num(each[rows, columns]).astype(np.int64) for each in stored)
     there = (x >= 1) & (y >= 1)
     return np.where(there, y - 1, NONE).astype(np.int32), np.where(there, x - 1, NONE).astype(np.int32)
 

@@ -186,7 +186,8 @@ def _acquired(file: h5py.File, root: str, fields: str, rows: int) -> str:
         stored = array_of(file, f"{fields}/{name}", 2)
         if prod(stored.chunks or stored.shape[-1:]) > _MOST_TIMES_AT_ONCE:
             return ""
-        times = np.asarray(stored[stored.shape[0] // 2], dtype=np.float64)
+        middle = stored.shape[0] // 2
+        times = np.asarray(stored[middle : middle + 1], dtype=np.float64)
     else:
         return ""
     times = times[np.isfinite(times) & (times > 0)]
