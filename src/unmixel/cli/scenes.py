@@ -191,7 +191,8 @@ def _find(entry: SceneEntry, base: Path, where: str, made_in: Path | None) -> It
         )
     else:
         pattern = entry.path if variable is None else entry.path.removesuffix(f"::{variable}")
-        matches = glob.glob(pattern, root_dir=base, recursive=True)  # noqa: PTH207, it takes absolute patterns
+        with damage_told(file, "the name of a file", "check the path"):
+            matches = glob.glob(pattern, root_dir=base, recursive=True)  # noqa: PTH207, it takes absolute patterns
         files = _scenes_among([base / match for match in sorted(matches)])
         if made_in is not None:
             files = [file for file in files if made_in.resolve() not in file.resolve().parents]
