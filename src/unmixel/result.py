@@ -172,6 +172,9 @@ def check_result(result: xr.Dataset) -> None:
             raise SceneError(f"a result whose {name} has dims {variable.dims}", str(expected))
     if "abundance" not in result:
         raise SceneError(f"a result with the variables {list(result.data_vars)}", "abundance among them")
+    for name in ("wavelength", "good_band"):
+        if name not in result.coords or result[name].dims != ("band",) or result[name].dtype.kind not in "biuf":
+            raise SceneError(f"a result without the numbers {name} (band)", "those of its scene")
 
 
 def provenance_of(result: xr.Dataset) -> dict[str, Any]:

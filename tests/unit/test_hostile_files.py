@@ -28,7 +28,7 @@ from unmixel.io.result_folder import write_result_folder
 from unmixel.io.whole_folder import provenance_in
 from unmixel.methods.fcls import FCLS
 from unmixel.registry import load
-from unmixel.result import open_result, provenance_of
+from unmixel.result import open_result, provenance_of, save_result
 from unmixel.scale.journal import Journal
 from unmixel.scene import make_scene
 from unmixel.spectra import make_bundle
@@ -519,3 +519,13 @@ def test_no_error_commands_the_terminal() -> None:
     assert said.isprintable()
     assert "\\x1b[31mred.npy\\x07" in said
     assert len(said) < 2500
+
+
+@pytest.mark.parametrize("name", ["wavelength", "good_band"])
+def test_a_result_without_its_bands_is_refused(name: str, tmp_path: Path) -> None:
+    result = FCLS().fit(SCENE, BUNDLE).unmix(SCENE)
+    save_result(result, tmp_path / "whole.zarr")
+    save_result(result.drop_vars(name), tmp_path / "without.zarr")
+    open_result(tmp_path / "whole.zarr")
+    with pytest.raises(SceneError, match=f"without the numbers {name}"):
+        open_result(tmp_path / "without.zarr")

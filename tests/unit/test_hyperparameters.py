@@ -174,3 +174,12 @@ def test_seeds_have_one_range_everywhere(tmp_path: Path) -> None:
         for wrong in (-1, 2**31, 2**63):
             with pytest.raises(ParameterError, match=f"seed = {wrong}; expected a whole number, 0 to 2147483647"):
                 take(wrong)
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "most"), [("idnet", "n_nodes", 1024), ("idnet", "threads", 1024), ("undip", "threads", 1024)]
+)
+def test_what_a_model_of_a_stranger_asks_for_has_an_end(method: str, name: str, most: int) -> None:
+    assert getattr(get_method(method)(**{name: most}), name) == most
+    with pytest.raises(ParameterError, match=f"{name} = {2 * most}; expected .*at most {most}"):
+        get_method(method)(**{name: 2 * most})

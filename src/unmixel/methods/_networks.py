@@ -21,7 +21,7 @@ from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
 from unmixel.solvers import scaled_nnls
 from unmixel.train.loop import INTERRUPTED, Schedule, Step, train
-from unmixel.train.seeding import seeded, threads
+from unmixel.train.seeding import MOST_THREADS, seeded, threads
 
 CPU = torch.device("cpu")
 LARGEST_SAMPLE = 10_000
@@ -68,6 +68,7 @@ class NetworkMethod(Method):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_range(self, *self.positive, above=0, expected="a number above 0")
+        check_range(self, "threads", most=MOST_THREADS, expected=f"at most {MOST_THREADS}")
 
     @abc.abstractmethod
     def network(self, endmembers: Float[np.ndarray, "endmember band"]) -> nn.Module:

@@ -27,6 +27,9 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
+MOST_THREADS = 1024
+
+
 @contextmanager
 def threads(n_threads: int) -> Iterator[None]:
     """Let torch use that many threads inside the block."""

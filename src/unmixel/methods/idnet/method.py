@@ -33,7 +33,7 @@ from unmixel.methods.idnet.published_training import PublishedTraining
 from unmixel.methods.idnet.start import LARGEST_SAMPLE, observe, start_from
 from unmixel.preprocess import noise_source, noise_told
 from unmixel.train.loop import History, Schedule, train
-from unmixel.train.seeding import seeded, threads
+from unmixel.train.seeding import MOST_THREADS, seeded, threads
 
 PUBLISHED_BATCH = 16
 PUBLISHED_LATENTS = 2
@@ -57,6 +57,7 @@ POSITIVE = (
     "threads",
     "patience",
 )
+MOST_NODES = 1024
 PUBLISHED_ONLY = ("labelled_weight", "supervision", "sparsity", "abundance_decay")
 NOT_NEGATIVE = (*PUBLISHED_ONLY, "mixing_decay", "n_ista", "mixing_gain", "abundance_gain", "tolerance")
 IMPURITY: dict[tuple[str | None, bool], float] = {
@@ -121,7 +122,7 @@ class IDNet(Method):
         Training stops when the watched loss improves by less than this share of it for `patience` epochs.
     patience : int
     n_nodes : int
-        Nodes over which the latents are integrated for the spectra in a pixel, the same for all pixels: a power of two.
+        Nodes over which the latents are integrated for the spectra in a pixel, the same for all pixels: a power of two, at most 1024.
     device : str
         ``"cpu"`` or ``"cuda"``.
     threads : int
@@ -166,8 +167,9 @@ class IDNet(Method):
         check_range(self, *POSITIVE, above=0, expected="a number above 0")
         check_range(self, *NOT_NEGATIVE, least=0, expected="a number from 0")
         check_range(self, "steps_per_epoch", least=1, optional=True, expected="at least 1, or None")
-        if self.n_nodes & (self.n_nodes - 1):
-            raise ParameterError(f"n_nodes = {self.n_nodes}", "a power of two")
+        check_range(self, "threads", most=MOST_THREADS, expected=f"at most {MOST_THREADS}")
+        if self.n_nodes & (self.n_nodes - 1) or self.n_nodes > MOST_NODES:
+            raise ParameterError(f"n_nodes = {self.n_nodes}", f"a power of two, at most {MOST_NODES}")
         idle = [name for name in PUBLISHED_ONLY if not self.published and getattr(self, name)]
         if idle:
             raise ParameterError(
