@@ -122,7 +122,8 @@ class IDNet(Method):
         Training stops when the watched loss improves by less than this share of it for `patience` epochs.
     patience : int
     n_nodes : int
-        Nodes over which the latents are integrated for the spectra in a pixel, the same for all pixels: a power of two, at most 1024.
+        Nodes over which the latents are integrated for the spectra in a pixel, the same for all pixels: a power of
+        two, at most 1024.
     device : str
         ``"cpu"`` or ``"cuda"``.
     threads : int
