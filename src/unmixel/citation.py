@@ -73,7 +73,7 @@ def endmembers_in_words(provenance: Mapping[str, Any]) -> str:
     >>> endmembers_in_words({"endmembers": {"path": "usgs.csv"}}), endmembers_in_words({})
     ('given in usgs.csv', 'not known')
     >>> endmembers_in_words({"endmembers": "extracted from the scene by vca", "model": "june/model"})
-    'those of the model june/model, extracted from its scenes by vca'
+    'those of the model june/model; when it was fitted: extracted from the scene by vca'
     """
     files = [table.get("path", "a file") for name in ("endmembers", "bundle") if (table := _table(provenance, name))]
     said, model = str(provenance.get("endmembers", "not known")), provenance.get("model")
@@ -83,7 +83,7 @@ def endmembers_in_words(provenance: Mapping[str, Any]) -> str:
         return said
     if said == "given":
         return f"given to the model {model}"
-    return f"those of the model {model}, {said.replace('the scene', 'its scenes')}"
+    return f"those of the model {model}; when it was fitted: {said}"
 
 
 def _endmembers(provenance: Mapping[str, Any]) -> list[str]:

@@ -100,7 +100,10 @@ def test_given_endmembers_that_were_extracted_cite_what_found_them(tmp_path: Pat
 @pytest.mark.parametrize(
     ("told", "endmembers"),
     [
-        ("extracted from the scene by vca", "those of the model /june/model, extracted from its scenes by vca"),
+        (
+            "extracted from the scene by vca",
+            "those of the model /june/model; when it was fitted: extracted from the scene by vca",
+        ),
         ("given", "given to the model /june/model: whoever measured them"),
     ],
     ids=["extracted", "given"],
