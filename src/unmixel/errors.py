@@ -15,7 +15,7 @@ DAMAGE = (
     *(EOFError, MemoryError, SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
 """What libraries raise about files that are damaged, or made to do harm."""
-_LONGEST = 1000
+_LONGEST = 600
 """Characters of each part of an error: a hostile file may have a name of a million."""
 
 

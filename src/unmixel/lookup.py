@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from affine import Affine
-from jaxtyping import Int32, Integer
+from jaxtyping import Float, Int32
 
 MAP_DIMS = ("map_y", "map_x")
 NONE = -1
@@ -133,7 +133,7 @@ def places_in(grid: xr.DataArray | xr.Dataset, table: Table) -> Table:
     [[[1, -1]], [[2, -1]]]
     """
     rows, columns = (
-        _place(np.floor(np.asarray(grid[axis].values, dtype=float)).astype(np.int64), named)
+        _place(np.floor(np.asarray(grid[axis].values, dtype=float)), named)
         for axis, named in zip(("y", "x"), table, strict=True)
     )
     none = (rows < 0) | (columns < 0)
@@ -142,9 +142,9 @@ def places_in(grid: xr.DataArray | xr.Dataset, table: Table) -> Table:
 
 
 def _place(
-    there: Integer[np.ndarray, "size"], named: Int32[np.ndarray, "map_y map_x"]
+    there: Float[np.ndarray, "size"], named: Int32[np.ndarray, "map_y map_x"]
 ) -> Int32[np.ndarray, "map_y map_x"]:
     """Return the places of numbers in a list; `NONE` for a number that is not in it."""
-    place = np.full(int(there.max()) + 2, NONE, dtype=np.int32)
-    place[there] = np.arange(len(there))
-    return place[np.where((named >= 0) & (named < len(place)), named, -1)]
+    order = np.argsort(there)
+    place = order[np.searchsorted(there, named, sorter=order).clip(max=len(there) - 1)]
+    return np.where(there[place] == named, place, NONE).astype(np.int32)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,13 @@ from unmixel.errors import DAMAGE, ModelError, ParameterError
 from unmixel.methods._fitted import FORMAT, Fitted
 from unmixel.methods._method import Method
 from unmixel.scene import make_scene
+from unmixel.spectra import check_names
 
 GROUP = "unmixel.methods"
 NEEDED = ("name", "summary", "reference", "fitted_type")
 """What the class of a method says of itself."""
+_LARGEST = 1e15
+"""Of the numbers of a model: those of reflectance are about 1, and their squares have to be finite."""
 EntryPoint = Any
 """One of `importlib.metadata`, or, where that is installed, of the package ``importlib_metadata``."""
 
@@ -126,6 +130,20 @@ def _load(point: EntryPoint) -> type[Method]:
     return kind
 
 
+def _in_64_bits(digits: str) -> int:
+    number = int(digits)
+    if number.bit_length() > 63:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return number
+
+
+def _check_state(state: Mapping[str, np.ndarray]) -> None:
+    """Check that the numbers of a saved model are some that a method can have saved."""
+    for name, array in state.items():
+        if array.dtype.kind == "f" and not (np.abs(array) <= _LARGEST).all():
+            raise ValueError(f"{name} with numbers that are not finite, or beyond {_LARGEST:g}")
+
+
 def load(folder: str | Path) -> Fitted:
     """Load a fitted model from the folder that `Fitted.save` (or ``unmixel unmix``, as ``model/``) wrote.
 
@@ -143,7 +161,7 @@ def load(folder: str | Path) -> Fitted:
     if (folder / "model").is_dir():
         folder = folder / "model"
     try:
-        header = json.loads((folder / "model.json").read_text())
+        header = json.loads((folder / "model.json").read_text(), parse_int=_in_64_bits)
         state = load_file(folder / "model.safetensors")
     except (*DAMAGE, SafetensorError) as error:
         raise ModelError(f"{folder} holds no readable model ({error})", "model.json and model.safetensors") from error
@@ -152,6 +170,8 @@ def load(folder: str | Path) -> Fitted:
     try:
         if not all(isinstance(name, str) for name in header["endmember"]):
             raise ValueError("endmember names that are no texts")
+        check_names(header["endmember"])
+        _check_state(state)
         method = get_method(header["method"])(**header["parameters"])
         bands = {name: np.array(values, dtype=float) for name, values in header["bands"].items()}
         # one pixel with different values in two rows, so that no band counts as constant

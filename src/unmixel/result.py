@@ -36,8 +36,9 @@ import numpy as np
 import xarray as xr
 
 from unmixel.errors import OutputError, SceneError, damage_told
-from unmixel.lookup import lookup_coordinates, lookup_of
+from unmixel.lookup import lookup_coordinates, lookup_of, places_in
 from unmixel.scene import good_bands
+from unmixel.spectra import check_names
 from unmixel.zarr_contents import check_store, open_store
 
 REFLECTANCE = "reflectance"
@@ -260,6 +261,11 @@ def open_result(path: str | Path) -> xr.Dataset:
         result = _texts_as(str, open_store(store))
         if not isinstance(provenance_of(result), dict):
             raise ValueError("a provenance that is no JSON object")
+        if (lookup := lookup_of(result)) is not None:
+            places_in(result, lookup.read(slice(0, 1), slice(0, 1)))
+        for name in ("wavelength", "good_band"):
+            if result[name].dims != ("band",) or result[name].dtype.kind not in "biuf":
+                raise ValueError(f"{name} that is no list of numbers, one for each band")
     check_result(result)
     return result
 
@@ -293,6 +299,8 @@ def thinned(result: xr.Dataset, most: int = 1_000_000) -> tuple[xr.Dataset, int]
 def _texts_as(dtype: type, result: xr.Dataset) -> xr.Dataset:
     """Return the result with its labels as fixed-length texts (str) or, as Zarr stores them, as objects."""
     names = [name for name in ("endmember", "stream") if name in result.coords]
+    for name in names:
+        check_names([str(label) for label in result[name].values])
     return result.assign_coords(
         {name: np.array([str(label) for label in result[name].values], dtype=dtype) for name in names}
     )

@@ -256,6 +256,10 @@ def place_of(rows: int, columns: int, crs_wkt: str | None, transform: Affine | N
         spatial_ref.attrs["crs_wkt"] = crs_wkt
     y, x = np.arange(rows) + 0.5, np.arange(columns) + 0.5
     if transform is not None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            is_place = np.isfinite(list(transform)).all() and transform.determinant != 0
+        if not is_place:
+            raise SceneError(f"a map with the geotransform {transform.to_gdal()}", "a place for every pixel")
         spatial_ref.attrs["GeoTransform"] = " ".join(repr(float(v)) for v in transform.to_gdal())
         if _is_north_up(transform):
             with np.errstate(over="ignore", invalid="ignore"):

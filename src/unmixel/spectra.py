@@ -19,6 +19,8 @@ from unmixel.errors import BundleError
 
 SAME_NM = 1e-3
 """Wavelengths closer than this are the same [nm]."""
+LONGEST_NAME = 1000
+"""Characters of the name of an endmember."""
 NODES = np.linspace(-1.5, 1.5, 61)
 """Where a band's response is evaluated, in units of its full width at half maximum."""
 
@@ -60,6 +62,7 @@ def make_bundle(
     with np.errstate(over="ignore", invalid="ignore"):
         values = np.array(spectra, dtype=np.float32)
     labels = np.array([str(name) for name in endmember], dtype=object)
+    check_names(labels.tolist())
     if values.ndim != 2 or 0 in values.shape:
         raise BundleError(f"endmember spectra of shape {values.shape}", "a non-empty (spectrum, band) table")
     if len(labels) != len(values):
@@ -73,6 +76,19 @@ def make_bundle(
     bundle = xr.DataArray(values, dims=("spectrum", "band"), coords=coords, name="reflectance")
     check_bundle(bundle)
     return bundle
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Check that no name of an endmember is so long that all of them, of the same length in an array, fill memory.
+
+    Raises
+    ------
+    BundleError
+        If one is.
+    """
+    longest = max(map(len, names), default=0)
+    if longest > LONGEST_NAME:
+        raise BundleError(f"an endmember with a name of {longest} characters", f"at most {LONGEST_NAME}")
 
 
 def check_bundle(bundle: xr.DataArray) -> None:

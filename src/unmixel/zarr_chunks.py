@@ -31,7 +31,12 @@ from unmixel.claims import SMALL
 
 GZIP = 31
 """What zlib calls the format of gzip."""
+_MOST_MEMBERS = 10
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_REPEATED = 1
+"""The kind of a block that is one byte, repeated."""
+_SHORTEST_BLOCK, _MOST_BLOCKS = 1024, 100
+"""Bytes that a block of zstd holds at least, of which the library fills 128 kB, but for some."""
 _OTHERS = (BytesCodec, Crc32cCodec, ShardingCodec, TransposeCodec, VLenUTF8Codec)
 """What does not unpack."""
 _one_at_a_time = threading.Lock()
@@ -41,7 +46,7 @@ class BoundedZstd(ZstdCodec):
     """Zstandard."""
 
     async def _decode_single(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
-        _check(_held_by_zstd(chunk_bytes[:18].to_bytes()), chunk_spec)
+        _check(_held_by_zstd(chunk_bytes.to_bytes()), chunk_spec)
         return await super()._decode_single(chunk_bytes, chunk_spec)
 
 
@@ -57,13 +62,16 @@ class BoundedGzip(GzipCodec):
     """Gzip."""
 
     async def _decode_single(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
-        packed, held = chunk_bytes.to_bytes(), 0
+        packed, held, n_members = chunk_bytes.to_bytes(), 0, 0
         member = zlib.decompressobj(wbits=GZIP)
         while packed:
             held += len(member.decompress(packed, SMALL))
             _check(held, chunk_spec)
             packed = member.unused_data if member.eof else member.unconsumed_tail
             if member.eof:
+                n_members += 1
+                if n_members == _MOST_MEMBERS:
+                    raise ValueError("a chunk of many files of gzip")
                 member = zlib.decompressobj(wbits=GZIP)
         return await super()._decode_single(chunk_bytes, chunk_spec)
 
@@ -99,12 +107,14 @@ def _check(held: int, chunk: Any) -> None:
 
 
 def _held_by_zstd(frame: bytes) -> int:
-    """Return the bytes that a frame of zstd says it holds (RFC 8878, section 3.1.1.1).
+    """Return the bytes that a chunk, which is one frame of zstd, says it holds (RFC 8878, section 3.1.1.1).
 
     Examples
     --------
-    >>> _held_by_zstd(bytes.fromhex("28b52ffd" "60" "0001")), _held_by_zstd(bytes.fromhex("28b52ffd" "20" "05"))
-    (512, 5)
+    >>> _held_by_zstd(bytes.fromhex("28b52ffd" "60" "0001" "031000" "00"))
+    512
+    >>> _held_by_zstd(bytes.fromhex("28b52ffd" "20" "05" "290000" "6162636465"))
+    5
     """
     if frame[:4] != _ZSTD or len(frame) < 6:
         raise ValueError("a chunk that is no frame of zstd")
@@ -114,4 +124,17 @@ def _held_by_zstd(frame: bytes) -> int:
     size = (int(is_single), 2, 4, 8)[flag]
     if size == 0:
         raise ValueError("a chunk of zstd that does not say what it holds")
-    return int.from_bytes(frame[at : at + size], "little") + (256 if flag == 1 else 0)
+    held = int.from_bytes(frame[at : at + size], "little") + (256 if flag == 1 else 0)
+    if _end_of_zstd(frame, at + size, held) + 4 * (described >> 2 & 1) != len(frame):
+        raise ValueError("a chunk that is more or less than one frame of zstd")
+    return held
+
+
+def _end_of_zstd(frame: bytes, at: int, held: int) -> int:
+    """Return where the last block of a frame of zstd ends (RFC 8878, section 3.1.1.2); one of no more than it needs."""
+    for _ in range(_MOST_BLOCKS + held // _SHORTEST_BLOCK):
+        block = int.from_bytes(frame[at : at + 3], "little")
+        at += 3 + (1 if block >> 1 & 3 == _REPEATED else block >> 3)
+        if block & 1:
+            return at
+    raise ValueError("a chunk of zstd in many small blocks")

@@ -11,9 +11,12 @@ from typing import Any
 import xarray as xr
 import zarr
 
-from unmixel.claims import check_claim
+from unmixel.claims import RATIO, check_claim
 from unmixel.errors import SceneError, damage_told
 from unmixel.zarr_chunks import bounded_chunks, unbounded_codec
+
+_INDEX = 8
+"""Bytes that a store has at least for each chunk: each takes time, also those that are not there."""
 
 
 def open_store(path: Path, **options: Any) -> xr.Dataset:
@@ -31,14 +34,16 @@ def check_store(path: Path) -> None:
         If something does, or the store is damaged.
     """
     with damage_told(path, "a folder that can be read", "check who may read it"):
-        outside = next(_links_out(path, path.resolve()), None)
-    if outside is not None:
-        raise SceneError(f"{outside}, a link to {outside.resolve()}", "a store with all of its data", "copy it in")
+        odd = next(_not_inside(path, path.resolve()), None)
+    if odd is not None:
+        what = f"a link to {odd.resolve()}" if odd.is_symlink() else "a device or a pipe"
+        raise SceneError(f"{odd}, {what}", "a store with all of its data", "copy it in")
     with damage_told(path, "a complete Zarr v3 store", "is it truncated?"):
         group = zarr.open_group(path, mode="r", zarr_format=3, use_consolidated=False)
         for name, array in group.arrays():
             values = max(math.prod(array.shape), math.prod(array.shards or array.chunks))
-            check_claim(path, f"its {name!r}", values * array.dtype.itemsize)
+            n_chunks = math.prod(-(-size // step) for size, step in zip(array.shape, array.chunks, strict=True))
+            check_claim(path, f"its {name!r}", max(values * array.dtype.itemsize, n_chunks * RATIO * _INDEX))
             metadata: Any = array.metadata
             if codec := unbounded_codec(metadata.codecs):
                 raise SceneError(
@@ -46,11 +51,14 @@ def check_store(path: Path) -> None:
                 )
 
 
-def _links_out(folder: Path, inside: Path) -> Iterator[Path]:
+def _not_inside(folder: Path, inside: Path) -> Iterator[Path]:
+    """Yield the links that lead out of a store, and what is neither file nor folder."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_symlink():
                 if not Path(entry.path).resolve().is_relative_to(inside):
                     yield Path(entry.path)
             elif entry.is_dir():
-                yield from _links_out(Path(entry.path), inside)
+                yield from _not_inside(Path(entry.path), inside)
+            elif not entry.is_file():
+                yield Path(entry.path)

@@ -8,9 +8,11 @@ import io
 import json
 import os
 import pickle
+import shutil
+import tracemalloc
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -24,6 +26,7 @@ from unmixel.cli.run_config import read_run_config
 from unmixel.cli.scenes import scenes_of
 from unmixel.errors import ModelError, ParameterError, SceneError, UnmixingError
 from unmixel.io import open_bundle, open_lazily, open_scene, save_scene, write_bundle_csv
+from unmixel.io.hdf5 import opened_hdf5, text_attribute, texts_in
 from unmixel.io.result_folder import write_result_folder
 from unmixel.io.whole_folder import provenance_in
 from unmixel.methods.fcls import FCLS
@@ -58,6 +61,14 @@ def refused(path: Path, words: str) -> str:
         open_scene(path)
     assert path.name in str(caught.value)
     return str(caught.value)
+
+
+@pytest.fixture
+def traced_peak() -> Iterator[Callable[[], int]]:
+    """Give what says the most bytes that Python held since the test began."""
+    tracemalloc.start()
+    yield lambda: tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
 
 
 # --- files elsewhere
@@ -112,6 +123,43 @@ def test_hdf5_stays_in_its_file(lead: Callable[[h5py.File], None], name: str, tm
         lead(file)
     said = refused(path, "lies in another file")
     assert "'Y'" in said or "'a/b/Y'" in said
+
+
+@pytest.mark.parametrize("lead", [external_storage, virtual_dataset])
+def test_hdf5_stays_in_its_file_behind_any_user_block(lead: Callable[[h5py.File], None], tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "s.mat", "w", userblock_size=1024) as file:
+        lead(file)
+    with (tmp_path / "s.mat").open("r+b") as written:
+        written.write(b"MATLAB 7.3 MAT-file")
+    refused(tmp_path / "s.mat", "lies in another file")
+
+
+@pytest.mark.parametrize("is_group_above", [False, True])
+def test_groups_in_groups_come_to_an_end(is_group_above: bool, tmp_path: Path) -> None:
+    save_scene(SCENE, tmp_path / "s.nc")
+    with h5py.File(tmp_path / "s.nc", "r+") as file:
+        group = file
+        for _ in range(50 if is_group_above else 200):
+            group = group.create_group("g")
+        if is_group_above:
+            group["above"] = file["g"]
+    if is_group_above:
+        np.testing.assert_array_equal(open_scene(tmp_path / "s.nc").values, VALUES)
+    else:
+        refused(tmp_path / "s.nc", "more than 100 groups")
+
+
+def test_many_texts_in_one_place_are_not_read(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        file.attrs.create("title", ["a", "b"], dtype=h5py.string_dtype())
+        file.attrs["name"] = "x" * 2_000_000
+        file.create_dataset("texts", data=["a"] * 101, dtype=h5py.string_dtype())
+    with opened_hdf5(tmp_path / "s.h5") as file:
+        assert text_attribute(file, "title") == ""
+        with pytest.raises(SceneError, match="no list of texts"):
+            texts_in(file, "texts")
+    with pytest.raises(SceneError, match="more than 1 MB"), opened_hdf5(tmp_path / "s.h5") as file:
+        text_attribute(file, "name")
 
 
 @pytest.mark.parametrize(
@@ -328,6 +376,90 @@ def test_a_bomb_of_zarr_is_not_unpacked(
     described.write_text(json.dumps(content))
     (store / "wavelength/c/0").write_bytes(packed)
     refused(store, said)
+
+
+@pytest.mark.parametrize(
+    ("packed", "codec", "said"),
+    [
+        (numcodecs.Zstd().encode(bytes(40)) + numcodecs.Zstd().encode(bytes(30_000_000)), ZSTD, "than one frame"),
+        (numcodecs.Zstd().encode(bytes(40))[:-1], ZSTD, "than one frame"),
+        (bytes.fromhex("28b52ffd2028") + bytes(3000), ZSTD, "many small blocks"),
+        (gzip.compress(b"", mtime=0) * 100 + gzip.compress(bytes(40), mtime=0), GZIP, "many files of gzip"),
+    ],
+    ids=["two frames", "half a frame", "empty blocks", "empty members"],
+)
+def test_a_chunk_of_zarr_is_one_frame(packed: bytes, codec: dict[str, object], said: str, tmp_path: Path) -> None:
+    save_scene(SCENE, tmp_path / "s.zarr")
+    described = tmp_path / "s.zarr/wavelength/zarr.json"
+    content = json.loads(described.read_text())
+    described.write_text(json.dumps(content | {"codecs": [content["codecs"][0], codec]}))
+    (tmp_path / "s.zarr/wavelength/c/0").write_bytes(packed)
+    refused(tmp_path / "s.zarr", said)
+
+
+@pytest.mark.parametrize("checksum", [False, True])
+@pytest.mark.parametrize("level", [1, 5, 19])
+def test_chunks_packed_by_zstd_are_read(level: int, checksum: bool, tmp_path: Path) -> None:
+    save_scene(SCENE, tmp_path / "s.zarr")
+    described = tmp_path / "s.zarr/reflectance/zarr.json"
+    values = np.random.default_rng(0).integers(0, 99, (300, 300, 5)).astype("<f4") / 99
+    content = json.loads(described.read_text()) | {"shape": values.shape}
+    content["codecs"] = [
+        content["codecs"][0],
+        {"name": "zstd", "configuration": {"level": level, "checksum": checksum}},
+    ]
+    content["chunk_grid"]["configuration"]["chunk_shape"] = values.shape
+    described.write_text(json.dumps(content))
+    for name in ("y", "x"):
+        for path in [tmp_path / "s.zarr" / name]:
+            shutil.rmtree(path, ignore_errors=True)
+    (chunk := tmp_path / "s.zarr/reflectance/c/0/0/0").write_bytes(
+        numcodecs.Zstd(level=level, checksum=checksum).encode(values)
+    )
+    assert chunk.stat().st_size > 1000
+    np.testing.assert_array_equal(open_scene(tmp_path / "s.zarr").values, values)
+
+
+def test_a_pipe_in_a_store_is_not_waited_for(tmp_path: Path) -> None:
+    save_scene(SCENE, tmp_path / "s.zarr")
+    (tmp_path / "s.zarr/wavelength/c/0").unlink()
+    os.mkfifo(tmp_path / "s.zarr/wavelength/c/0")
+    with pytest.raises(SceneError, match="c/0, a device or a pipe"):
+        open_scene(tmp_path / "s.zarr")
+
+
+def test_chunks_that_are_only_claimed_are_not_looked_for(tmp_path: Path) -> None:
+    save_scene(SCENE, tmp_path / "s.zarr")
+    for name, shape in (("reflectance", [400_000, 1, 5]), ("y", [400_000]), ("x", [1])):
+        described = tmp_path / "s.zarr" / name / "zarr.json"
+        content = json.loads(described.read_text()) | {"shape": shape}
+        content["chunk_grid"]["configuration"]["chunk_shape"] = [1] * len(shape)
+        described.write_text(json.dumps(content))
+    refused(tmp_path / "s.zarr", "which claims")
+
+
+def test_netcdf_is_not_padded_to_the_dimensions_it_claims(tmp_path: Path) -> None:
+    save_scene(SCENE, tmp_path / "s.nc")
+    with h5py.File(tmp_path / "s.nc", "r+") as file:
+        for name in ("map_y", "map_x"):
+            file.create_dataset(name, (18_000,), "i1", maxshape=(None,), chunks=(1000,)).make_scale(name)
+        for name in ("lookup_row", "lookup_column"):
+            table = file.create_dataset(name, (1, 1), "i4", maxshape=(None, None), chunks=(1, 1))
+            table.dims[0].attach_scale(file["map_y"])
+            table.dims[1].attach_scale(file["map_x"])
+        file["lookup_ref"] = 0
+        file["lookup_ref"].attrs["GeoTransform"] = "0 1 0 0 0 1"
+    refused(tmp_path / "s.nc", "which claims 1.3 GB for 'lookup_row'")
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_the_header_of_an_array_is_no_bomb(packing: int, tmp_path: Path, traced_peak: Callable[[], int]) -> None:
+    with zipfile.ZipFile(tmp_path / "s.npz", "w", packing) as archive, archive.open("a.npy", "w") as member:
+        member.write(b"\x93NUMPY\x02\x00" + (100_000_000).to_bytes(4, "little"))
+        for _ in range(100):
+            member.write(b" " * 1_000_000)
+    refused(tmp_path / "s.npz", "otherwise than by NumPy|EOF")
+    assert traced_peak() < 20_000_000
 
 
 def test_a_store_packed_by_gzip_is_read(tmp_path: Path) -> None:

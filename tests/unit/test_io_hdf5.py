@@ -184,7 +184,7 @@ def large_heap(stored: bytearray, base: int) -> None:
         (twice_the_same_links, "links never end"),
         (free_piece_before_itself, "heap that never ends"),
         (free_piece_of_a_heap_with_reserved_bytes, "heap that never ends"),
-        (large_heap, "more than 16 MB"),
+        (large_heap, "more than 1 MB"),
     ],
 )
 def test_structures_without_an_end_are_not_read(

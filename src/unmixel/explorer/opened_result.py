@@ -158,7 +158,9 @@ class OpenedResult:
         return (rows.astype(np.int64) * self.result.sizes["x"] + columns).ravel()
 
 
-def _with_variable(path: str | None, variable: str | None) -> str | None:
+def _with_variable(path: object, variable: object) -> str | None:
+    if not isinstance(path, str):
+        return None
     return f"{path}::{variable}" if path and variable else path
 
 

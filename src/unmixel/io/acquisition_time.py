@@ -29,8 +29,8 @@ def utc_time(text: str) -> str:
     except (ValueError, OverflowError):
         return ""
     if len(cleaned) <= len("2023-08-01"):
-        return moment.strftime("%Y-%m-%d")
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return moment.date().isoformat()
+    return _to_the_second(moment)
 
 
 def utc_of_seconds(seconds: float) -> str:
@@ -42,9 +42,13 @@ def utc_of_seconds(seconds: float) -> str:
     ('2024-09-25T18:55:04Z', '')
     """
     try:
-        return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return _to_the_second(datetime.fromtimestamp(seconds, tz=UTC))
     except (ValueError, OverflowError, OSError):
         return ""
+
+
+def _to_the_second(moment: datetime) -> str:
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def moment_of(acquired: str) -> datetime | None:

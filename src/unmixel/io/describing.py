@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,7 +59,7 @@ def describe(
     ParameterError
         If `scale` is not positive, a range ends before it begins, or the ranges leave less than two bands.
     """
-    if scale is not None and not (np.isfinite(scale) and scale > 0):
+    if scale is not None and not (isinstance(scale, Real) and 0 < scale <= sys.float_info.max):
         raise ParameterError(f"scale = {scale}", "a positive number")
     _check_numbers(raw, scale)
     _check_spectral(raw)
@@ -101,7 +103,7 @@ def _check_spectral(raw: RawScene) -> None:
         )
     if raw.dtype == np.uint8 and n_bands in (3, 4) and raw.wavelength is None:
         raise SceneError(f"a colour picture ({n_bands} bands of 8 bits)", "a scene with many spectral bands")
-    if 0 in raw.shape:
+    if min(raw.shape) < 1:
         raise SceneError(f"an array of shape {raw.shape}", "at least one pixel and one band")
 
 

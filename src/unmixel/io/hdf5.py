@@ -27,6 +27,8 @@ _LARGEST_CHUNK = 256_000_000
 """Bytes; a chunk is always read whole."""
 _LONGEST_LIST = 100_000
 _LONGEST_TEXT = 1 << 20
+_MOST_TEXTS = 100
+"""They may all be the same place in the file, of a megabyte."""
 
 
 @contextmanager
@@ -152,7 +154,7 @@ def texts_in(file: h5py.File, name: str) -> list[str]:
     """
     found = _entry(file, name)
     is_text = isinstance(found, h5py.Dataset) and isinstance(found.id.get_type(), h5py.h5t.TypeStringID)
-    if not isinstance(found, h5py.Dataset) or not is_text or found.ndim != 1 or found.size > _LONGEST_LIST:
+    if not isinstance(found, h5py.Dataset) or not is_text or found.ndim != 1 or found.size > _MOST_TEXTS:
         raise SceneError(f"no list of texts {name!r}", "a complete product", "is it the whole file?")
     return [_as_text(text) for text in PackedDataset(found.id)[()]]
 
@@ -255,12 +257,13 @@ def _entry(file: h5py.File, name: str) -> h5py.Group | h5py.Dataset | None:
 
 
 def _attribute(entry: h5py.Group | h5py.Dataset, name: str) -> Any:
-    """Return an attribute of numbers or texts; None for others, on which the library may break if they are damaged."""
+    """Return an attribute of numbers, or of one text; None for others, on which the library may break."""
     if not h5py.h5a.exists(entry.id, name.encode()):
         return None
     found = h5py.h5a.open(entry.id, name.encode())
     kinds = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID)
-    if not isinstance(found.get_type(), kinds) or prod(found.shape or ()) > _LONGEST_LIST:
+    most = 1 if isinstance(found.get_type(), h5py.h5t.TypeStringID) else _LONGEST_LIST
+    if not isinstance(found.get_type(), kinds) or prod(found.shape or ()) > most:
         return None
     return entry.attrs[name]
 

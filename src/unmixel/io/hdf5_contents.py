@@ -14,8 +14,10 @@ import h5py
 from unmixel.claims import RATIO, check_claim
 from unmixel.errors import SceneError, damage_told
 from unmixel.io.hdf5_chunks import CHECKSUM, filters_of
-from unmixel.io.hdf5_guard import SIGNATURE, GuardedFile
+from unmixel.io.hdf5_guard import GuardedFile
 
+_DEEPEST = 100
+"""Groups in each other: the library goes down them until its stack is full."""
 _INDEX = 8
 """Bytes that a file has at least for each chunk that it stores."""
 _OF_THE_SAME_SIZE = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
@@ -24,13 +26,8 @@ _UNPACKING = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SZIP, h5py.h5z.FILTER_LZF
 
 
 def is_hdf5(path: Path) -> bool:
-    """Return whether a file is HDF5 by its first bytes, with or without the user block of MATLAB."""
-    try:
-        with path.open("rb") as file:
-            first = file.read(520)
-    except OSError:
-        return False
-    return first.startswith(SIGNATURE) or first[512:] == SIGNATURE
+    """Return whether a file is HDF5, with or without a user block before it, as MATLAB has one."""
+    return bool(h5py.is_hdf5(path))
 
 
 def check_hdf5(path: Path) -> None:
@@ -54,20 +51,39 @@ def check_contents(path: Path, file: h5py.File) -> None:
     SceneError
         If something does.
     """
+    root = file["/"].id
+    groups: list[tuple[h5py.h5g.GroupID, tuple[bytes, ...]]] = [(root, ())]
+    seen = {h5py.h5o.get_info(root).addr}
+    while groups:
+        group, above = groups.pop()
+        for name, kind in _links_in(group):
+            if kind == h5py.h5l.TYPE_SOFT:
+                continue
+            place = (*above, name)
+            entry = h5py.h5o.open(group, name) if kind == h5py.h5l.TYPE_HARD else None
+            if entry is None or isinstance(entry, h5py.h5d.DatasetID):
+                _check_dataset(path, b"/".join(place), entry)
+            elif isinstance(entry, h5py.h5g.GroupID) and (at := h5py.h5o.get_info(entry).addr) not in seen:
+                if len(place) > _DEEPEST:
+                    raise SceneError(
+                        f"{path} with more than {_DEEPEST} groups in each other", "fewer", "is it damaged?"
+                    )
+                seen.add(at)
+                groups.append((entry, place))
+
+
+def _links_in(group: h5py.h5g.GroupID) -> list[tuple[bytes, int]]:
+    """Return name and kind of each link of a group."""
     links: list[tuple[bytes, int]] = []
-    file.id.links.visit(lambda name, link: links.append((name, link.type)), info=True)
-    for name, kind in links:
-        if kind != h5py.h5l.TYPE_SOFT:
-            _check_link(path, file, name, kind)
+    group.links.iterate(lambda name, link: links.append((name, link.type)), info=True)
+    return links
 
 
-def _check_link(path: Path, file: h5py.File, name: bytes, kind: int) -> None:
+def _check_dataset(path: Path, name: bytes, entry: h5py.h5d.DatasetID | None) -> None:
+    """Check a dataset; None is a link to one elsewhere."""
     shown = repr(name.decode(errors="replace"))
-    outside = kind != h5py.h5l.TYPE_HARD
-    if not outside:
-        entry = h5py.h5o.open(file.id, name)
-        if not isinstance(entry, h5py.h5d.DatasetID):
-            return
+    outside = entry is None
+    if entry is not None:
         stored = entry.get_create_plist()
         outside = stored.get_external_count() > 0 or stored.get_layout() == h5py.h5d.VIRTUAL
         claimed = entry.get_space().get_simple_extent_npoints()

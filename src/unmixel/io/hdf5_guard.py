@@ -25,6 +25,8 @@ _OBJECT = 16
 """Bytes before each object of a collection, and of the collection itself."""
 _LAST_FREE = 1
 _LARGEST = 1 << 24
+_LARGEST_COLLECTION = 1 << 20
+"""Bytes of a collection of a global heap: a text that is larger has one of its own, and any number may refer to it."""
 
 
 class GuardedFile(io.RawIOBase):
@@ -109,7 +111,7 @@ class GuardedFile(io.RawIOBase):
 
     def _check_collection(self, start: int) -> None:
         size = int.from_bytes(self._at(start + 8, 8), "little")
-        if self._lies_within(start, size) and not _heap_ends(self._at(start, size)):
+        if self._lies_within(start, size, _LARGEST_COLLECTION) and not _heap_ends(self._at(start, size)):
             raise OSError("a heap that never ends")
 
     def _check_local_heap(self, start: int) -> None:
@@ -118,7 +120,7 @@ class GuardedFile(io.RawIOBase):
         if len(head) < 24:
             return
         size, free, place = struct.unpack("<3Q", head)
-        if not self._lies_within(self._base + place, size):
+        if not self._lies_within(self._base + place, size, _LARGEST):
             return
         content = self._at(self._base + place, size)
         seen = set()
@@ -128,12 +130,12 @@ class GuardedFile(io.RawIOBase):
             seen.add(free)
             free = int.from_bytes(content[free : free + 8], "little")
 
-    def _lies_within(self, start: int, size: int) -> bool:
+    def _lies_within(self, start: int, size: int, most: int) -> bool:
         """Return whether a heap lies in the file: the library reads none that does not."""
         if start + size > self._n_bytes:
             return False
-        if size > _LARGEST:
-            raise OSError("a heap of more than 16 MB")
+        if size > most:
+            raise OSError(f"a heap of more than {most >> 20} MB")
         return True
 
     def _check_node(self, start: int) -> None:

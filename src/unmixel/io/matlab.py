@@ -36,8 +36,11 @@ _ROWS = {"nrow", "nrows", "rows", "row", "lines", "h", "height", "n_rows"}
 _COLUMNS = {"ncol", "ncols", "cols", "col", "columns", "samples", "w", "width", "n_cols"}
 _BANDS = {"nband", "nbands", "bands", "band", "n_bands"}
 _WAVELENGTH = {"wavelength", "wavelengths", "wl", "lambda", "wave"}
+_LOGICAL = "logical"
 _NUMERIC = {"double", "single", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
-_LONGEST_LIST = 1_000_000
+_FLAGS = ("good_band", "good_bands", "bbl")
+_BESIDE = {*_ROWS, *_COLUMNS, *_BANDS, *_WAVELENGTH, *_FLAGS, "fwhm", "maxvalue", "slectbands"}
+_LONGEST_LIST = 100_000
 """Numbers in what lies beside a scene: wavelengths, flags, sizes."""
 
 
@@ -69,9 +72,10 @@ def read_matlab(path: Path, variable: str | None = None) -> RawScene:
     try:
         older = {} if hdf5 else list_variables(path)
         shapes = _shapes_of_hdf5(path) if hdf5 else {name: variable.shape for name, variable in older.items()}
-        beside = [name for name, shape in shapes.items() if max(shape) == math.prod(shape) <= _LONGEST_LIST]
+        beside = {name.lower(): name for name, shape in shapes.items() if 0 < max(shape) == math.prod(shape)}
         load = partial(_load_from_hdf5, path) if hdf5 else lambda name: load_variable(path, older[name])
-        small = {name.lower(): np.ravel(load(name)) for name in beside}
+        used = {name: beside[name] for name in _BESIDE & beside.keys() if max(shapes[beside[name]]) <= _LONGEST_LIST}
+        small = {name: np.ravel(load(stored)) for name, stored in used.items()}
         layout = _choose(path, shapes, small, variable)
         if hdf5:
             with h5py.File(path) as file:
@@ -120,7 +124,7 @@ def _raw_scene(
         chosen = small["slectbands"]
         notes.append(f"the sensor's bands {int(chosen.min())} to {int(chosen.max())}, {n_bands} of them (SlectBands)")
     wavelength = next((small[name] for name in sorted(_WAVELENGTH & small.keys())), None)
-    flags = next((small[name] for name in ("good_band", "good_bands", "bbl") if name in small), None)
+    flags = next((small[name] for name in _FLAGS if name in small), None)
     return RawScene(
         shape=layout.shape,
         dtype=dtype,
@@ -139,7 +143,7 @@ def _choose(
 ) -> _Layout:
     """Return the variable that is the scene, and how it lies."""
     rows, columns = (_first_whole(small, names) for names in (_ROWS, _COLUMNS))
-    pixels = rows * columns if rows and columns else None
+    pixels = rows * columns if rows and columns and min(rows, columns) > 0 else None
     n_bands = _first_whole(small, _BANDS)
     if n_bands is None:
         n_bands = next((small[name].size for name in sorted(_WAVELENGTH & small.keys())), None)
@@ -262,10 +266,16 @@ def _shapes_of_hdf5(path: Path) -> dict[str, tuple[int, ...]]:
             for name, entry in file.items()
             if isinstance(entry, h5py.Dataset)
             and "MATLAB_empty" not in entry.attrs
-            and entry.attrs.get("MATLAB_class", b"double").decode() in _NUMERIC
             and entry.dtype.kind in "iuf"
             and entry.ndim >= 1
+            and _is_numeric(entry)
         }
+
+
+def _is_numeric(entry: h5py.Dataset) -> bool:
+    """Return whether a dataset is an array of numbers for MATLAB, or a list of flags."""
+    name = entry.attrs.get("MATLAB_class", b"double").decode()
+    return name in _NUMERIC or (name == _LOGICAL and max(entry.shape) == entry.size)
 
 
 def _load_from_hdf5(path: Path, name: str) -> NDArray:

@@ -64,7 +64,7 @@ class Variable(NamedTuple):
 
 
 def list_variables(path: Path) -> dict[str, Variable]:
-    """Return the arrays of real numbers that are not empty, by name.
+    """Return the arrays of real numbers that are not empty, and lists of truth values, by name.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def list_variables(path: Path) -> dict[str, Variable]:
             elif kind == _MATRIX:
                 head = file.read(min(size, _HEAD))
             else:
-                continue
+                raise ValueError(f"an element of kind {kind}")
             name, shape, dtype, start = _described(head, order)
             if dtype is not None and 0 not in shape:
                 found[name] = Variable(shape, dtype, (position, size), kind == _COMPRESSED, start)
@@ -136,10 +136,12 @@ def _described(head: bytes, order: str) -> tuple[str, tuple[int, ...], np.dtype 
     _, dimensions, at = _inner(head, at, order)
     shape = tuple(np.frombuffer(dimensions[: len(dimensions) // 4 * 4], dtype=f"{order}i4").tolist())
     _, name, at = _inner(head, at, order)
-    if flag & 0xFF not in _NUMERIC_CLASSES or flag & (_LOGICAL | _COMPLEX):
+    if flag & 0xFF not in _NUMERIC_CLASSES or flag & _COMPLEX:
         return name.decode("latin-1"), shape, None, 0
     if len(shape) < 2 or min(shape) < 0:
         raise ValueError(f"an array of shape {shape}")
+    if flag & _LOGICAL and max(shape) != math.prod(shape):
+        return name.decode("latin-1"), shape, None, 0
     kind, size, start = _tag(head, at, order)
     if kind not in _TYPES:
         raise ValueError(f"values of kind {kind}")

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmixel.claims import check_claim
 from unmixel.errors import BundleError, damage_told
 from unmixel.io._raw import RawScene
 from unmixel.io.hdf5_chunks import PackedDataset
@@ -112,6 +113,8 @@ def _opened(path: Path) -> Iterator[xr.Dataset]:
         with h5py.File(guarded, "r") as file:
             file.visititems(_check_packed)
         with _decoded(guarded) as dataset:
+            for name, variable in dataset.variables.items():  # one may be shorter in the file than its dimensions
+                check_claim(path, repr(name), variable.size * variable.dtype.itemsize)
             yield dataset
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 from functools import partial
-from io import BufferedIOBase
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from unmixel.claims import check_claim, check_memory
+from unmixel.claims import SMALL, check_claim, check_memory
 from unmixel.errors import DAMAGE, SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.mapped import MappedArray
@@ -21,7 +21,10 @@ from unmixel.io.mapped import MappedArray
 UNPACK = "unpack it, and give what it holds"
 
 _BESIDE = ("wavelength", "fwhm", "good_band")
-_LONGEST_LIST = 1_000_000
+_LONGEST_HEADER = 16_384
+"""Bytes; NumPy writes no header of more than 10000."""
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Of others, `zipfile` unpacks all that is in some bytes."""
 _LENGTHS = 26
 """Where the lengths are in what a ZIP archive has before each file; they and the texts that they count follow."""
 
@@ -91,8 +94,9 @@ class _Header(NamedTuple):
     start: int
 
 
-def _header(file: IO[bytes] | BufferedIOBase) -> _Header:
+def _header(opened: IO[bytes] | BufferedIOBase) -> _Header:
     """Return what an open file says of its array."""
+    file = BytesIO(opened.read(_LONGEST_HEADER))
     version = npy_format.read_magic(file)
     read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
     shape, in_fortran_order, dtype = read(file)
@@ -103,6 +107,8 @@ def _header(file: IO[bytes] | BufferedIOBase) -> _Header:
 
 def _member_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Header:
     """Return what a file of an archive says of its array, checked against its size."""
+    if info.compress_type not in _COMPRESSIONS:
+        raise ValueError(f"{info.filename}, packed otherwise than by NumPy")
     with archive.open(info) as file:
         header = _header(file)
     if header.start + math.prod(header.shape) * header.dtype.itemsize != info.file_size:
@@ -143,7 +149,7 @@ def _parts(path: Path, stored: np.memmap, shape: tuple[int, int, int]) -> dict[s
 
 
 def _is_short(header: _Header | None) -> bool:
-    return header is not None and math.prod(header.shape) <= _LONGEST_LIST
+    return header is not None and math.prod(header.shape) * header.dtype.itemsize <= SMALL
 
 
 def _choose(path: Path, headers: dict[str, _Header], variable: str | None) -> str:

@@ -124,7 +124,8 @@ def _check_place(scene: xr.DataArray | LazyScene, targets: tuple[Path, ...], *, 
     """Check that no other file changes its meaning by what is written here, and none of the scene's own is replaced."""
     target = targets[0]
     if isinstance(scene, LazyScene):
-        own = {scene.path.resolve(), *(header.resolve() for header in [find_header(scene.path)] if header)}
+        read_from = [scene.path, find_header(scene.path), *scene.companions]
+        own = {file.resolve() for file in read_from if file}
         if not own.isdisjoint(path.resolve() for path in targets):
             raise OutputError(f"{target}, which the scene itself is read from", "another file", "choose another name")
     if overwrite and target.is_dir() and not is_scene_store(target):

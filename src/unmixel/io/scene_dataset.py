@@ -107,16 +107,16 @@ def described_in(dataset: xr.Dataset, path: Path) -> dict[str, Any]:
             "open it with xarray and make a scene with unmixel.make_scene",
         )
     attrs = dataset["spatial_ref"].attrs if "spatial_ref" in dataset.coords else {}
-    geotransform = attrs.get("GeoTransform")
-    for name in ("wavelength", "fwhm", "good_band"):
+    crs_wkt = attrs.get("crs_wkt")
+    for name in ("wavelength", "fwhm", "good_band", "noise_sd"):
         if name in found.coords and found[name].dtype.kind not in "biuf":
             raise SceneError(f"{path} whose {name} is {found[name].dtype}", "real numbers")
     wavelength = np.asarray(found["wavelength"].values, dtype=np.float64)
     said: dict[str, Any] = {
         "shape": found.shape,
         "dtype": found.dtype,
-        "crs_wkt": attrs.get("crs_wkt"),
-        "transform": Affine.from_gdal(*map(float, geotransform.split())) if geotransform else None,
+        "crs_wkt": crs_wkt if isinstance(crs_wkt, str) else None,
+        "transform": _transform_in(found, attrs.get("GeoTransform")),
         "atmosphere": (),
         **_origin(found),
     }
@@ -129,8 +129,19 @@ def described_in(dataset: xr.Dataset, path: Path) -> dict[str, Any]:
     if "noise_sd" in found.coords:
         said["noise_sd"] = np.asarray(found["noise_sd"].values, dtype=np.float64)
     if "good_band" in found.coords:
-        said["good_band"] = np.asarray(found["good_band"].values, dtype=bool)
+        said["good_band"] = np.asarray(found["good_band"].values) > 0
     return said
+
+
+def _transform_in(found: xr.DataArray, geotransform: str | None) -> Affine | None:
+    """Return the transform of a scene, also of a part that another program cut out of it: by its axes."""
+    if not geotransform:
+        return None
+    whole = Affine.from_gdal(*map(float, geotransform.split()))
+    if whole.b or whole.d or not {"y", "x"} <= set(found.coords):
+        return whole
+    with np.errstate(all="ignore"):  # what is no place is refused as such
+        return transform_of(found)
 
 
 def _origin(found: xr.DataArray) -> dict[str, Any]:

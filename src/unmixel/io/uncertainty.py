@@ -20,7 +20,7 @@ import xarray as xr
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.calibration import Calibration
-from unmixel.io.describing import Described
+from unmixel.io.describing import Described, describe
 from unmixel.io.windows import Window
 from unmixel.scene import sort_bands
 
@@ -81,7 +81,10 @@ def noise_coordinate(scene: RawScene, described: Described) -> dict[str, xr.Data
     """
     if scene.noise_sd is None:
         return {}
-    missing = int((~np.isfinite(scene.noise_sd) & described.declared_good).sum())
+    if scene.noise_sd.shape != described.declared_good.shape:
+        raise SceneError(f"noise of shape {scene.noise_sd.shape} for {scene.shape[2]} bands", "one for each band")
+    known = np.isfinite(scene.noise_sd) & (scene.noise_sd > 0)
+    missing = int((~known & described.declared_good).sum())
     if missing:
         raise SceneError(
             f"an uncertainty without values in {missing} of the bands", "all of them", "leave them out (--bands)"
@@ -92,18 +95,19 @@ def noise_coordinate(scene: RawScene, described: Described) -> dict[str, xr.Data
 
 def _check_alike(uncertainty: RawScene, scene: RawScene) -> None:
     if uncertainty.shape != scene.shape:
-        there, here = (" x ".join(map(str, raw.shape)) for raw in (uncertainty, scene))
+        given, expected = (" x ".join(map(str, raw.shape)) for raw in (uncertainty, scene))
         raise SceneError(
-            f"an uncertainty of {there} rows, columns and bands", f"that of this scene, {here}", "give its own file"
+            f"an uncertainty of {given} rows, columns and bands", f"that of this scene, {expected}", "give its own file"
         )
-    if uncertainty.wavelength is None or scene.wavelength is None:
+    there, here = (describe(raw, (), None, True, []).wavelength for raw in (uncertainty, scene))
+    if there is None or here is None:
         return
-    if uncertainty.wavelength_unit == scene.wavelength_unit:
-        apart = np.abs(uncertainty.wavelength - scene.wavelength)
-        if not apart.max() < SAME:
-            band = int(np.argmax(apart))
-            raise SceneError(
-                f"an uncertainty whose band {band + 1} is at {uncertainty.wavelength[band]:g}",
-                f"the wavelengths of the scene ({scene.wavelength[band]:g} there)",
-                "give its own file",
-            )
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(there - here)
+    if not apart.max() < SAME:
+        band = int(np.argmax(apart))
+        raise SceneError(
+            f"an uncertainty whose band {band + 1} is at {there[band]:g} nm",
+            f"the wavelengths of the scene ({here[band]:g} nm there)",
+            "give its own file",
+        )

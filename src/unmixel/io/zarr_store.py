@@ -13,7 +13,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.storage import MemoryStore
 
-from unmixel.errors import damage_told
+from unmixel.errors import DAMAGE, damage_told
 from unmixel.io._raw import RawScene
 from unmixel.io.scene_dataset import dataset_of, described_in, without_pixels
 from unmixel.io.windowed_scene import WindowedScene
@@ -96,7 +96,7 @@ def is_scene_store(path: Path) -> bool:
     """Return whether a folder is a scene that unmixel wrote."""
     try:
         return bool(zarr.open_group(path, mode="r").attrs.get("unmixel_content") == "scene")
-    except (OSError, ValueError, KeyError, TypeError):
+    except DAMAGE:
         return False
 
 

@@ -160,7 +160,7 @@ def _by_coordinates(file: h5py.File, rows: int, columns: int) -> Affine | None:
 
 def _agrees(file: h5py.File, transform: Affine, rows: int, columns: int) -> bool:
     """Return whether the coordinates of the pixels are where the transform has them, to a pixel."""
-    if not (transform.is_rectilinear and holds(file, "easting") and holds(file, "northing")):
+    if transform.b or transform.d or not (holds(file, "easting") and holds(file, "northing")):
         return True
     x, y = list_of(file, "easting", columns), list_of(file, "northing", rows)
     across = (x - transform.c) / transform.a - (np.arange(columns) + 0.5)

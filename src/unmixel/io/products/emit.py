@@ -65,6 +65,8 @@ NAME = "EMIT L2A reflectance"
 _FILL = -9999.0
 _MAP_AT_MOST = 100
 """Pixels of the map for each of the sensor: there are two or three."""
+_BEYOND = np.int64(1 << 30)
+"""A place in a lookup table that is beyond any scene, and within whole numbers of 32 bits."""
 _CHECKED_AT_ONCE = 500_000
 _WITHOUT_RETRIEVAL = ((1325.0, 1435.0), (1770.0, 1962.0))
 _GRANULE = re.compile(r"EMIT_L2A_RFL_\d{3}_(?P<time>\d{8}T\d{6})")
@@ -245,9 +247,9 @@ def _read_table(path: Path, rows: slice, columns: slice) -> Table:
 def _table_in(file: h5py.File, rows: slice, columns: slice) -> Table:
     """Return rows and columns of the sensor, from 0, in a part of the map."""
     stored = (array_of(file, f"location/{name}", 2) for name in ("glt_x", "glt_y"))
-    x, y = (np.nan_to_num(each[rows, columns]).astype(np.int64) for each in stored)
+    x, y = (np.minimum(each[rows, columns], _BEYOND) for each in stored)
     there = (x >= 1) & (y >= 1)
-    return np.where(there, y - 1, NONE).astype(np.int32), np.where(there, x - 1, NONE).astype(np.int32)
+    return np.where(there, y, NONE + 1).astype(np.int32) - 1, np.where(there, x, NONE + 1).astype(np.int32) - 1
 
 
 def _read_rows(path: Path, variable: str, first: int, last: int) -> NDArray:

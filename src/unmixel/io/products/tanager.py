@@ -27,6 +27,7 @@ from rasterio.errors import CRSError
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.acquisition_time import utc_of_seconds
+from unmixel.io.doubles import in_doubles
 from unmixel.io.hdf5 import (
     array_of,
     block_of,
@@ -149,7 +150,7 @@ def _place(file: h5py.File, root: str, rows: int, columns: int) -> tuple[str | N
 def _grid(structure: str) -> dict[str, str]:
     """Return what the structural metadata say of the grid HYP."""
     for part in re.split(r"\bGROUP=GRID_\d+", structure):
-        said = dict(re.findall(r"^\s*(\w+)=([^\n]*)$", part.split("END_GROUP=GRID_")[0], re.MULTILINE))
+        said = dict(re.findall(r"^[ \t]*(\w+)=([^\n]*)$", part.split("END_GROUP=GRID_")[0], re.MULTILINE))
         if said.get("GridName", "").strip('" ') == "HYP":
             return {name: value.strip('" \r') for name, value in said.items()}
     return {}
@@ -184,10 +185,10 @@ def _acquired(file: h5py.File, root: str, fields: str, rows: int) -> str:
         times = list_of(file, lines, rows)
     elif name := next((name for name in ("Time", "time") if holds(file, f"{fields}/{name}")), None):
         stored = array_of(file, f"{fields}/{name}", 2)
-        if prod(stored.chunks or stored.shape[-1:]) > _MOST_TIMES_AT_ONCE:
+        if max(stored.shape[1], prod(stored.chunks or ())) > _MOST_TIMES_AT_ONCE:
             return ""
         middle = stored.shape[0] // 2
-        times = np.asarray(stored[middle : middle + 1], dtype=np.float64)
+        times = in_doubles(stored[middle : middle + 1])
     else:
         return ""
     times = times[np.isfinite(times) & (times > 0)]
