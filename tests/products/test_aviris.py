@@ -183,3 +183,10 @@ def test_a_turn_that_is_none_is_one_clear_error(tmp_path: Path, rotation: str) -
     path = made.write_envi(tmp_path, map_info=f"UTM, 1, 1, 5e5, 4e6, 6, 4, 11, North, WGS-84, rotation={rotation}")
     with pytest.raises(SceneError, match="six numbers and a rotation"):
         open_scene(path)
+
+
+def test_a_map_turned_by_a_quarter_is_not_compared_with_its_coordinates(tmp_path: Path) -> None:
+    path = made.write(tmp_path / "line.nc")
+    with h5py.File(path, "r+") as file:
+        file["transverse_mercator"].attrs["GeoTransform"] = "500000 0 30 5400000 30 0"
+    assert transform_of(open_scene(path)) == Affine(0, 30, 500000, 30, 0, 5400000)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import emit_granule as granule
+import h5py
 import numpy as np
 import pytest
 import rasterio
@@ -284,3 +285,22 @@ def test_the_command_takes_the_uncertainty_of_one_scene(
     (tmp_path / "day.csv").write_text(f"path,uncertainty\n{path},nothing.nc\n")
     status, said = call("unmix", "--method", "fcls", "--manifest", tmp_path / "day.csv", "-o", tmp_path / "day")
     assert status == 2 and f"{tmp_path}/nothing.nc, which does not exist" in said, said
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("f4", np.inf), ("f8", 1e300), ("i8", 2**32 + 2), ("u8", 2**64 - 1), ("f4", np.nan)]
+)
+def test_a_table_beyond_whole_numbers(tmp_path: Path, kind: str, value: float) -> None:
+    def change(file: h5py.File) -> None:
+        for name in ("location/glt_x", "location/glt_y"):
+            stored = file[name][()].astype(kind)
+            del file[name]
+            stored[0, 0] = value
+            file[name] = stored
+
+    path = granule.write_scene(tmp_path, change)
+    if np.isnan(value):
+        open_scene(path)
+    else:
+        with pytest.raises(SceneError, match="a lookup table that names row 1073741824"):
+            open_scene(path)

@@ -21,11 +21,14 @@ import numpy as np
 import pytest
 import rasterio
 import scipy.io
+import xarray as xr
+from safetensors.numpy import load_file, save_file
 
 from unmixel.cli.run_config import read_run_config
 from unmixel.cli.scenes import scenes_of
 from unmixel.errors import ModelError, ParameterError, SceneError, UnmixingError
-from unmixel.io import open_bundle, open_lazily, open_scene, save_scene, write_bundle_csv
+from unmixel.explorer.opened_result import OpenedResult
+from unmixel.io import Window, open_bundle, open_lazily, open_scene, save_scene, write_bundle_csv
 from unmixel.io.hdf5 import opened_hdf5, text_attribute, texts_in
 from unmixel.io.result_folder import write_result_folder
 from unmixel.io.whole_folder import provenance_in
@@ -33,7 +36,7 @@ from unmixel.methods.fcls import FCLS
 from unmixel.registry import load
 from unmixel.result import open_result, provenance_of, save_result
 from unmixel.scale.journal import Journal
-from unmixel.scene import make_scene
+from unmixel.scene import make_scene, transform_of
 from unmixel.spectra import make_bundle
 from unmixel.train.checkpoint import load_checkpoint
 
@@ -529,7 +532,103 @@ def test_no_codec_that_runs_code(codec: str, tmp_path: Path) -> None:
     assert not mark.exists()
 
 
+# --- numbers that are none, or of something else
+
+
+@pytest.mark.parametrize(
+    ("noise", "dims", "said"),
+    [
+        (np.ones(4), ["y"], r"noise of shape \(4,\)"),
+        (np.float64(3), [], r"noise of shape \(\)"),
+        (np.ones((4, 5)), ["y", "band"], r"noise of shape \(4, 5\)"),
+        (np.zeros(5), ["band"], "without values in 5"),
+    ],
+    ids=["rows", "one", "both", "zero"],
+)
+def test_noise_that_is_not_that_of_the_bands(noise: np.ndarray, dims: list[str], said: str, tmp_path: Path) -> None:
+    save_scene(SCENE.assign_coords(noise_sd=("band", np.ones(5))), tmp_path / "s.nc")
+    with h5py.File(tmp_path / "s.nc", "r+") as file:
+        del file["noise_sd"]
+        stored = file.create_dataset("noise_sd", data=noise)
+        for number, dim in enumerate(dims):
+            stored.dims[number].attach_scale(file[dim])
+    refused(tmp_path / "s.nc", said)
+
+
+@pytest.mark.parametrize("transform", ["5e5 0 0 5.4e6 0 0", "nan nan nan nan nan nan", "0 inf 0 0 0 1"])
+def test_a_map_in_one_place_is_none(transform: str, tmp_path: Path) -> None:
+    save_scene(SCENE, tmp_path / "s.nc")
+    with h5py.File(tmp_path / "s.nc", "r+") as file:
+        file["spatial_ref"].attrs["GeoTransform"] = transform
+    refused(tmp_path / "s.nc", "a map with the geotransform")
+
+
+def test_what_another_program_cuts_out_of_a_scene_keeps_its_place(tmp_path: Path) -> None:
+    place = rasterio.Affine(30.0, 0.0, 5e5, 0.0, -30.0, 5.4e6)
+    save_scene(make_scene(VALUES, wavelength=SCENE.wavelength, transform=place), tmp_path / "s.nc")
+    with xr.open_dataset(tmp_path / "s.nc", engine="h5netcdf", decode_coords="all") as whole:
+        whole.isel(y=slice(1, 4), x=slice(2, None)).to_netcdf(tmp_path / "part.nc", engine="h5netcdf")
+    part = open_scene(tmp_path / "part.nc")
+    np.testing.assert_array_equal(part.values, VALUES[1:, 2:])
+    assert transform_of(part) == place @ rasterio.Affine.translation(2, 1)
+
+
+@pytest.mark.parametrize("wavelength", [[450, 550, 650, 750, np.inf], np.linspace(450, 850, 4), np.full(5, "a")])
+def test_an_uncertainty_with_odd_wavelengths(wavelength: np.typing.ArrayLike, tmp_path: Path) -> None:
+    for name, given in (("s", np.linspace(450, 850, 5)), ("sd", wavelength)):
+        np.savez(tmp_path / f"{name}.npz", values=VALUES, wavelength=given)
+    for one, other in (("s", "sd"), ("sd", "s"), ("sd", "sd")):
+        with pytest.raises(SceneError):
+            open_lazily(tmp_path / f"{one}.npz", uncertainty=tmp_path / f"{other}.npz").read(Window(0, 1, 0, 1))
+
+
+def test_an_error_of_long_names_is_short(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "s.mat", "w", userblock_size=512) as file:
+        file["a" * 3000], file["b" * 3000] = VALUES, VALUES
+    assert len(refused(tmp_path / "s.mat", "several arrays")) < 2000
+
+
 # --- models, results and settings
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *({"scale": scale} for scale in ("x", [1, 2], 10**400, {"a": 1}, -1)),
+        {"path": 5},
+        {"path": ["a"]},
+        {"leave_out": 5},
+    ],
+    ids=str,
+)
+def test_a_scene_that_a_result_tells_wrongly(told: dict[str, object], tmp_path: Path) -> None:
+    np.save(tmp_path / "s.npy", VALUES)
+    write_result_folder(FCLS().fit(SCENE, BUNDLE).unmix(SCENE), tmp_path / "out")
+    described = tmp_path / "out/provenance.json"
+    scene = {"path": str(tmp_path / "s.npy"), **told}
+    described.write_text(json.dumps(json.loads(described.read_text()) | {"scene": scene}))
+    opened = OpenedResult(tmp_path / "out")
+    assert opened.scene is None
+    assert opened.without_scene
+
+
+@pytest.mark.parametrize(
+    ("header", "endmembers", "said"),
+    [
+        ({"endmember": ["x" * 5000, "b", "c"]}, 1.0, "a name of 5000 characters"),
+        ({"record": {"fitted_to_values_up_to": 10**400}}, 1.0, "a number of 401 digits"),
+        ({}, np.nan, "not finite"),
+        ({}, 1e30, "beyond 1e.15"),
+    ],
+    ids=["name", "number", "nan", "huge"],
+)
+def test_a_model_that_no_method_saved(header: dict[str, object], endmembers: float, said: str, tmp_path: Path) -> None:
+    model = saved_model(tmp_path)
+    (model / "model.json").write_text(json.dumps(json.loads((model / "model.json").read_text()) | header))
+    state = load_file(model / "model.safetensors")
+    save_file({name: array * np.float32(endmembers) for name, array in state.items()}, model / "model.safetensors")
+    with pytest.raises(UnmixingError, match=said):
+        load(model)
 
 
 def saved_model(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import h5py
@@ -143,3 +144,36 @@ def test_a_truncated_file_is_an_error_wherever_it_ends(tmp_path: Path, version: 
         path.write_bytes(whole[:length])
         with pytest.raises(SceneError, match=r"s\.mat"):
             open_scene(path)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_flags_of_truth_values_are_used(packed: bool, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((4, 6, 5))
+    flags = np.array([True, False, True, True, False])
+    scipy.io.savemat(tmp_path / "5.mat", {"cube": values, "good_band": flags}, do_compression=packed)
+    with h5py.File(tmp_path / "7.mat", "w", userblock_size=512) as file:
+        file["cube"], file["good_band"], file["mask"] = values.T, flags[:, None].astype("u1"), np.ones((9, 6, 4), "u1")
+        for name in ("good_band", "mask"):
+            file[name].attrs["MATLAB_class"] = np.bytes_("logical")
+    for name in ("5.mat", "7.mat"):
+        assert open_scene(tmp_path / name).good_band.values.tolist() == flags.tolist()
+
+
+def test_what_is_not_used_is_not_read(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "s.mat", "w", userblock_size=512) as file:
+        file["cube"] = np.random.default_rng(0).random((5, 6, 4))
+        for name in ("title", "Wavelength", "other"):
+            file.create_dataset(name, shape=(1_000_000, 1), dtype="f8")
+    tracemalloc.start()
+    open_scene(tmp_path / "s.mat")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4_000_000
+
+
+def test_zeros_after_the_last_variable_are_damage(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "s.mat", {"cube": np.ones((4, 6, 5))})
+    with (tmp_path / "s.mat").open("ab") as file:
+        file.write(bytes(1000))
+    with pytest.raises(SceneError, match="an element of kind 0"):
+        open_scene(tmp_path / "s.mat")

@@ -80,11 +80,14 @@ class OpenedResult:
         path = self._given or _with_variable(how.get("path") or told.get("path"), how.get("variable"))
         if path is None:
             return None, "the result does not say which scene it was made from"
+        scale, leave_out = how.get("scale"), how.get("leave_out") or ()
+        if not isinstance(scale, int | float | None) or not isinstance(leave_out, list | tuple):
+            return None, "the result does not say how its scene was read"
         try:
             scene = open_lazily(
                 path,
-                leave_out=how.get("leave_out") or (),
-                scale=how.get("scale"),
+                leave_out=leave_out,
+                scale=scale,
                 keep_atmosphere=bool(how.get("keep_atmosphere")),
                 memory=SCENE_WINDOW,
             )
