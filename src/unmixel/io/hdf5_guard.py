@@ -36,7 +36,7 @@ class GuardedFile(io.RawIOBase):
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "a.h5"
-    >>> _ = path.write_bytes(_COLLECTION + (64).to_bytes(8, "little") + bytes(48))
+    >>> _ = path.write_bytes(_COLLECTION + bytes(3) + (64).to_bytes(8, "little") + bytes(48))
     >>> GuardedFile(path).read(64)
     Traceback (most recent call last):
     ...
