@@ -25,7 +25,7 @@ from unmixel.spectra import check_names
 GROUP = "unmixel.methods"
 NEEDED = ("name", "summary", "reference", "fitted_type")
 """What the class of a method says of itself."""
-_LARGEST = 1e15
+_LARGEST = np.float64(1e15)
 """Of the numbers of a model: those of reflectance are about 1, and their squares have to be finite."""
 EntryPoint = Any
 """One of `importlib.metadata`, or, where that is installed, of the package ``importlib_metadata``."""

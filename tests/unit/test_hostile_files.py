@@ -760,3 +760,10 @@ def test_a_result_without_its_bands_is_refused(name: str, tmp_path: Path) -> Non
     open_result(tmp_path / "whole.zarr")
     with pytest.raises(SceneError, match=f"without the numbers {name}"):
         open_result(tmp_path / "without.zarr")
+
+
+def test_a_model_in_half_precision_is_loaded_without_a_warning(tmp_path: Path) -> None:
+    model = saved_model(tmp_path)
+    state = load_file(model / "model.safetensors")
+    save_file({name: array.astype(np.float16) for name, array in state.items()}, model / "model.safetensors")
+    assert load(model).endmember == ("soil", "water", "tree")
