@@ -29,8 +29,8 @@ def utc_time(text: str) -> str:
     except (ValueError, OverflowError):
         return ""
     if len(cleaned) <= len("2023-08-01"):
-        return moment.strftime("%Y-%m-%d")
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return moment.date().isoformat()
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def utc_of_seconds(seconds: float) -> str:
@@ -42,7 +42,7 @@ def utc_of_seconds(seconds: float) -> str:
     ('2024-09-25T18:55:04Z', '')
     """
     try:
-        return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return utc_time(datetime.fromtimestamp(seconds, tz=UTC).isoformat())
     except (ValueError, OverflowError, OSError):
         return ""
 

@@ -18,9 +18,10 @@ from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import MemoryFile
 
+from unmixel.claims import read_small
 from unmixel.errors import OutputError, SceneError
 from unmixel.io._raw import RawScene
-from unmixel.io.envi_header import EnviHeader, bands_described, headers_of, read_envi_header
+from unmixel.io.envi_header import LARGEST_HEADER, EnviHeader, bands_described, headers_of, read_envi_header
 from unmixel.io.envi_map import is_written_exactly, rotated_transform
 from unmixel.io.whole_file import written_whole
 from unmixel.io.windowed_scene import WindowedScene, windowed
@@ -69,11 +70,15 @@ def read_envi(data: Path, header_path: Path) -> RawScene:
 def _check_alone(data: Path, header_path: Path) -> None:
     """Check that no other header describes the file, and none could be the one that was meant."""
     first, *others = headers_of(data) or [header_path]
-    if not first.samefile(header_path) or any(other.read_bytes() != first.read_bytes() for other in others):
+    if not first.samefile(header_path) or any(_differ(first, other) for other in others):
         other = next((other for other in (first, *others) if not other.samefile(header_path)), first)
         raise SceneError(
             f"{data} with two headers, {header_path.name} and {other.name}", "one header", "move the wrong one away"
         )
+
+
+def _differ(one: Path, other: Path) -> bool:
+    return read_small(one, LARGEST_HEADER) != read_small(other, LARGEST_HEADER)
 
 
 def _map_of(header: EnviHeader) -> tuple[str | None, Affine]:

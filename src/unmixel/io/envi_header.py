@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unmixel.claims import read_small
 from unmixel.errors import SceneError
 
 DTYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4", 14: "i8", 15: "u8"}
@@ -19,6 +20,8 @@ _DATA_SUFFIXES = (
 )
 
 
+LARGEST_HEADER = 16_000_000
+"""Bytes; those of large libraries take a few million."""
 _FRAMES = ("major frame offsets", "minor frame offsets")
 """Bytes before and after each band and each line that are no values."""
 
@@ -119,9 +122,9 @@ def read_envi_header(path: Path) -> EnviHeader:
     Raises
     ------
     SceneError
-        If the file is not one, or a brace is never closed.
+        If the file is not one, or too large, or a brace is never closed.
     """
-    raw = path.read_bytes()
+    raw = read_small(path, LARGEST_HEADER)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
