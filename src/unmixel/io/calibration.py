@@ -120,7 +120,7 @@ def as_stored(value: float, dtype: np.dtype) -> Any:
 
     Programs round the largest number of a type, which many take as fill value, to one beyond it.
 
-    >>> as_stored(-3.40282347e38, np.dtype("f4")) == np.finfo("f4").min, as_stored(-9999.0, np.dtype("u2"))
+    >>> bool(as_stored(-3.40282347e38, np.dtype("f4")) == np.finfo("f4").min), as_stored(-9999.0, np.dtype("u2"))
     (True, None)
     """
     if dtype.kind == "f":
