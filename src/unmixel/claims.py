@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from unmixel.errors import SceneError
+from unmixel.errors import SceneError, UnmixingError
 
 try:
     import resource
@@ -66,6 +66,33 @@ def check_claim(path: Path, what: str, claimed: int, *, beside: bool = False) ->
         f"at most {RATIO} times its own size",
         "it is damaged, or empty",
     )
+
+
+def read_small(path: Path, largest: int, *, error: type[UnmixingError] = SceneError) -> bytes:
+    """Return the content of a file that is read whole, such as a header, if it is not larger than such files are.
+
+    Raises
+    ------
+    SceneError, or `error`
+        If it is larger: its holes take no room on the disk, but would in memory.
+    OSError
+        If it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "scene.hdr"
+    >>> _ = file.write_bytes(bytes(1001))
+    >>> read_small(file, 1000)
+    Traceback (most recent call last):
+    ...
+    unmixel.errors.SceneError: .../scene.hdr, which is too large; expected at most 1 kB; is it damaged, or ...
+    """
+    with path.open("rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise error(f"{path}, which is too large", f"at most {_bytes(largest)}", "is it damaged, or another file?")
+    return content
 
 
 def _sizes(path: Path, beside: bool) -> Iterator[int]:

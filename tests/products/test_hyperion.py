@@ -103,9 +103,10 @@ def test_damage_is_an_error_that_says_so(product: Path, tmp_path: Path) -> None:
     band.unlink()
     with pytest.raises(SceneError, match=r"without band 9 \(1 missing\)"):
         open_scene(tmp_path)
-    write_image(band, np.zeros((ROWS, 3, 1), dtype=np.int16))
-    with pytest.raises(SceneError, match=r"B009_L1T\.TIF, of another size"):
-        open_scene(tmp_path)
+    for shape in ((ROWS, 3, 1), (2 * ROWS, 2 * COLUMNS, 1)):
+        write_image(band, np.zeros(shape, dtype=np.int16))
+        with pytest.raises(SceneError, match=r"B009_L1T\.TIF, of another size"):
+            open_scene(tmp_path)
     band.write_bytes(b"II*\x00nothing")
     with pytest.raises(SceneError, match="is it complete"):
         open_scene(tmp_path)

@@ -26,10 +26,11 @@ from safetensors.numpy import load_file, save_file
 
 from unmixel.cli.run_config import read_run_config
 from unmixel.cli.scenes import scenes_of
-from unmixel.errors import ModelError, ParameterError, SceneError, UnmixingError
+from unmixel.errors import BundleError, ModelError, ParameterError, SceneError, UnmixingError
 from unmixel.explorer.opened_result import OpenedResult
-from unmixel.io import Window, open_bundle, open_lazily, open_scene, save_scene, write_bundle_csv
+from unmixel.io import Window, open_bundle, open_lazily, open_scene, save_scene, write_bundle_csv, write_envi
 from unmixel.io.hdf5 import opened_hdf5, text_attribute, texts_in
+from unmixel.io.quality_layers import QualityLayer, check_layers
 from unmixel.io.result_folder import write_result_folder
 from unmixel.io.whole_folder import provenance_in
 from unmixel.methods.fcls import FCLS
@@ -233,7 +234,106 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     refused(tmp_path / "s.npy", "a device or a pipe")
 
 
+def written_tiff(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        pytest.warns(rasterio.errors.NotGeoreferencedWarning),
+        rasterio.open(path, "w", "GTiff", 6, 4, 5, dtype="float32") as file,
+    ):
+        file.write(np.moveaxis(VALUES, 2, 0))
+    return path
+
+
+@pytest.mark.parametrize(
+    "name", ["s.tif.aux.xml", "s.tfw", "s.wld", "s.tif.msk", "s.IMD", "s_RPC.TXT", "s_metadata.xml"]
+)
+def test_a_pipe_beside_a_tiff_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    written_tiff(tmp_path / "s.tif")
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(SceneError, match="a device or a pipe"):
+        open_scene(tmp_path / "s.tif")
+
+
+@pytest.mark.parametrize("name", ["s.sta", "s.img.hdr", "s.img.ovr"])
+def test_a_pipe_beside_an_envi_file_is_not_opened(name: str, tmp_path: Path) -> None:
+    write_envi(SCENE, tmp_path / "s.img")
+    os.mkfifo(tmp_path / name)
+    np.testing.assert_array_equal(open_scene(tmp_path / "s.img").values, VALUES)
+
+
+def test_a_pipe_among_the_bands_of_a_product_is_not_waited_for(tmp_path: Path) -> None:
+    for band in range(1, 243):
+        os.mkfifo(tmp_path / f"EO1H0370332004123110KZ_B{band:03d}_L1T.TIF")
+    with pytest.raises(SceneError, match="which is no file"):
+        open_scene(tmp_path)
+
+
+def test_a_pipe_among_the_files_of_a_library_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(" splib07a Record=7: Quartz HS32.4B BECKb RREF\n0.1\n0.2\n")
+    os.mkfifo(tmp_path / "wavelengths.txt")
+    with pytest.raises(BundleError, match="no files of 2 wavelengths"):
+        open_bundle(tmp_path / "a.txt")
+
+
+def test_a_name_does_not_ask_gdal_for_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = written_tiff(tmp_path / "secret/s.tif")
+    with pytest.warns(rasterio.errors.NotGeoreferencedWarning), rasterio.open(secret, "r+") as file:
+        file.write(np.moveaxis(VALUES + 1, 2, 0))
+    monkeypatch.chdir(tmp_path)
+    name = Path(f"GTIFF_DIR:1:{secret}")
+    written_tiff(name)
+    np.testing.assert_array_equal(open_scene(name).values, VALUES)
+
+
+@pytest.mark.parametrize("pattern", ["**/*.npy", "**", "a/**/*.npy", "**/**/*.npy"])
+def test_links_that_lead_back_are_not_followed(pattern: str, tmp_path: Path) -> None:
+    for folder in ("a", "a/b"):
+        (tmp_path / folder).mkdir()
+        for name in ("one", "two"):
+            (tmp_path / folder / name).symlink_to(tmp_path, target_is_directory=True)
+    np.save(tmp_path / "a/b/s.npy", VALUES)
+    assert [job.path for job in scenes_of([tmp_path / pattern], None)] == [tmp_path / "a/b/s.npy"]
+
+
 # --- sizes that are not true
+
+
+def with_a_hole(path: Path, beginning: str) -> Path:
+    """Write a file of 20 GB that takes no room."""
+    path.write_text(beginning)
+    os.truncate(path, 20_000_000_000)
+    return path
+
+
+def test_texts_with_holes_are_not_read_whole(tmp_path: Path) -> None:
+    with_a_hole(tmp_path / "s.hdr", "ENVI\n")
+    (tmp_path / "s.img").write_bytes(VALUES.tobytes())
+    written_tiff(tmp_path / "t.tif")
+    with_a_hole(tmp_path / "t.tif.aux.xml", "<PAMDataset>")
+    for name in ("s.hdr", "s.img", "t.tif"):
+        with pytest.raises(SceneError, match="too large; expected at most"):
+            open_scene(tmp_path / name)
+    table = with_a_hole(tmp_path / "s.csv", "wavelength,a\n" * 400)
+    library = with_a_hole(tmp_path / "s.txt", " splib07a Record=7: Quartz HS32.4B BECKb RREF\n")
+    for file in (tmp_path / "s.img", table, library):
+        with pytest.raises(BundleError, match="too large; expected at most"):
+            open_bundle(file)
+    for file in (table, with_a_hole(tmp_path / "list.toml", "a = 1\n")):
+        with pytest.raises(ParameterError, match="too large; expected at most"):
+            scenes_of([], file)
+    with pytest.raises(ParameterError, match="too large; expected at most"):
+        read_run_config(tmp_path / "list.toml")
+
+
+def test_a_block_that_a_quality_layer_only_claims_is_not_made(tmp_path: Path) -> None:
+    tiles = {"tiled": True, "blockxsize": 32768, "blockysize": 32768, "sparse_ok": True, "compress": "deflate"}
+    with (
+        pytest.warns(rasterio.errors.NotGeoreferencedWarning),
+        rasterio.open(tmp_path / "layer.tif", "w", "GTiff", 6, 4, 1, dtype="uint8", **tiles),
+    ):
+        pass
+    with pytest.raises(SceneError, match=r"claims 1\.07 GB for a block"):
+        check_layers([QualityLayer(tmp_path / "layer.tif", values=(1,))], (4, 6))
 
 
 def envi_of_a_petabyte(folder: Path) -> Path:
@@ -700,7 +800,8 @@ def test_json_of_folders_made_to_do_harm(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["run.toml", "list.toml"])
 @pytest.mark.parametrize(
-    "text", ["a = " + "[" * 50_000, "a = " + "{b=" * 50_000, "a = " + "1" * 10_000, "\x00", "\xff"]
+    "text",
+    ["a = " + "[" * 50_000, "a = " + "{b=" * 50_000, "a = " + "1" * 10_000, "a." * 50_000 + "a = 1", "\x00", "\xff"],
 )
 def test_settings_made_to_do_harm(text: str, name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text, encoding="latin-1")

@@ -210,3 +210,27 @@ def test_bands_without_a_wavelength_are_dropped(tmp_path: Path) -> None:
     bundle = open_bundle(path)
     np.testing.assert_array_equal(bundle.wavelength.values, [550.0, 650.0])
     np.testing.assert_allclose(bundle.values, [[0.4, 0.3], [0.2, 0.1]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("more", [{}, {"fwhm": None}, {"wavelength": None, "fwhm": None}])
+def test_names_that_are_numbers_are_names(tmp_path: Path, more: dict[str, object]) -> None:
+    bundle = a_bundle(**more).assign_coords(endmember=("spectrum", ["1", "2", "10"]))
+    write_bundle_csv(bundle, tmp_path / "s.csv")
+    back = open_bundle(tmp_path / "s.csv")
+    assert back.endmember.values.tolist() == ["1", "2", "10"]
+    np.testing.assert_allclose(back.values, bundle.values, rtol=1e-7)
+    np.testing.assert_array_equal(back.wavelength, bundle.wavelength)
+
+
+def test_deleted_channels_are_no_reflectance(tmp_path: Path) -> None:
+    values = a_bundle().values.copy()
+    values[1, 2], values[0, 4] = -1.23e34, -99.0
+    bundle = make_bundle(values, LABELS, wavelength=WAVELENGTH)
+    write_sli(bundle, tmp_path / "s.sli")
+    with (tmp_path / "s.hdr").open("a") as header:
+        header.write("data ignore value = -99\n")
+    write_bundle_csv(bundle, tmp_path / "s.csv")
+    library, table = open_bundle(tmp_path / "s.sli"), open_bundle(tmp_path / "s.csv")
+    np.testing.assert_array_equal(library.wavelength, np.delete(WAVELENGTH, [2, 4]))
+    np.testing.assert_array_equal(library.values, np.delete(values, [2, 4], axis=1))
+    np.testing.assert_array_equal(table.wavelength, np.delete(WAVELENGTH, 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +197,9 @@ def test_a_file_that_its_header_would_scramble_is_refused(
         (("byte order = 0", "byte order = 0\nwavelength = {a, b, c, d, e}"), "numbers"),
         (("byte order = 0", "byte order = 0\nwavelength = {5,6,7,8,9}\nwavelength units = GHz"), "'GHz'"),
         (("byte order = 0", "byte order = 0\nbbl = {1, 0}"), "bad-band list of 2 for 5 bands"),
+        (("byte order = 0", "byte order = 2"), "byte order = 2"),
+        (("byte order = 0", "byte order = 0\nheader offset = -4"), "header offset = -4"),
+        (("byte order = 0", "byte order = 0\nminor frame offsets = {4, 4}"), "minor frame offsets = 4, 4"),
     ],
 )
 def test_a_wrong_header_is_one_clear_line(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:
@@ -228,6 +232,26 @@ def test_two_headers_for_one_file(tmp_path: Path) -> None:
     (tmp_path / "scene.img.hdr").write_text(path.with_suffix(".hdr").read_text())
     with pytest.raises(SceneError, match="two headers"):
         open_scene(tmp_path / "scene.img.hdr")
+
+
+def test_a_map_beyond_all_numbers_is_not_believed(tmp_path: Path) -> None:
+    sizes = ", ".join(["1e308"] * 6)
+    place = "map info = {UTM, 1, 1, 500000, 5400000, 30, 30, 33, North, WGS-84}\n"
+    path = write(tmp_path, numbered(), more=f"{place}geo transform = {{{sizes}}}\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert transform_of(open_scene(path)) == Affine(30, 0, 500000, 0, -30, 5400000)
+
+
+def test_two_headers_that_differ(tmp_path: Path) -> None:
+    path = write(tmp_path, numbered())
+    other = tmp_path / "scene.img.hdr"
+    other.write_text(path.with_suffix(".hdr").read_text() + "data ignore value = 7\n")
+    for file in (path, path.with_suffix(".hdr"), other):
+        with pytest.raises(SceneError, match="two headers"):
+            open_scene(file)
+    other.write_text(path.with_suffix(".hdr").read_text())
+    assert open_scene(path).shape == numbered().shape
 
 
 @settings(max_examples=15, deadline=None)

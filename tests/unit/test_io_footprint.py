@@ -106,6 +106,9 @@ def test_longitudes_from_0_to_360_become_those_from_minus_180() -> None:
         ),
         pytest.param(CRS.from_string("IAU_2015:30100"), Affine(1.0, 0.0, 0.0, 0.0, -1.0, 0.0), id="the Moon"),
         pytest.param(UTM_32, Affine(1e9, 0.0, 1e12, 0.0, -1e9, 5e30), id="outside of the projection"),
+        pytest.param(CRS.from_epsg(3857), Affine(30.0, 0.0, 6e17, 0.0, -30.0, 0.0), id="many times around the Earth"),
+        pytest.param(CRS.from_epsg(4326), Affine(1.0, 0.0, 1e18, 0.0, -1.0, 0.0), id="longitudes without digits"),
+        pytest.param(CRS.from_epsg(3035), Affine(-117.0, 0.0, 19079052.8, 0.0, -11.5, -186.9), id="beyond its pole"),
     ],
 )
 def test_a_grid_with_no_place_on_earth_has_no_footprint(crs: CRS | None, grid: Affine) -> None:

@@ -23,7 +23,6 @@ or CSV, with a line for each, and quotes around what holds a comma; only ``path`
 from __future__ import annotations
 
 import csv
-import tomllib
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
+from unmixel.claims import read_small
 from unmixel.cli.options import parse_bands
+from unmixel.cli.toml_text import LARGEST, read_toml
 from unmixel.errors import ParameterError
 from unmixel.settings import as_parameter_error
 
@@ -86,21 +87,14 @@ def read_manifest(path: Path) -> list[tuple[str, SceneEntry]]:
     """
     if path.suffix.lower() not in (".toml", ".csv"):
         raise ParameterError(f"the manifest {path}", "a name that ends in .toml or .csv", "rename it")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParameterError(f"the manifest {path} ({error})", "a readable file, in UTF-8") from error
-    entries = _from_toml(path, text) if path.suffix.lower() == ".toml" else _from_csv(path, text)
+    entries = _from_toml(path) if path.suffix.lower() == ".toml" else _from_csv(path)
     if not entries:
         raise ParameterError(f"the manifest {path}, which lists no scene", "at least one")
     return entries
 
 
-def _from_toml(path: Path, text: str) -> list[tuple[str, SceneEntry]]:
-    try:
-        content = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ParameterError(f"the manifest {path} ({error})", "TOML") from error
+def _from_toml(path: Path) -> list[tuple[str, SceneEntry]]:
+    content = read_toml(path, "the manifest")
     tables = content.pop("scene", [])
     if content:
         raise ParameterError(
@@ -112,8 +106,12 @@ def _from_toml(path: Path, text: str) -> list[tuple[str, SceneEntry]]:
     return [(where, _entry(table, where, strict=True)) for where, table in zip(places, tables, strict=True)]
 
 
-def _from_csv(path: Path, text: str) -> list[tuple[str, SceneEntry]]:
-    lines = csv.reader(StringIO(text), strict=True, skipinitialspace=True)
+def _from_csv(path: Path) -> list[tuple[str, SceneEntry]]:
+    try:
+        text = read_small(path, LARGEST, error=ParameterError).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"the manifest {path} ({error})", "a readable file, in UTF-8") from error
+    lines = csv.reader(StringIO(text, newline=None), strict=True, skipinitialspace=True)
     columns: list[str] = []
     entries = []
     try:

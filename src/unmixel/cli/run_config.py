@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, field_validator
 
-from unmixel.errors import ParameterError
+from unmixel.cli.toml_text import read_toml
 from unmixel.settings import as_parameter_error
 from unmixel.whole_numbers import LARGEST_SEED
 
@@ -83,10 +82,7 @@ def read_run_config(path: Path | None, **flags: Any) -> RunConfig:
     """
     settings: dict[str, Any] = {}
     if path is not None:
-        try:
-            settings = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise ParameterError(f"the run file {path} ({error})", "a readable TOML file") from error
+        settings = read_toml(path, "the run file")
         for name in ("endmembers", "bundle", "uncertainty"):
             if isinstance(settings.get(name), str):
                 settings[name] = path.parent / settings[name]

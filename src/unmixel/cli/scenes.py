@@ -80,10 +80,10 @@ class _Found:
 def scenes_of(given: Sequence[Path], manifest: Path | None, *, made_in: Path | None = None) -> list[SceneJob]:
     """Return the scenes of the arguments of a command, or of a manifest.
 
-    Patterns (``*``, ``?``, ``[...]``, and ``**`` for folders in folders) that the shell left as they are, since
-    they were quoted or stand in a manifest, are expanded in alphabetical order. An ENVI file and its header are one
-    scene, and so are a file that is given twice and all files of a product. Folders (but for Zarr stores and products),
-    ``.aux.xml`` files and the masks and uncertainties of products that match are passed over.
+    Patterns (``*``, ``?``, ``[...]``, and ``**`` for folders in folders, links not followed) that the shell left as
+    they are, since they were quoted or stand in a manifest, are expanded in alphabetical order. An ENVI file and its
+    header are one scene, and so are a file that is given twice and all files of a product. Folders (but for Zarr stores
+    and products), ``.aux.xml`` files and the masks and uncertainties of products that match are passed over.
 
     The name of a scene is that of its data file without its last suffix, unless a manifest says another. Scenes that
     would have the same name get the name of their variable, too, and then as many of their folders as tell them
@@ -192,8 +192,8 @@ def _find(entry: SceneEntry, base: Path, where: str, made_in: Path | None) -> It
     else:
         pattern = entry.path if variable is None else entry.path.removesuffix(f"::{variable}")
         with damage_told(file, "the name of a file", "check the path"):
-            matches = glob.glob(pattern, root_dir=base, recursive=True)  # noqa: PTH207, it takes absolute patterns
-        files = _scenes_among([base / match for match in sorted(matches)])
+            matches = sorted(_matches(pattern, base))
+        files = _scenes_among([base / match for match in matches])
         if made_in is not None:
             files = [file for file in files if made_in.resolve() not in file.resolve().parents]
         if not files:
@@ -201,6 +201,37 @@ def _find(entry: SceneEntry, base: Path, where: str, made_in: Path | None) -> It
     for one in files:
         chosen = one if variable is None else one.with_name(f"{one.name}::{variable}")
         yield _Found(chosen, _data_of(one), variable, entry, base, where)
+
+
+def _matches(pattern: str, base: Path) -> set[str]:
+    """Return what matches a pattern; ``**`` follows no links, which may lead back to where they are."""
+    found, parts = {""}, Path(pattern).parts
+    while "**" in parts:
+        at = parts.index("**")
+        found = {folder for start in _match_each(found, parts[:at], base) for folder in _folders_in(start, base)}
+        parts = parts[at + 1 :]
+        if not parts:
+            return found | _match_each(found, ("*",), base)
+    return _match_each(found, parts, base)
+
+
+def _match_each(starts: set[str], parts: Sequence[str], base: Path) -> set[str]:
+    """Return what matches parts of a pattern in any of some folders."""
+    if not parts:
+        return starts
+    tail = os.path.join(*parts)  # noqa: PTH118
+    return {
+        os.path.join(start, match)  # noqa: PTH118, it takes absolute patterns
+        for start in starts
+        for match in glob.glob(tail, root_dir=base / start)  # noqa: PTH207
+    }
+
+
+def _folders_in(start: str, base: Path) -> Iterator[str]:
+    """Yield a folder and all in it, but for hidden ones."""
+    for folder, inner, _ in os.walk(base / start):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        yield os.path.normpath(os.path.join(start, os.path.relpath(folder, base / start)))  # noqa: PTH118
 
 
 def _scenes_among(matches: list[Path]) -> list[Path]:
@@ -259,7 +290,7 @@ def _names_of(found: Sequence[_Found]) -> list[str]:
 
 def _depth(group: Sequence[_Found]) -> int:
     """Return the least depth at which the names of files differ, or at which most do."""
-    depths = range(max(len(one.data.parts) for one in group))
+    depths = range(min(max(len(one.data.parts) for one in group), _LONGEST))
     return max(depths, key=lambda depth: (len({_folded(one.own_name(depth)) for one in group}), -depth))
 
 

@@ -30,7 +30,7 @@ def utc_time(text: str) -> str:
         return ""
     if len(cleaned) <= len("2023-08-01"):
         return moment.date().isoformat()
-    return _to_the_second(moment)
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def utc_of_seconds(seconds: float) -> str:
@@ -42,13 +42,9 @@ def utc_of_seconds(seconds: float) -> str:
     ('2024-09-25T18:55:04Z', '')
     """
     try:
-        return _to_the_second(datetime.fromtimestamp(seconds, tz=UTC))
+        return utc_time(datetime.fromtimestamp(seconds, tz=UTC).isoformat())
     except (ValueError, OverflowError, OSError):
         return ""
-
-
-def _to_the_second(moment: datetime) -> str:
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def moment_of(acquired: str) -> datetime | None:

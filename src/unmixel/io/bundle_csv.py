@@ -10,12 +10,19 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmixel.claims import read_small
 from unmixel.errors import BundleError
 from unmixel.io.csv_text import as_cell, from_cell
+from unmixel.io.library import BRIGHTEST
 from unmixel.io.wavelength_units import to_nanometres
 from unmixel.io.whole_file import written_whole
 from unmixel.spectra import check_bundle, make_bundle
 
+LARGEST = 64_000_000
+"""Bytes of a table; a thousand spectra of a thousand bands take ten million."""
+_OF_WAVELENGTHS = ("wavelength", "wl", "lambda", "nm", "um")
+_OF_BANDS = (*_OF_WAVELENGTHS, "band", "channel", "#")
+"""What the header of the first column begins with if there is a spectrum in each of the others."""
 _LAYOUTS = "a column of wavelengths and a column for each spectrum, or a row of wavelengths and a row for each"
 
 
@@ -28,8 +35,8 @@ def read_bundle_csv(path: Path) -> xr.DataArray:
     =========================  ==================================================================
 
     A column ``fwhm`` is taken as the band widths. Spectra under the same name are variants of one endmember.
-    Bands are sorted by wavelength; those without a value in some spectrum, or without a wavelength where
-    others have one, are dropped. An empty column of wavelengths is none.
+    Bands are sorted by wavelength; those without a value in some spectrum (or one beyond a million, which stands for
+    none), or without a wavelength where others have one, are dropped. An empty column of wavelengths is none.
 
     Raises
     ------
@@ -39,7 +46,8 @@ def read_bundle_csv(path: Path) -> xr.DataArray:
     header, rows = _table(path)
     numbers = [_number(cell) for cell in header]
     first_number = next((i for i, value in enumerate(numbers) if value is not None), len(header))
-    if 0 < first_number < len(header) and all(value is not None for value in numbers[first_number:]):
+    in_rows = 0 < first_number < len(header) and all(value is not None for value in numbers[first_number:])
+    if in_rows and not (header[0].strip().lower().startswith(_OF_BANDS) and all(_is_number(row[0]) for row in rows)):
         wavelength: NDArray[np.float64] | None = np.array(numbers[first_number:], dtype=np.float64)
         labels = [from_cell(row[0].strip(" ")) for row in rows]
         spectra, fwhm, unit = _values(path, [row[first_number:] for row in rows]), None, ""
@@ -49,9 +57,9 @@ def read_bundle_csv(path: Path) -> xr.DataArray:
         columns = [i for i, name in enumerate(names) if i and i != widths and name not in ("good_band", "bbl")]
         table = _values(path, rows)
         labels, spectra = [from_cell(header[i].strip(" ")) for i in columns], table[:, columns].T
-        wavelength = table[:, 0] if names[0].startswith(("wavelength", "wl", "lambda", "nm", "um")) else None
+        wavelength = table[:, 0] if names[0].startswith(_OF_WAVELENGTHS) else None
         fwhm, unit = (None if widths is None else table[:, widths]), _unit(names[0])
-        if wavelength is None and not names[0].startswith(("band", "channel", "#")):
+        if wavelength is None and not names[0].startswith(_OF_BANDS):
             raise BundleError(f"{path} whose first column is {header[0]!r}", _LAYOUTS, "call the column 'wavelength'")
     return _bundle(path, spectra, labels, wavelength, fwhm, unit)
 
@@ -82,7 +90,7 @@ def write_bundle_csv(bundle: xr.DataArray, path: str | Path) -> None:
 
 def _table(path: Path) -> tuple[list[str], list[list[str]]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_small(path, LARGEST, error=BundleError).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BundleError(f"{path}, which is no text", "a table of endmember spectra") from error
     first = next((line for line in text.splitlines() if line.strip()), "")
@@ -106,6 +114,10 @@ def _number(cell: str) -> float | None:
         return None
 
 
+def _is_number(cell: str) -> bool:
+    return not cell.strip() or _number(cell) is not None
+
+
 def _values(path: Path, rows: list[list[str]]) -> NDArray[np.float64]:
     try:
         return np.array([[float(cell) if cell.strip() else np.nan for cell in row] for row in rows])
@@ -127,7 +139,7 @@ def _bundle(
     fwhm: NDArray[np.float64] | None,
     unit: str,
 ) -> xr.DataArray:
-    present = np.asarray(np.isfinite(spectra).all(axis=0))
+    present = np.asarray((np.abs(spectra) < BRIGHTEST).all(axis=0))
     if not present.any():
         raise BundleError(f"{path} without a band that has a value in every spectrum", "complete spectra")
     factor = None if wavelength is None else to_nanometres(wavelength, unit)[0]

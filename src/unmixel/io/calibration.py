@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,8 @@ class Calibration:
         self._gain, self._offset = (raw.gain, raw.offset) if scale is None else (1.0 / scale, 0.0)
         self._identity = bool(np.all(np.asarray(self._gain) == 1) and np.all(np.asarray(self._offset) == 0))
         self._raw = raw
-        self.fills = [value for value in raw.fill if _representable(value, raw.dtype)]
+        self._stored = [(value, as_stored(value, raw.dtype)) for value in raw.fill]
+        self.fills = [value for value, stored in self._stored if stored is not None]
 
     def __call__(self, window: Window) -> Calibrated:
         """Read a window, and return its reflectance with the bands in the order of the file."""
@@ -66,7 +67,7 @@ class Calibration:
             if block.shape != (expected := (*window.shape, self._raw.shape[2])):
                 raise ValueError(f"values of shape {block.shape} where {expected} are announced")
         values = np.empty(block.shape, dtype=np.float32)
-        fills = np.array(self.fills, dtype=self._raw.dtype)
+        fills = np.array([stored for _, stored in self._stored if stored is not None], dtype=self._raw.dtype)
         n_filled = n_empty = 0
         step = max(1, CHUNK // max(1, values.shape[1]))
         for first in range(0, len(values), step):
@@ -114,8 +115,20 @@ def _damage_in(window: Window) -> AbstractContextManager[None]:
     return damage_told(rows, "a complete scene file", "is it truncated, or damaged?")
 
 
-def _representable(value: float, dtype: np.dtype) -> bool:
+def as_stored(value: float, dtype: np.dtype) -> Any:
+    """Return a fill value as the values of a file can have it; None if they cannot.
+
+    Programs round the largest number of a type, which many take as fill value, to one beyond it.
+
+    >>> bool(as_stored(-3.40282347e38, np.dtype("f4")) == np.finfo("f4").min), as_stored(-9999.0, np.dtype("u2"))
+    (True, None)
+    """
     if dtype.kind == "f":
-        return bool(np.isfinite(value) and abs(value) <= float(np.finfo(dtype).max))
+        with np.errstate(over="ignore"):
+            stored = np.float64(value).astype(dtype)
+        return stored if np.isfinite(stored) else None
+    if not float(value).is_integer():
+        return None
     limits = np.iinfo(dtype)
-    return float(value).is_integer() and limits.min <= value <= limits.max
+    inside = min(max(int(value), limits.min), limits.max)
+    return dtype.type(inside) if float(inside) == value else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import secrets
 import warnings
 from functools import partial
 from pathlib import Path
@@ -13,12 +15,13 @@ import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
-from rasterio.windows import Window
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import MemoryFile
 
+from unmixel.claims import read_small
 from unmixel.errors import OutputError, SceneError
 from unmixel.io._raw import RawScene
-from unmixel.io.envi_header import EnviHeader, bands_described, find_header, read_envi_header
+from unmixel.io.envi_header import LARGEST_HEADER, EnviHeader, bands_described, headers_of, read_envi_header
 from unmixel.io.envi_map import is_written_exactly, rotated_transform
 from unmixel.io.whole_file import written_whole
 from unmixel.io.windowed_scene import WindowedScene, windowed
@@ -27,10 +30,12 @@ from unmixel.scene import check_scene, crs_wkt_of, transform_of
 
 _NO_SIDECARS = {"GDAL_PAM_ENABLED": "NO"}  # a stale .aux.xml must not shadow the header
 _FILL = -9999.0
+_MAP = ("map info", "projection info", "coordinate system string")
+_TINY = dict.fromkeys(("samples", "lines", "bands", "data type"), "1") | {"interleave": "bsq"}
 
 
 def read_envi(data: Path, header_path: Path) -> RawScene:
-    """Read the description of an ENVI scene; its rows are read through GDAL when they are asked for.
+    """Read the description of an ENVI scene; its rows are read when they are asked for.
 
     Raises
     ------
@@ -43,45 +48,61 @@ def read_envi(data: Path, header_path: Path) -> RawScene:
     if header.text("file type").lower() == "envi spectral library":
         raise SceneError(f"{data}, a spectral library", "a scene", "open it with open_bundle, or give it as --bundle")
     n_after = header.check_size(data, may_be_longer=True)
-    read_by_gdal = find_header(data)
-    if read_by_gdal is None or not read_by_gdal.samefile(header_path):
-        raise SceneError(
-            f"{data} with two headers, {header_path.name} and {read_by_gdal and read_by_gdal.name}",
-            "one header",
-            "move the wrong one away",
+    _check_alone(data, header_path)
+    said = bands_described(header)
+    if n_after:
+        said["notes"] += (
+            f"{n_after} bytes after the last value that the header tells of, not read "
+            "(if the scene looks scrambled, check lines, samples, bands and header offset)",
         )
-    try:
-        with rasterio.Env(**_NO_SIDECARS), warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(data, driver="ENVI") as file:
-                said = bands_described(header)
-                if n_after:
-                    said["notes"] += (
-                        f"{n_after} bytes after the last value that the header tells of, not read "
-                        "(if the scene looks scrambled, check lines, samples, bands and header offset)",
-                    )
-                return RawScene(
-                    shape=(file.height, file.width, file.count),
-                    dtype=np.dtype(file.dtypes[0]),
-                    read=partial(_read_rows, data),
-                    read_part=partial(_read_part, data, header),
-                    crs_wkt=_crs_wkt_in(file),
-                    transform=_transform_in(header, rotated_transform(header) or file.transform),
-                    **said,
-                )
-    except RasterioIOError as error:
-        raise SceneError(f"{data}: {error}", "an ENVI file that GDAL can open") from error
+    crs_wkt, by_gdal = _map_of(header)
+    return RawScene(
+        shape=header.shape(),
+        dtype=header.dtype().newbyteorder("="),
+        read=partial(_read_rows, data, header),
+        read_part=partial(_read_part, data, header),
+        crs_wkt=crs_wkt,
+        transform=_transform_in(header, rotated_transform(header) or by_gdal),
+        **said,
+    )
 
 
-def _read_rows(path: Path, first: int, last: int) -> NDArray:
-    try:
-        with rasterio.Env(**_NO_SIDECARS), warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, driver="ENVI") as file:
-                values = file.read(window=Window(0, first, file.width, last - first))
-    except RasterioIOError as error:
-        raise SceneError(f"{path}: {error}", "a readable ENVI file", "is it complete?") from error
-    return np.moveaxis(values, 0, 2)
+def _check_alone(data: Path, header_path: Path) -> None:
+    """Check that no other header describes the file, and none could be the one that was meant."""
+    first, *others = headers_of(data) or [header_path]
+    if not first.samefile(header_path) or any(_differ(first, other) for other in others):
+        other = next((other for other in (first, *others) if not other.samefile(header_path)), first)
+        raise SceneError(
+            f"{data} with two headers, {header_path.name} and {other.name}", "one header", "move the wrong one away"
+        )
+
+
+def _differ(one: Path, other: Path) -> bool:
+    return read_small(one, LARGEST_HEADER) != read_small(other, LARGEST_HEADER)
+
+
+def _map_of(header: EnviHeader) -> tuple[str | None, Affine]:
+    """Return what GDAL makes of the map in a header.
+
+    It gets these fields alone, as a tiny file in memory: beside the scene it would look for another header,
+    statistics and more, and open whatever they are.
+    """
+    fields = {name: f"{{{header.text(name)}}}" for name in _MAP if header.text(name)}
+    lines = [f"{name} = {value}\n" for name, value in {**_TINY, **fields}.items()]
+    folder = secrets.token_hex(16)
+    with (
+        rasterio.Env(**_NO_SIDECARS),
+        warnings.catch_warnings(),
+        MemoryFile("".join(["ENVI\n", *lines]).encode(), dirname=folder, filename="map.hdr"),
+        MemoryFile(bytes(2), dirname=folder, filename="map.img") as pixel,
+    ):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with pixel.open(driver="ENVI") as file:
+            return _crs_wkt_in(file), file.transform
+
+
+def _read_rows(path: Path, header: EnviHeader, first: int, last: int) -> NDArray:
+    return _read_part(path, header, Part(first, last, 0, header.shape()[1]))
 
 
 def _read_part(path: Path, header: EnviHeader, window: Part) -> NDArray:
@@ -197,7 +218,10 @@ def _write_lines(stream: BinaryIO, lines: NDArray[np.float32], window: Part, col
 def _alike(one: Affine, other: Affine) -> bool:
     """Return whether two maps are the same but for the digits that a header has."""
     steps, corners = [0, 1, 3, 4], [2, 5]
-    close = np.isclose(np.array(one)[steps], np.array(other)[steps], rtol=1e-9, atol=1e-9 * abs(one.determinant) ** 0.5)
+    size = abs(one.determinant) ** 0.5
+    if not math.isfinite(size):
+        return False
+    close = np.isclose(np.array(one)[steps], np.array(other)[steps], rtol=1e-9, atol=1e-9 * size)
     return bool(close.all() and np.allclose(np.array(one)[corners], np.array(other)[corners], rtol=1e-12, atol=1e-9))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unmixel.claims import read_small
 from unmixel.errors import SceneError
 
 DTYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4", 14: "i8", 15: "u8"}
@@ -17,6 +18,12 @@ _DATA_SUFFIXES = (
     *("", ".img", ".dat", ".raw", ".bin", ".bil", ".bip", ".bsq", ".cube", ".envi"),
     *(".tif", ".tiff", ".sli", ".lib"),
 )
+
+
+LARGEST_HEADER = 16_000_000
+"""Bytes; those of large libraries take a few million."""
+_FRAMES = ("major frame offsets", "minor frame offsets")
+"""Bytes before and after each band and each line that are no values."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,10 @@ class EnviHeader:
                 f"one of {sorted(DTYPES)} (real numbers)",
                 "convert the file",
             )
-        return np.dtype((">" if self.whole("byte order", 0) else "<") + DTYPES[number])
+        order = self.whole("byte order", 0)
+        if order not in (0, 1):
+            raise SceneError(f"{self.path} with byte order = {order}", "0 (little-endian) or 1", "correct the header")
+        return np.dtype("<>"[order] + DTYPES[number])
 
     def check_size(self, data: Path, *, may_be_longer: bool = False) -> int:
         """Check that the binary file is as large as the header says, and return how many bytes follow.
@@ -85,6 +95,11 @@ class EnviHeader:
         """
         if self.whole("file compression", 0):
             raise SceneError(f"{data}, compressed", "an uncompressed ENVI file", "decompress it with ENVI or GDAL")
+        for name in _FRAMES:
+            if (around := self.numbers(name)) is not None and around.any():
+                raise SceneError(f"{self.path} with {name} = {self.text(name)[:60]}", "values alone in the data file")
+        if self.whole("header offset", 0) < 0:
+            raise SceneError(f"{self.path} with header offset = {self.whole('header offset')}", "0 or more")
         lines, samples, bands = self.shape()
         offset, dtype = self.whole("header offset", 0), self.dtype()
         size = lines * samples * bands * dtype.itemsize
@@ -107,9 +122,9 @@ def read_envi_header(path: Path) -> EnviHeader:
     Raises
     ------
     SceneError
-        If the file is not one, or a brace is never closed.
+        If the file is not one, or too large, or a brace is never closed.
     """
-    raw = path.read_bytes()
+    raw = read_small(path, LARGEST_HEADER)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -167,12 +182,14 @@ def is_envi_header(path: Path) -> bool:
 
 def find_header(data: Path) -> Path | None:
     """Return the ENVI header of a data file: its name with ``.hdr`` instead of its suffix, or after it."""
-    beside = [
-        folder_entry
-        for name in (f"{data.stem}.hdr", f"{data.name}.hdr", f"{data.stem}.HDR", f"{data.name}.HDR")
-        if (folder_entry := data.with_name(name)).is_file() and folder_entry != data and is_envi_header(folder_entry)
-    ]
-    return beside[0] if beside else None
+    return next(iter(headers_of(data)), None)
+
+
+def headers_of(data: Path) -> list[Path]:
+    """Return the ENVI headers that could be those of a data file, the likeliest first."""
+    names = (f"{data.stem}.hdr", f"{data.name}.hdr", f"{data.stem}.HDR", f"{data.name}.HDR")
+    beside = [data.with_name(name) for name in names]
+    return [entry for entry in beside if entry.is_file() and entry != data and is_envi_header(entry)]
 
 
 def data_files_of(header: Path) -> list[Path]:

@@ -15,6 +15,8 @@ from rasterio.warp import transform_geom
 
 _LONGITUDE_FIRST = "OGC:CRS84"
 _STEPS = 10
+_FARTHEST = 1e9
+"""Coordinates of maps are smaller, in degrees, metres and feet; GDAL takes for ever to turn larger ones."""
 _DECIMALS = 7  # 1 cm on the ground
 
 Ring = list[tuple[float, float]]
@@ -62,10 +64,13 @@ def footprint_of(crs: CRS | None, transform: Affine, shape: tuple[int, int]) -> 
     """
     if crs is None:
         return None
-    outline = {"type": "Polygon", "coordinates": [_outline(transform, shape)]}
+    ring = _outline(transform, shape)
+    if not all(abs(value) <= _FARTHEST for point in ring for value in point):
+        return None
+    outline = {"type": "Polygon", "coordinates": [ring]}
     try:
         found = transform_geom(crs, _LONGITUDE_FIRST, outline)
-    except (CPLE_BaseError, CRSError):  # a local grid, another planet, or points that the projection does not have
+    except (CPLE_BaseError, CRSError, SystemError):  # another planet, or points that the projection does not have
         return None
     polygons = found["coordinates"] if found["type"] == "MultiPolygon" else [found["coordinates"]]
     if not all(math.isfinite(value) for polygon in polygons for point in polygon[0] for value in point):

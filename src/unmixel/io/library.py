@@ -10,14 +10,15 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from unmixel.claims import read_small
 from unmixel.errors import BundleError
 from unmixel.scene import good_bands
 from unmixel.spectra import make_bundle, resample
 
-LARGEST_FILE = 20_000_000
+LARGEST_FILE = 2_000_000
 """Bytes of a text file that can be one spectrum."""
 _NAMED = 3
-_LONGEST, _BRIGHTEST = 1e6, 1e6
+_LONGEST, BRIGHTEST = 1e6, 1e6
 """Wavelengths [nm] and reflectances from there on are none."""
 
 
@@ -63,9 +64,7 @@ def read_text(file: Path) -> list[str]:
         If it is too large, or cannot be read.
     """
     try:
-        if file.stat().st_size > LARGEST_FILE:
-            raise BundleError(f"{file} of {file.stat().st_size} bytes", f"one spectrum, at most {LARGEST_FILE} bytes")
-        return file.read_bytes().decode("latin-1").splitlines()
+        return read_small(file, LARGEST_FILE, error=BundleError).decode("latin-1").splitlines()
     except OSError as error:
         raise BundleError(f"{file}: {error.strerror or error}", "a readable file") from error
 
@@ -88,7 +87,7 @@ def bundle_of(spectra: Sequence[LibrarySpectrum], path: Path) -> xr.DataArray:
             )
     values = np.array([spectrum.reflectance for spectrum in spectra])
     real = (first.wavelength > 0) & (first.wavelength < _LONGEST)
-    present = (np.abs(values) < _BRIGHTEST).all(axis=0) & real
+    present = (np.abs(values) < BRIGHTEST).all(axis=0) & real
     if not present.any():
         raise BundleError(f"{path} without a wavelength that has a value in every spectrum", "complete spectra")
     order = np.argsort(first.wavelength, kind="stable")

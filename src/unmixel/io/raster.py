@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterWindow
 
+from unmixel.claims import check_claim
 from unmixel.errors import SceneError
 from unmixel.io.windows import Window
 
@@ -42,7 +44,8 @@ class Raster(NamedTuple):
 
 SMALL_CACHE = {"GDAL_CACHEMAX": 16_000_000}
 """What GDAL may keep of a file's blocks [bytes]: otherwise every block that a window touches, until it is read."""
-_NOTHING_BESIDE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}  # nor is it looked for
+NOTHING_BESIDE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
+"""GDAL looks for no files beside."""
 
 
 @contextmanager
@@ -52,12 +55,16 @@ def opened_raster(path: Path, driver: str) -> Iterator[rasterio.DatasetReader]:
     Raises
     ------
     SceneError
-        If GDAL cannot open or read it.
+        If GDAL cannot open or read it, or one of its blocks would take far more than the file.
     """
+    if not path.is_file():
+        raise SceneError(f"{path}, which is no file", "a raster file", "copy what it leads to into its place")
     try:
-        with rasterio.Env(**_NOTHING_BESIDE, **SMALL_CACHE), warnings.catch_warnings():
+        with rasterio.Env(**NOTHING_BESIDE, **SMALL_CACHE), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, driver=driver) as file:
+            with rasterio.open(path.absolute(), driver=driver) as file:  # a name may ask GDAL for another file
+                (block, *_), (dtype, *_) = file.block_shapes, file.dtypes
+                check_claim(path, "a block", math.prod(block) * np.dtype(dtype).itemsize)
                 yield file
     except (RasterioError, CRSError, UnicodeDecodeError) as error:
         raise SceneError(f"{path}: {error}", f"a file that GDAL can read ({driver})", "is it complete?") from error

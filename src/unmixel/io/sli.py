@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from unmixel.errors import BundleError, OutputError
+from unmixel.io.calibration import as_stored
 from unmixel.io.envi_header import format_field, read_envi_header
 from unmixel.io.wavelength_units import to_nanometres
 from unmixel.io.whole_file import written_whole
 from unmixel.spectra import check_bundle, make_bundle
 
+_DELETED = 1e30
+"""Numbers of this size and more stand for nothing."""
+
 
 def read_sli(data: Path, header_path: Path) -> xr.DataArray:
-    """Read a spectral library; its spectra names are the labels.
+    """Read a spectral library; its spectra names are the labels. Bands without a value in some spectrum are dropped.
 
     Raises
     ------
@@ -39,15 +45,27 @@ def read_sli(data: Path, header_path: Path) -> xr.DataArray:
             f"{header_path} with {0 if isinstance(names, str) else len(names)} spectra names for {n_spectra} spectra",
             "one for each (a name must not contain a comma)",
         )
+    ignore = header.numbers("data ignore value")
+    present = _present(values.reshape(n_spectra, n_bands), () if ignore is None else ignore)
+    if not present.any():
+        raise BundleError(f"{data} without a band that has a value in every spectrum", "complete spectra")
     wavelength, fwhm = header.numbers("wavelength"), header.numbers("fwhm")
-    if wavelength is None:
-        return make_bundle(spectra, names)
-    if len(wavelength) != n_bands:
-        raise BundleError(f"{header_path} with {len(wavelength)} wavelengths for {n_bands} bands", "one for each")
-    factor, _ = to_nanometres(wavelength, header.text("wavelength units"))
-    if factor is None:
-        return make_bundle(spectra, names)
-    return make_bundle(spectra, names, wavelength=wavelength * factor, fwhm=None if fwhm is None else fwhm * factor)
+    for name, given in (("wavelengths", wavelength), ("fwhm", fwhm)):
+        if given is not None and len(given) != n_bands:
+            raise BundleError(f"{header_path} with {len(given)} {name} for {n_bands} bands", "one for each")
+    factor = None if wavelength is None else to_nanometres(wavelength, header.text("wavelength units"))[0]
+    if wavelength is None or factor is None:
+        return make_bundle(spectra[:, present], names)
+    widths = None if fwhm is None else fwhm[present] * factor
+    return make_bundle(spectra[:, present], names, wavelength=wavelength[present] * factor, fwhm=widths)
+
+
+def _present(stored: NDArray, ignored: Iterable[float]) -> NDArray[np.bool_]:
+    """Return which bands have a value in every spectrum: USGS libraries have -1.23e34 where they have none."""
+    fills = [fill for value in ignored if (fill := as_stored(value, stored.dtype)) is not None]
+    with np.errstate(invalid="ignore"):
+        deleted = np.isfinite(stored) & (np.abs(stored.astype(np.float64)) >= _DELETED)
+    return np.asarray(~(deleted | np.isin(stored, fills)).any(axis=0))
 
 
 def write_sli(bundle: xr.DataArray, path: str | Path) -> None:

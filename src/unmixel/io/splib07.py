@@ -80,7 +80,7 @@ class Channels:
 
     def _in(self, folder: Path, what: str) -> list[tuple[str, NDArray[np.float64]]]:
         if (folder, what) not in self._columns:
-            files = (path for path in sorted(folder.glob("*.txt")) if what in path.name.lower())
+            files = (path for path in sorted(folder.glob("*.txt")) if what in path.name.lower() and path.is_file())
             self._columns[folder, what] = [
                 (file.name, column) for file in files if (column := _channels(file)) is not None
             ]

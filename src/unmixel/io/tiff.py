@@ -21,7 +21,7 @@ from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.cog import stream_cog
 from unmixel.io.envi_header import EnviHeader, bands_described, find_header, header_of, read_envi_header
-from unmixel.io.raster import SMALL_CACHE
+from unmixel.io.raster import NOTHING_BESIDE, SMALL_CACHE, opened_raster
 from unmixel.io.tiff_sidecars import believed_beside
 from unmixel.io.wavelength_units import to_nanometres
 from unmixel.io.windowed_scene import WindowedScene
@@ -51,9 +51,9 @@ def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
     header_path = header_path or find_header(path)
     beside = believed_beside(path)
     try:
-        with warnings.catch_warnings():
+        with rasterio.Env(**({} if beside else NOTHING_BESIDE)), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, driver="GTiff") as file:
+            with rasterio.open(path.absolute(), driver="GTiff") as file:
                 if file.count > _MOST_BANDS:
                     raise SceneError(f"{path} with {file.count} bands", f"at most {_MOST_BANDS}", "convert it to ENVI")
                 if file.tags().get("TIFFTAG_SOFTWARE", "").startswith("unmixel") and "quantity" in file.tags():
@@ -87,7 +87,7 @@ def read_tiff(path: Path, header_path: Path | None = None) -> RawScene:
 
 def _described_by_tags(file: rasterio.DatasetReader) -> dict[str, Any]:
     tags = [_named_alike(file.tags(index) | file.tags(index, ns="IMAGERY")) for index in file.indexes]
-    said: dict[str, Any] = {"notes": (), "acquired": file.tags(ns="IMAGERY").get("ACQUISITIONDATETIME", "")}
+    said: dict[str, Any] = {"notes": (), "acquired": _acquired(Path(file.name))}
     said |= _spectral(tags)
     flags = _numbers(tags, "bbl")
     if flags is not None:
@@ -101,6 +101,12 @@ def _described_by_tags(file: rasterio.DatasetReader) -> dict[str, Any]:
         said |= _of_unmixel(file.tags())
     fields = file.tags(ns="ENVI")
     return _with_fields(header_of(Path(file.name), fields, file.count), said) if fields else said
+
+
+def _acquired(path: Path) -> str:
+    """Return the time in the file itself: GDAL would look for it in files of a dozen satellites beside it."""
+    with opened_raster(path, "GTiff") as file:
+        return file.tags(ns="IMAGERY").get("ACQUISITIONDATETIME", "")
 
 
 def _of_unmixel(tags: dict[str, str]) -> dict[str, Any]:
@@ -234,9 +240,9 @@ def _read_part(path: Path, part: Part) -> NDArray:
 
 def _read_window(path: Path, top: int, bottom: int, left: int, right: int | None) -> NDArray:
     try:
-        with rasterio.Env(**SMALL_CACHE), warnings.catch_warnings():
+        with rasterio.Env(**NOTHING_BESIDE, **SMALL_CACHE), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, driver="GTiff") as file:
+            with rasterio.open(path.absolute(), driver="GTiff") as file:
                 width = (file.width if right is None else right) - left
                 values = file.read(window=Window(left, top, width, bottom - top))
     except RasterioIOError as error:

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from unmixel.claims import read_small
 from unmixel.errors import SceneError
+from unmixel.io.xml_metadata import LARGEST
 
 TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 """What a TIFF or a BigTIFF begins with."""
@@ -26,7 +28,8 @@ def believed_beside(path: Path) -> tuple[Path, ...]:
     Raises
     ------
     SceneError
-        If overviews or a mask are no TIFF: another format could lead to other files, or to the network.
+        If overviews or a mask are no TIFF: another format could lead to other files, or to the network. If one of
+        them is a pipe, or metadata are larger than any.
 
     Examples
     --------
@@ -41,14 +44,18 @@ def believed_beside(path: Path) -> tuple[Path, ...]:
     worlds = (f"{ending[:1]}{ending[-1:]}w", f"{ending}w", "wld", "tab")
     told = [name.lower() for name in (f"{path.name}.aux.xml", *(f"{path.stem}.{world}" for world in worlds))]
     unused = [f"{path.name}{suffix}".lower() for suffix in _UNUSED]
-    beside = [file for file in sorted(path.parent.iterdir()) if file.name.lower() in (*told, *unused)]
-    for file in beside:
-        if file.name.lower() in unused and file.is_file():
-            _check_tiff(file)
-    return tuple(file for file in beside if file.name.lower() in told and file.is_file())
+    named_alike = [file for file in sorted(path.parent.iterdir()) if file.name.lower().startswith(path.stem.lower())]
+    for file in named_alike:
+        _check(file, is_told=file.name.lower() in told, is_tiff=file.name.lower() in unused)
+    return tuple(file for file in named_alike if file.name.lower() in told and file.is_file())
 
 
-def _check_tiff(file: Path) -> None:
-    with file.open("rb") as opened:
-        if opened.read(4) not in TIFF:
-            raise SceneError(f"{file}, which is no TIFF", "overviews or a mask as GDAL writes them", "move it away")
+def _check(file: Path, *, is_told: bool, is_tiff: bool) -> None:
+    if file.exists() and not file.is_file() and not file.is_dir():
+        raise SceneError(f"{file}, a device or a pipe", "files alone, since GDAL would wait for it", "move it away")
+    if is_told and file.is_file():
+        read_small(file, LARGEST)
+    if is_tiff and file.is_file():
+        with file.open("rb") as opened:
+            if opened.read(4) not in TIFF:
+                raise SceneError(f"{file}, which is no TIFF", "overviews or a mask as GDAL writes them", "move it away")

@@ -25,12 +25,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.windows import Window as RasterWindow
 
 from unmixel.errors import SceneError
 from unmixel.io._raw import RawScene
 from unmixel.io.envi import read_envi
 from unmixel.io.envi_header import find_data, find_header, is_envi_header, read_envi_header
-from unmixel.io.raster import describe_raster, read_band
+from unmixel.io.raster import describe_raster, opened_raster
 from unmixel.io.tiff import read_tiff
 from unmixel.io.tiff_sidecars import TIFF
 from unmixel.io.windows import Window
@@ -140,8 +141,8 @@ def _read_folder(path: Path) -> RawScene:
     return RawScene(
         shape=(rows, columns, N_BANDS),
         dtype=grid.dtype,
-        read=partial(_read_rows, files, columns),
-        read_part=partial(_read_part, files),
+        read=partial(_read_rows, files, (rows, columns)),
+        read_part=partial(_read_part, files, (rows, columns)),
         block=(max(grid.block[0], min(rows, _ROWS_TOGETHER)), grid.block[1]),
         wavelength=_nominal(),
         wavelength_unit="nm",
@@ -177,14 +178,16 @@ def _band_files(path: Path) -> tuple[list[Path], str]:
     return [files[band] for band in range(1, N_BANDS + 1)], level
 
 
-def _read_rows(files: Sequence[Path], columns: int, first: int, last: int) -> NDArray:
-    return _read_part(files, Window(first, last, 0, columns))
+def _read_rows(files: Sequence[Path], shape: tuple[int, int], first: int, last: int) -> NDArray:
+    return _read_part(files, shape, Window(first, last, 0, shape[1]))
 
 
-def _read_part(files: Sequence[Path], window: Window) -> NDArray:
+def _read_part(files: Sequence[Path], shape: tuple[int, int], window: Window) -> NDArray:
     bands = []
     for file in files:
-        bands.append(read_band(file, "GTiff", 1, window))
-        if bands[-1].shape != window.shape or bands[-1].dtype != bands[0].dtype:
+        with opened_raster(file, "GTiff") as opened:
+            is_alike = opened.shape == shape
+            bands.append(opened.read(1, window=RasterWindow(window.left, window.top, *reversed(window.shape))))
+        if not is_alike or bands[-1].dtype != bands[0].dtype:
             raise SceneError(f"{file}, of another size or type than {files[0].name}", "bands alike", "is it complete?")
     return np.stack(bands, axis=2)

@@ -1,0 +1,37 @@
+"""TOML that somebody else may have written."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from unmixel.claims import read_small
+from unmixel.errors import ParameterError
+
+LARGEST = 4_000_000
+"""Bytes of a file of settings."""
+_BETWEEN_KEYS = re.compile(r"[=,{}\[\]\n]")
+_DEEPEST = 100
+"""Dots in a key: tomllib takes time by their square."""
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    ParameterError
+        If it cannot be read, is too large, is no TOML, or has a key of more than 100 parts.
+    """
+    try:
+        text = read_small(path, LARGEST, error=ParameterError).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{what} {path} ({error})", "a readable file, in UTF-8") from error
+    if any(part.count(".") > _DEEPEST for part in _BETWEEN_KEYS.split(text)):
+        raise ParameterError(f"{what} {path} with more than {_DEEPEST} dots in a key", "a few tables")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ParameterError(f"{what} {path} ({error})", "TOML") from error
