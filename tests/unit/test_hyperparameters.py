@@ -177,7 +177,11 @@ def test_seeds_have_one_range_everywhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "name", "most"), [("idnet", "n_nodes", 1024), ("idnet", "threads", 1024), ("undip", "threads", 1024)]
+    ("method", "name", "most"),
+    [
+        *(("idnet", "n_nodes", 1024), ("idnet", "threads", 1024), ("undip", "threads", 1024)),
+        *(("unrolled_admm", "n_layers", 1000), ("deepgun", "n_latents", 1000)),
+    ],
 )
 def test_what_a_model_of_a_stranger_asks_for_has_an_end(method: str, name: str, most: int) -> None:
     assert getattr(get_method(method)(**{name: most}), name) == most

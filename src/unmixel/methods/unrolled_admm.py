@@ -18,6 +18,7 @@ from unmixel.methods._fitted import Fitted
 from unmixel.methods._fitted_networks import FixedSpectraNetworkFitted
 from unmixel.methods._networks import CAUTION, NetworkMethod, scale_of
 from unmixel.methods._progress import Progress
+from unmixel.methods._ranges import check_range
 from unmixel.nn.narrow_product import narrow_product
 
 SPARSITY = 1e-3
@@ -28,6 +29,7 @@ LEAST = 1e-8
 """Added to each coefficient: a black pixel gets equal shares."""
 BANDS = 20
 """Number of bands at which their weights learn as fast as the others; with more, slower, for their steps add up."""
+MOST_LAYERS = 1000
 BATCH = 256
 """Pixels of a step."""
 FEWEST_STEPS = 20
@@ -156,6 +158,10 @@ class UnrolledADMMNetwork(NetworkMethod):
     n_epochs: int = 50
     learning_rate: float = 1e-3
     n_layers: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, "n_layers", most=MOST_LAYERS, expected=f"at most {MOST_LAYERS}")
 
     def network(self, endmembers: Float[np.ndarray, "endmember band"]) -> UnrolledADMM:
         return UnrolledADMM(endmembers, self.n_layers)
