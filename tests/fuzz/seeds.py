@@ -7,6 +7,7 @@ import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from pathlib import Path
 
 import h5py
@@ -23,6 +24,7 @@ from unmixel.methods.fcls import FCLS
 from unmixel.methods.idnet.fitted import FittedIDNet
 from unmixel.methods.idnet.method import IDNet
 from unmixel.methods.idnet.model import IDNetModel, Shape
+from unmixel.registry import get_method, list_methods
 from unmixel.scene import make_scene
 from unmixel.spectra import make_bundle
 
@@ -287,6 +289,17 @@ def model_idnet() -> list[Case]:
     network = IDNetModel(Shape(**sizes, **law, concentration=1.0, published=False))
     fitted = FittedIDNet(IDNet(), SCENE, ("soil", "water"), network)
     return [made(lambda folder: fitted.save(folder / "model"))]
+
+
+def model_other() -> list[Case]:
+    """One of every other method, hardly fitted."""
+    few = {"n_epochs": 1, "n_iterations": 1, "n_draws": 4, "n_steps": 5, "n_runs": 1, "n_channels": 2, "kernel_size": 3}
+    cases = []
+    for kind in (get_method(name) for name in list_methods() if name not in ("fcls", "idnet")):
+        quick = {field.name: few[field.name] for field in fields(kind) if field.name in few}
+        fitted = kind(**quick).fit(SCENE, BUNDLE)
+        cases.append(made(lambda folder, fitted=fitted: fitted.save(folder / "model")))
+    return cases
 
 
 def result() -> list[Case]:

@@ -125,6 +125,7 @@ TARGETS = {
         Target("manifest", seeds.manifest, manifest, ("list.toml", "list.csv")),
         Target("model_fcls", seeds.model_fcls, model, ("model",)),
         Target("model_idnet", seeds.model_idnet, model, ("model",)),
+        Target("model_other", seeds.model_other, model, ("model",)),
         Target("result", seeds.result, result, ("out",)),
     )
 }

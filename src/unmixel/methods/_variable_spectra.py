@@ -108,4 +108,10 @@ class VariableSpectraFitted(WholeSceneFitted):
         cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict
     ) -> VariableSpectraFitted:
         (noise_sd,) = state["noise_sd"].tolist()
-        return cls(method, scene, endmember, spectra_in(state, len(endmember), int(good_bands(scene).sum())), noise_sd)
+        endmembers = spectra_in(state, len(endmember), int(good_bands(scene).sum()))
+        fitted = cls(method, scene, endmember, endmembers, noise_sd)
+        with np.errstate(all="ignore"):
+            ratio = (np.float64(fitted.noise_sd) / fitted.spectrum_sd) ** 2
+        if not 0 < ratio < np.inf:
+            raise ValueError(f"spectra that differ by {fitted.spectrum_sd:g} in noise of {fitted.noise_sd:g}")
+        return fitted
