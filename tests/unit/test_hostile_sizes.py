@@ -333,3 +333,11 @@ def test_a_container_has_the_memory_that_it_is_told(tmp_path: Path, monkeypatch:
         open_scene(tmp_path / "s.npy")
     (tmp_path / "memory.max").write_text("max\n")
     assert open_scene(tmp_path / "s.npy").shape == VALUES.shape
+
+
+@pytest.mark.parametrize("shape", ["samples = 1\nlines = 1000000000", "samples = 1000000000\nlines = 1"])
+def test_a_scene_of_a_thousand_million_lines_is_refused(shape: str, tmp_path: Path) -> None:
+    (tmp_path / "s.hdr").write_text(f"ENVI\n{shape}\nbands = 2\ndata type = 1\ninterleave = bip\n")
+    with (tmp_path / "s.img").open("wb") as file:
+        file.truncate(2_000_000_000)
+    refused(tmp_path / "s.hdr", "1000000000 .*; expected at most 10000000; cut it")

@@ -18,6 +18,8 @@ from unmixel.io.wavelength_units import to_nanometres
 
 FEWEST = 2
 """Bands without which there is nothing to unmix."""
+_LONGEST_SIDE = 10_000_000
+"""Rows or columns, whose coordinates are kept in memory: 200 MB for so many."""
 
 
 class Described(NamedTuple):
@@ -105,6 +107,9 @@ def _check_spectral(raw: RawScene) -> None:
         raise SceneError(f"a colour picture ({n_bands} bands of 8 bits)", "a scene with many spectral bands")
     if min(raw.shape) < 1:
         raise SceneError(f"an array of shape {raw.shape}", "at least one pixel and one band")
+    if max(raw.shape[:2]) > _LONGEST_SIDE:
+        rows, columns, _ = raw.shape
+        raise SceneError(f"{rows} rows and {columns} columns", f"at most {_LONGEST_SIDE}", "cut it into parts")
 
 
 def _check_numbers(raw: RawScene, scale: float | int | None) -> None:
