@@ -243,8 +243,11 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
         run(Line(), short(2), checkpoint=file, identity="a")
 
 
-def test_threads_are_put_back_after_an_error():
+def test_threads_are_put_back_after_an_error(monkeypatch: pytest.MonkeyPatch):
     before = torch.get_num_threads()
+    monkeypatch.setattr("unmixel.train.seeding.os.cpu_count", lambda: before + 1)
+    with threads(before + 5):
+        assert torch.get_num_threads() == before + 1, "no more than there are processors"
     with pytest.raises(ZeroDivisionError), threads(before + 1):
         assert torch.get_num_threads() == before + 1
         raise ZeroDivisionError

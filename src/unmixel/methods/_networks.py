@@ -56,7 +56,7 @@ class NetworkMethod(Method):
     learning_rate : float
         Of Adam.
     threads : int
-        Threads of torch while training and unmixing.
+        Threads of torch while training and unmixing; no more are used than the machine has processors.
     """
 
     positive: ClassVar[tuple[str, ...]] = ("n_epochs", "learning_rate", "threads")

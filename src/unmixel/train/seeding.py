@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,9 +33,9 @@ MOST_THREADS = 1024
 
 @contextmanager
 def threads(n_threads: int) -> Iterator[None]:
-    """Let torch use that many threads inside the block."""
+    """Let torch use that many threads inside the block, or as many as the machine has processors."""
     before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
+    torch.set_num_threads(min(n_threads, os.cpu_count() or 1))
     try:
         yield
     finally:

@@ -127,7 +127,7 @@ class IDNet(Method):
     device : str
         ``"cpu"`` or ``"cuda"``.
     threads : int
-        Threads of torch while training and unmixing.
+        Threads of torch while training and unmixing; no more are used than the machine has processors.
     """
 
     name: ClassVar[str] = "idnet"
