@@ -99,6 +99,22 @@ def test_table_with_a_spectrum_in_each_column(tmp_path: Path, mark: str) -> None
     np.testing.assert_allclose(bundle.values, [[0.1, 0.3], [0.4, 0.5]])
 
 
+@pytest.mark.parametrize(
+    ("header", "widths"),
+    [
+        ("wavelength_um,fwhm_nm", [5, 7]),
+        ("wavelength [um],fwhm [um]", [5000, 7000]),
+        ("wavelength_um,fwhm", [5000, 7000]),
+        ("wavelength,fwhm (nm)", [5, 7]),
+    ],
+)
+def test_widths_have_their_own_unit(header: str, widths: list[float], tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"{header},soil,tree\n0.45,5,0.3,0.5\n0.65,7,0.1,0.4\n")
+    bundle = open_bundle(tmp_path / "a.csv")
+    assert bundle.wavelength.values.tolist() == [450, 650]
+    assert bundle.fwhm.values.tolist() == widths
+
+
 def test_of_statistics_the_means_are_taken(tmp_path: Path) -> None:
     path = tmp_path / "endmembers.csv"
     path.write_text(

@@ -14,7 +14,7 @@ from unmixel.claims import read_small
 from unmixel.errors import BundleError
 from unmixel.io.csv_text import as_cell, from_cell
 from unmixel.io.library import BRIGHTEST
-from unmixel.io.wavelength_units import to_nanometres
+from unmixel.io.wavelength_units import NANOMETRES, to_nanometres
 from unmixel.io.whole_file import written_whole
 from unmixel.spectra import check_bundle, make_bundle
 
@@ -34,9 +34,10 @@ def read_bundle_csv(path: Path) -> xr.DataArray:
     a spectrum in each row     the header has the wavelengths; the first column names the endmembers
     =========================  ==================================================================
 
-    A column ``fwhm`` is taken as the band widths. Spectra under the same name are variants of one endmember.
-    Bands are sorted by wavelength; those without a value in some spectrum (or one beyond a million, which stands for
-    none), or without a wavelength where others have one, are dropped. An empty column of wavelengths is none.
+    A column ``fwhm`` is taken as the band widths, in its own unit if it names one (``fwhm_nm``). Spectra under the same
+    name are variants of one endmember. Bands are sorted by wavelength; those without a value in some spectrum (or one
+    beyond a million, which stands for none), or without a wavelength where others have one, are dropped. An empty
+    column of wavelengths is none.
 
     Raises
     ------
@@ -50,7 +51,8 @@ def read_bundle_csv(path: Path) -> xr.DataArray:
     if in_rows and not (header[0].strip().lower().startswith(_OF_BANDS) and all(_is_number(row[0]) for row in rows)):
         wavelength: NDArray[np.float64] | None = np.array(numbers[first_number:], dtype=np.float64)
         labels = [from_cell(row[0].strip(" ")) for row in rows]
-        spectra, fwhm, unit = _values(path, [row[first_number:] for row in rows]), None, ""
+        spectra, fwhm = _values(path, [row[first_number:] for row in rows]), None
+        unit = unit_of_widths = ""
     else:
         names = [name.strip().lower() for name in header]
         widths = next((i for i, name in enumerate(names) if i and name.startswith("fwhm")), None)
@@ -59,9 +61,10 @@ def read_bundle_csv(path: Path) -> xr.DataArray:
         labels, spectra = [from_cell(header[i].strip(" ")) for i in columns], table[:, columns].T
         wavelength = table[:, 0] if names[0].startswith(_OF_WAVELENGTHS) else None
         fwhm, unit = (None if widths is None else table[:, widths]), _unit(names[0])
+        unit_of_widths = "" if widths is None else _unit(names[widths])
         if wavelength is None and not names[0].startswith(_OF_BANDS):
             raise BundleError(f"{path} whose first column is {header[0]!r}", _LAYOUTS, "call the column 'wavelength'")
-    return _bundle(path, spectra, labels, wavelength, fwhm, unit)
+    return _bundle(path, spectra, labels, wavelength, fwhm, (unit, unit_of_widths))
 
 
 def write_bundle_csv(bundle: xr.DataArray, path: str | Path) -> None:
@@ -137,22 +140,24 @@ def _bundle(
     labels: list[str],
     wavelength: NDArray[np.float64] | None,
     fwhm: NDArray[np.float64] | None,
-    unit: str,
+    units: tuple[str, str],
 ) -> xr.DataArray:
     present = np.asarray((np.abs(spectra) < BRIGHTEST).all(axis=0))
     if not present.any():
         raise BundleError(f"{path} without a band that has a value in every spectrum", "complete spectra")
+    unit, unit_of_widths = units
     factor = None if wavelength is None else to_nanometres(wavelength, unit)[0]
     if wavelength is None or factor is None:
         return make_bundle(spectra[:, present], labels)
     present &= np.isfinite(wavelength)
     if not present.any():
         raise BundleError(f"{path} without a band that has a wavelength and every value", "complete spectra")
+    of_widths = factor if unit_of_widths in ("", unit) else NANOMETRES[unit_of_widths]
     order = np.argsort(wavelength, kind="stable")
     order = order[present[order]]
     return make_bundle(
         spectra[:, order],
         labels,
         wavelength=wavelength[order] * factor,
-        fwhm=None if fwhm is None else fwhm[order] * factor,
+        fwhm=None if fwhm is None else fwhm[order] * of_widths,
     )

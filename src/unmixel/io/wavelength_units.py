@@ -7,11 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from unmixel.errors import SceneError
 
-_NANOMETRES = {
+NANOMETRES = {
     **dict.fromkeys(("nanometers", "nanometer", "nanometres", "nanometre", "nm"), 1.0),
     **dict.fromkeys(("micrometers", "micrometer", "micrometres", "micrometre", "microns", "micron"), 1000.0),
     **dict.fromkeys(("um", "µm", "μm"), 1000.0),
 }
+"""What one unit is, by its name [nm]."""
 _UNSAID = {"", "unknown", "none", "<unspecified>", "unspecified"}
 _SHORTEST, _LONGEST = 100.0, 100_000.0  # [nm]: from the far ultraviolet to the thermal infrared
 
@@ -47,11 +48,11 @@ def to_nanometres(wavelength: ArrayLike, unit: str = "") -> tuple[float | None, 
         return None, "no wavelengths in the file"
     if name == "index" or (name in _UNSAID and _counts_bands(values)):
         return None, "the file's wavelengths are band numbers: not used"
-    if name not in _NANOMETRES and name not in _UNSAID:
+    if name not in NANOMETRES and name not in _UNSAID:
         raise SceneError(f"wavelengths in {unit.strip()!r}", "nanometers or micrometers", "convert them in the file")
     lowest, highest = float(np.nanmin(values)), float(np.nanmax(values))
-    if name in _NANOMETRES:
-        factor = _NANOMETRES[name]
+    if name in NANOMETRES:
+        factor = NANOMETRES[name]
         if lowest * factor >= _SHORTEST and highest * factor <= _LONGEST:
             return factor, ""
     problem = "not given" if name in _UNSAID else f"{unit.strip()!r} cannot be true"
