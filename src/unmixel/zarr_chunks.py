@@ -133,6 +133,8 @@ def _held_by_zstd(frame: bytes) -> int:
 def _end_of_zstd(frame: bytes, at: int, held: int) -> int:
     """Return where the last block of a frame of zstd ends (RFC 8878, section 3.1.1.2); one of no more than it needs."""
     for _ in range(_MOST_BLOCKS + held // _SHORTEST_BLOCK):
+        if at >= len(frame):
+            raise ValueError("a chunk that ends within a frame of zstd")
         block = int.from_bytes(frame[at : at + 3], "little")
         at += 3 + (1 if block >> 1 & 3 == _REPEATED else block >> 3)
         if block & 1:

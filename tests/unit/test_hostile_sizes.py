@@ -226,9 +226,10 @@ def test_a_bomb_of_zarr_is_not_unpacked(
         (numcodecs.Zstd().encode(bytes(40)) + numcodecs.Zstd().encode(bytes(30_000_000)), ZSTD, "than one frame"),
         (numcodecs.Zstd().encode(bytes(40))[:-1], ZSTD, "than one frame"),
         (bytes.fromhex("28b52ffd2028") + bytes(3000), ZSTD, "many small blocks"),
+        (bytes.fromhex("28b52ffde0") + (1 << 62).to_bytes(8, "little") + bytes(30), ZSTD, "ends within a frame"),
         (gzip.compress(b"", mtime=0) * 100 + gzip.compress(bytes(40), mtime=0), GZIP, "many files of gzip"),
     ],
-    ids=["two frames", "half a frame", "empty blocks", "empty members"],
+    ids=["two frames", "half a frame", "empty blocks", "no end", "empty members"],
 )
 def test_a_chunk_of_zarr_is_one_frame(packed: bytes, codec: dict[str, object], said: str, tmp_path: Path) -> None:
     save_scene(SCENE, tmp_path / "s.zarr")

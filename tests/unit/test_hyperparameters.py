@@ -187,3 +187,14 @@ def test_what_a_model_of_a_stranger_asks_for_has_an_end(method: str, name: str, 
     assert getattr(get_method(method)(**{name: most}), name) == most
     with pytest.raises(ParameterError, match=f"{name} = {2 * most}; expected .*at most {most}"):
         get_method(method)(**{name: 2 * most})
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [("elmm", "scaling_step"), ("glmm", "abundance_step"), ("plmm", "perturbation")]
+)
+def test_spreads_have_finite_squares(method: str, name: str) -> None:
+    for number in (1e-30, 1e30):
+        assert getattr(get_method(method)(**{name: number}), name) == number
+    for number in (1e-31, 1e31, 0.0):
+        with pytest.raises(ParameterError, match=f"{name} = "):
+            get_method(method)(**{name: number})

@@ -14,8 +14,7 @@ from unmixel.methods._endmember_spectra import EndmemberSpectra
 from unmixel.methods._fitted import Fitted
 from unmixel.methods._method import Method
 from unmixel.methods._progress import Progress, stage_of
-from unmixel.methods._ranges import check_range
-from unmixel.methods._variable_spectra import VariableSpectraFitted
+from unmixel.methods._variable_spectra import VariableSpectraFitted, check_spreads
 from unmixel.methods._whole_scene import Image, Solution
 from unmixel.solvers import fcls, nnls
 from unmixel.solvers.constrained_least_squares import divide_by_sum
@@ -90,8 +89,7 @@ class ScaledSpectra(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        weights = ("spectrum_spread", "abundance_step", "scaling_step", "scaling_spread")
-        check_range(self, *weights, above=0, expected="a number above 0")
+        check_spreads(self, "spectrum_spread", "abundance_step", "scaling_step", "scaling_spread")
 
     def _fit(
         self,

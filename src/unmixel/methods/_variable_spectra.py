@@ -11,6 +11,7 @@ from jaxtyping import Float, Integer
 from unmixel.methods._endmember_spectra import EndmemberSpectra
 from unmixel.methods._fixed_spectra import spectra_in
 from unmixel.methods._method import Method
+from unmixel.methods._ranges import check_range
 from unmixel.methods._whole_scene import CHUNK, Image, Solution, WholeSceneFitted
 from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
@@ -19,6 +20,21 @@ from unmixel.solvers.nearest_spectra import pull_of, pulled_spectra
 
 LEAST_NOISE = 1e-4
 """Standard deviation of the noise below which none is believed, relative to the endmembers' root mean square."""
+
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Of a spread: its square and that of its inverse have to be finite."""
+
+
+def check_spreads(parameters: object, *names: str) -> None:
+    """Check attributes that say how far something may spread.
+
+    Raises
+    ------
+    ParameterError
+        If one is out of the range.
+    """
+    check_range(parameters, *names, above=0, expected="a number above 0")
+    check_range(parameters, *names, least=SMALLEST, most=LARGEST, expected=f"{SMALLEST:g} to {LARGEST:g}")
 
 
 class VariableSpectraFitted(WholeSceneFitted):

@@ -14,8 +14,7 @@ from unmixel.methods._endmember_spectra import EndmemberSpectra
 from unmixel.methods._fitted import Fitted
 from unmixel.methods._method import Method
 from unmixel.methods._progress import Progress, stage_of
-from unmixel.methods._ranges import check_range
-from unmixel.methods._variable_spectra import VariableSpectraFitted
+from unmixel.methods._variable_spectra import VariableSpectraFitted, check_spreads
 from unmixel.methods._whole_scene import Image, Solution
 from unmixel.solvers import fcls
 from unmixel.solvers.perturbed_mixture import PerturbedMixture
@@ -112,7 +111,7 @@ class PLMM(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range(self, "perturbation", "abundance_step", "reference_spread", above=0, expected="a number above 0")
+        check_spreads(self, "perturbation", "abundance_step", "reference_spread")
 
     def _fit(
         self,
