@@ -18,6 +18,8 @@ SMALL = 20_000_000
 """Bytes that any file may claim."""
 RATIO = 1000
 """Bytes that a file may claim for each byte it has: about what deflate makes of zeros, and far beyond any scene."""
+_INDEX = 8
+"""Bytes that a file has at least for each chunk that it stores; each takes time, also those that are not there."""
 _REFLECTANCE = 4
 _OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")
 """Where Linux tells a container the bytes it may take; "max" if it may take all."""
@@ -66,6 +68,28 @@ def check_claim(path: Path, what: str, claimed: int, *, beside: bool = False) ->
         f"at most {RATIO} times its own size",
         "it is damaged, or empty",
     )
+
+
+def check_chunks(path: Path, what: str, shape: Sequence[int], chunk: Sequence[int]) -> None:
+    """Check that an array does not lie in far more chunks than a file or folder can store.
+
+    Raises
+    ------
+    SceneError
+        If it claims to.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "scene.h5"
+    >>> _ = file.write_bytes(bytes(1000))
+    >>> check_chunks(file, "its reflectance", (1000, 1000), (1, 1))
+    Traceback (most recent call last):
+    ...
+    unmixel.errors.SceneError: .../scene.h5 of 1 kB, which claims 8 GB for the chunks of its reflectance; expected ...
+    """
+    n_chunks = math.prod(-(-size // step) for size, step in zip(shape, chunk, strict=True))
+    check_claim(path, f"the chunks of {what}", n_chunks * RATIO * _INDEX)
 
 
 def read_small(path: Path, largest: int, *, error: type[UnmixingError] = SceneError) -> bytes:

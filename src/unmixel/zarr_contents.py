@@ -11,12 +11,9 @@ from typing import Any
 import xarray as xr
 import zarr
 
-from unmixel.claims import RATIO, check_claim
+from unmixel.claims import check_chunks, check_claim
 from unmixel.errors import SceneError, damage_told
 from unmixel.zarr_chunks import bounded_chunks, unbounded_codec
-
-_INDEX = 8
-"""Bytes that a store has at least for each chunk: each takes time, also those that are not there."""
 
 
 def open_store(path: Path, **options: Any) -> xr.Dataset:
@@ -42,8 +39,8 @@ def check_store(path: Path) -> None:
         group = zarr.open_group(path, mode="r", zarr_format=3, use_consolidated=False)
         for name, array in group.arrays():
             values = max(math.prod(array.shape), math.prod(array.shards or array.chunks))
-            n_chunks = math.prod(-(-size // step) for size, step in zip(array.shape, array.chunks, strict=True))
-            check_claim(path, f"its {name!r}", max(values * array.dtype.itemsize, n_chunks * RATIO * _INDEX))
+            check_claim(path, f"its {name!r}", values * array.dtype.itemsize)
+            check_chunks(path, f"its {name!r}", array.shape, array.chunks)
             metadata: Any = array.metadata
             if codec := unbounded_codec(metadata.codecs):
                 raise SceneError(

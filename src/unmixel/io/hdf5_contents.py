@@ -11,15 +11,13 @@ from pathlib import Path
 
 import h5py
 
-from unmixel.claims import RATIO, check_claim
+from unmixel.claims import check_chunks, check_claim
 from unmixel.errors import SceneError, damage_told
 from unmixel.io.hdf5_chunks import CHECKSUM, filters_of
 from unmixel.io.hdf5_guard import GuardedFile
 
 _DEEPEST = 100
 """Groups in each other: the library goes down them until its stack is full."""
-_INDEX = 8
-"""Bytes that a file has at least for each chunk that it stores."""
 _OF_THE_SAME_SIZE = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _UNPACKING = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SZIP, h5py.h5z.FILTER_LZF)
 """Filters that make chunks larger: at most about 1000 times, but one after the other a million times."""
@@ -86,16 +84,12 @@ def _check_dataset(path: Path, name: bytes, entry: h5py.h5d.DatasetID | None) ->
     if entry is not None:
         stored = entry.get_create_plist()
         outside = stored.get_external_count() > 0 or stored.get_layout() == h5py.h5d.VIRTUAL
-        n_bytes = 0
         claimed = entry.get_space().get_simple_extent_npoints()
-        claimed *= entry.get_type().get_size()
+        check_claim(path, shown, claimed * entry.get_type().get_size())
         if stored.get_layout() == h5py.h5d.CHUNKED:
             of_a_chunk = math.prod(stored.get_chunk()) * entry.get_type().get_size()
-            n_chunks = math.prod(-(-size // step) for size, step in zip(entry.shape, stored.get_chunk(), strict=True))
-            claimed = max(claimed, of_a_chunk)
-            n_bytes = n_chunks * RATIO * _INDEX
-        check_claim(path, shown, claimed)
-        check_claim(path, f"the chunks of {shown}", n_bytes)
+            check_claim(path, shown, of_a_chunk)
+            check_chunks(path, shown, entry.shape, stored.get_chunk())
         filters = [number for number, _ in filters_of(entry)]
         if sum(one in _UNPACKING for one in filters) > 1:
             raise SceneError(f"{path}, whose {shown} is packed more than once", "compressed once, or not at all")
