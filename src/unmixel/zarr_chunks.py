@@ -1,7 +1,7 @@
 """Chunks of Zarr stores, unpacked only if they say that they hold no more than belongs in them.
 
 A megabyte of zstd may hold 30 GB. Its frames and those of Blosc begin with the size of what they hold; gzip is unpacked
-no further than that. Other compressions are refused.
+no further than that. Other compressions are refused. Lists of texts begin with the number of them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import zarr
+import zarr.codecs
 from zarr.abc.codec import Codec
 from zarr.codecs import (
     BloscCodec,
@@ -22,7 +23,6 @@ from zarr.codecs import (
     GzipCodec,
     ShardingCodec,
     TransposeCodec,
-    VLenUTF8Codec,
     ZstdCodec,
 )
 from zarr.registry import register_codec
@@ -37,46 +37,68 @@ _REPEATED = 1
 """The kind of a block that is one byte, repeated."""
 _SHORTEST_BLOCK, _MOST_BLOCKS = 1024, 100
 """Bytes that a block of zstd holds at least, of which the library fills 128 kB, but for some."""
-_OTHERS = (BytesCodec, Crc32cCodec, ShardingCodec, TransposeCodec, VLenUTF8Codec)
+_OTHERS = (BytesCodec, Crc32cCodec, ShardingCodec, TransposeCodec, zarr.codecs.VLenUTF8Codec)
 """What does not unpack."""
 _one_at_a_time = threading.Lock()
 
 
-class BoundedZstd(ZstdCodec):
+class _Bounded:
+    """A codec that looks at a chunk before it is decoded, whichever of its two ways Zarr takes."""
+
+    async def _decode_single(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
+        self._check(chunk_bytes.to_bytes(), chunk_spec)
+        return await super()._decode_single(chunk_bytes, chunk_spec)  # type: ignore[misc]
+
+    def _decode_sync(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
+        self._check(chunk_bytes.to_bytes(), chunk_spec)
+        return super()._decode_sync(chunk_bytes, chunk_spec)  # type: ignore[misc]
+
+    def _check(self, packed: bytes, chunk: Any) -> None:
+        """Refuse a chunk that says it holds too much, by a ValueError."""
+        raise NotImplementedError
+
+
+class BoundedZstd(_Bounded, ZstdCodec):
     """Zstandard."""
 
-    async def _decode_single(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
-        _check(_held_by_zstd(chunk_bytes.to_bytes()), chunk_spec)
-        return await super()._decode_single(chunk_bytes, chunk_spec)
+    def _check(self, packed: bytes, chunk: Any) -> None:
+        _check_held(_held_by_zstd(packed), chunk)
 
 
-class BoundedBlosc(BloscCodec):
+class BoundedBlosc(_Bounded, BloscCodec):
     """Blosc, all of its compressions."""
 
-    async def _decode_single(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
-        _check(int.from_bytes(chunk_bytes[4:8].to_bytes(), "little"), chunk_spec)
-        return await super()._decode_single(chunk_bytes, chunk_spec)
+    def _check(self, packed: bytes, chunk: Any) -> None:
+        _check_held(int.from_bytes(packed[4:8], "little"), chunk)
 
 
-class BoundedGzip(GzipCodec):
+class BoundedGzip(_Bounded, GzipCodec):
     """Gzip."""
 
-    async def _decode_single(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
-        packed, held, n_members = chunk_bytes.to_bytes(), 0, 0
+    def _check(self, packed: bytes, chunk: Any) -> None:
+        held, n_members = 0, 0
         member = zlib.decompressobj(wbits=GZIP)
         while packed:
             held += len(member.decompress(packed, SMALL))
-            _check(held, chunk_spec)
+            _check_held(held, chunk)
             packed = member.unused_data if member.eof else member.unconsumed_tail
             if member.eof:
                 n_members += 1
                 if n_members == _MOST_MEMBERS:
                     raise ValueError("a chunk of many files of gzip")
                 member = zlib.decompressobj(wbits=GZIP)
-        return await super()._decode_single(chunk_bytes, chunk_spec)
 
 
-_BOUNDED = {"zstd": BoundedZstd, "blosc": BoundedBlosc, "gzip": BoundedGzip}
+class VLenUTF8Codec(_Bounded, zarr.codecs.VLenUTF8Codec):
+    """Texts of any length, after their number. Zarr knows it by the name of the class."""
+
+    def _check(self, packed: bytes, chunk: Any) -> None:
+        held, belong = int.from_bytes(packed[:4], "little"), math.prod(chunk.shape)
+        if held != belong:
+            raise ValueError(f"a chunk that claims {held} texts, where {belong} belong")
+
+
+_BOUNDED = {"zstd": BoundedZstd, "blosc": BoundedBlosc, "gzip": BoundedGzip, "vlen-utf8": VLenUTF8Codec}
 for _name, _codec in _BOUNDED.items():
     register_codec(_name, _codec)
 
@@ -99,7 +121,7 @@ def unbounded_codec(codecs: tuple[Codec, ...]) -> str:
     return ""
 
 
-def _check(held: int, chunk: Any) -> None:
+def _check_held(held: int, chunk: Any) -> None:
     item = getattr(chunk.dtype, "item_size", None) or getattr(chunk.dtype, "itemsize", 1)  # Zarr 3.0 has NumPy's types
     most = max(SMALL, math.prod(chunk.shape) * item)
     if held > most:

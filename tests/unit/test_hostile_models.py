@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,10 @@ from unmixel.explorer.opened_result import OpenedResult
 from unmixel.io.result_folder import write_result_folder
 from unmixel.io.whole_folder import provenance_in
 from unmixel.methods.fcls import FCLS
-from unmixel.registry import load
+from unmixel.registry import get_method, load
 from unmixel.result import open_result, provenance_of, save_result
 from unmixel.scale.journal import Journal
+from unmixel.scene import good_bands
 from unmixel.train.checkpoint import load_checkpoint
 
 
@@ -156,3 +158,58 @@ def test_a_model_in_half_precision_is_loaded_without_a_warning(tmp_path: Path) -
     state = load_file(model / "model.safetensors")
     save_file({name: array.astype(np.float16) for name, array in state.items()}, model / "model.safetensors")
     assert load(model).endmember == ("soil", "water", "tree")
+
+
+def a_model_of(name: str, folder: Path, **changed: np.ndarray) -> Path:
+    """Save a model that was hardly fitted, with some of its arrays changed."""
+    kind = get_method(name)
+    few = {"n_epochs": 1, "n_iterations": 1, "n_channels": 2, "kernel_size": 3}
+    kind(**{field.name: few[field.name] for field in fields(kind) if field.name in few}).fit(SCENE, BUNDLE).save(
+        folder / "model"
+    )
+    state = load_file(folder / "model/model.safetensors")
+    assert changed.keys() <= state.keys()
+    save_file({**state, **changed}, folder / "model/model.safetensors")
+    return folder / "model"
+
+
+@pytest.mark.parametrize("name", ["deepgun", "egu_net", "undip", "sunsal", "mesma", "ncm"])
+def test_a_model_in_double_precision_unmixes_as_it_did(name: str, tmp_path: Path) -> None:
+    model = a_model_of(name, tmp_path)
+    before = load(model).unmix(SCENE)
+    state = load_file(model / "model.safetensors")
+    doubles = {key: a.astype(np.float64) if a.dtype.kind == "f" else a for key, a in state.items()}
+    save_file(doubles, model / "model.safetensors")
+    np.testing.assert_array_equal(load(model).unmix(SCENE).abundance, before.abundance)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "said"),
+    [
+        ("sunsal", {"sparsity": np.array([-1.0])}, "sparsity that are negative"),
+        ("sunsal", {"sparsity": np.empty(0)}, r"sparsity of shape \(0,\)"),
+        ("sunsal_tv", {"penalties": np.array([0.1])}, r"penalties of shape \(1,\)"),
+        ("elmm", {"noise_sd": np.array([[0.1]])}, r"noise_sd of shape \(1, 1\)"),
+        ("bundle_group_sparse", {"sizes": np.array([1.0, 1.0, 1.0])}, "endmembers of .* spectra"),
+        ("bundle_group_sparse", {"sizes": np.array([2**62, 2**62, 2**62])}, "endmembers of .* spectra"),
+        ("mesma", {"sizes": np.array([0, 1, 2])}, "endmembers of .* spectra"),
+        ("ncm", {"noise_variance": np.zeros(5, np.float32)}, "variances of noise that are 0"),
+    ],
+)
+def test_numbers_that_no_model_has(name: str, changed: dict[str, np.ndarray], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=said):
+        load(a_model_of(name, tmp_path, **changed))
+
+
+@pytest.mark.parametrize("name", ["sunsal_tv", "sunsal", "fcls"])
+def test_spectra_of_nothing_but_zeros_unmix_without_a_warning(name: str, tmp_path: Path) -> None:
+    n_bands = int(good_bands(SCENE).sum())
+    result = load(a_model_of(name, tmp_path, endmembers=np.zeros((3, n_bands), np.float32))).unmix(SCENE)
+    assert np.isfinite(result.abundance).all()
+
+
+def test_a_model_that_would_unmix_for_ever_is_refused(tmp_path: Path) -> None:
+    described = a_model_of("deepgun", tmp_path) / "model.json"
+    described.write_text(described.read_text().replace('"n_iterations": 1', '"n_iterations": 2147483648'))
+    with pytest.raises(ParameterError, match="n_iterations = 2147483648; expected at most 1000"):
+        load(described.parent)

@@ -18,13 +18,15 @@ import numpy as np
 import pytest
 import rasterio
 import scipy.io
-from hostile import SCENE, VALUES, refused, written_tiff
+from hostile import BUNDLE, SCENE, VALUES, refused, written_tiff
 
 from unmixel.cli.run_config import read_run_config
 from unmixel.cli.scenes import scenes_of
 from unmixel.errors import BundleError, ParameterError, SceneError
 from unmixel.io import open_bundle, open_lazily, open_scene, save_scene
 from unmixel.io.quality_layers import QualityLayer, check_layers
+from unmixel.methods.fcls import FCLS
+from unmixel.result import open_result, save_result
 
 PETABYTE = (1_000_000, 1_000_000, 250)
 
@@ -261,6 +263,19 @@ def test_chunks_packed_by_zstd_are_read(level: int, checksum: bool, tmp_path: Pa
     )
     assert chunk.stat().st_size > 1000
     np.testing.assert_array_equal(open_scene(tmp_path / "s.zarr").values, values)
+
+
+def test_texts_that_are_only_claimed_are_not_made(tmp_path: Path) -> None:
+    store = tmp_path / "s.zarr"
+    save_result(FCLS().fit(SCENE, BUNDLE).unmix(SCENE), store)
+    described = store / "endmember/zarr.json"
+    described.write_text(json.dumps(json.loads(described.read_text()) | {"codecs": [{"name": "vlen-utf8"}]}))
+    texts = b"".join(len(text).to_bytes(4, "little") + text for text in (b"soil", b"water", b"tree"))
+    (store / "endmember/c/0").write_bytes((3).to_bytes(4, "little") + texts)
+    assert open_result(store).endmember.values.tolist() == ["soil", "water", "tree"]
+    (store / "endmember/c/0").write_bytes((3 + 2**28).to_bytes(4, "little") + texts)
+    with pytest.raises(SceneError, match="claims 268435459 texts, where 3 belong"):
+        open_result(store)
 
 
 def test_a_pipe_in_a_store_is_not_waited_for(tmp_path: Path) -> None:

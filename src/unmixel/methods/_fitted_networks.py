@@ -12,9 +12,10 @@ from jaxtyping import Float
 from torch import nn
 
 from unmixel.methods._fitted import Fitted
-from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture, spectra_in
+from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture
 from unmixel.methods._method import Method
 from unmixel.methods._networks import NetworkMethod
+from unmixel.methods._saved_state import spectra_in
 from unmixel.scene import good_bands
 from unmixel.train.seeding import threads
 

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from unmixel.methods._method import Method
 from unmixel.methods._parts import Parts
 from unmixel.methods._pixelwise import BLOCK, SETTLED, PixelwiseFitted
+from unmixel.methods._saved_state import spectra_in
 from unmixel.methods._spectra_statistics import QUANTILES
 from unmixel.scene import good_bands
 
@@ -100,19 +101,3 @@ class FixedSpectraFitted(PixelwiseFitted):
         cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict
     ) -> FixedSpectraFitted:
         return cls(method, scene, endmember, spectra_in(state, len(endmember), int(good_bands(scene).sum())))
-
-
-def spectra_in(state: dict, n_endmembers: int, n_bands: int) -> Float[np.ndarray, "endmember band"]:
-    """Return the endmember spectra of a saved model.
-
-    Raises
-    ------
-    ValueError
-        If they are of another shape, or not finite.
-    """
-    endmembers = state["endmembers"]
-    if endmembers.shape != (n_endmembers, n_bands):
-        raise ValueError(f"endmembers of shape {endmembers.shape}")
-    if endmembers.dtype.kind != "f" or not np.isfinite(endmembers).all():
-        raise ValueError("endmembers that are not finite")
-    return endmembers

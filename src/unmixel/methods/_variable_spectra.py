@@ -9,9 +9,9 @@ import xarray as xr
 from jaxtyping import Float, Integer
 
 from unmixel.methods._endmember_spectra import EndmemberSpectra
-from unmixel.methods._fixed_spectra import spectra_in
 from unmixel.methods._method import Method
 from unmixel.methods._ranges import check_range
+from unmixel.methods._saved_state import numbers_in, spectra_in
 from unmixel.methods._whole_scene import CHUNK, Image, Solution, WholeSceneFitted
 from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
@@ -123,7 +123,7 @@ class VariableSpectraFitted(WholeSceneFitted):
     def _from_state(
         cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict
     ) -> VariableSpectraFitted:
-        (noise_sd,) = state["noise_sd"].tolist()
+        (noise_sd,) = numbers_in(state, "noise_sd")
         endmembers = spectra_in(state, len(endmember), int(good_bands(scene).sum()))
         fitted = cls(method, scene, endmember, endmembers, noise_sd)
         with np.errstate(all="ignore"):

@@ -20,6 +20,7 @@ from unmixel.methods._parts import Parts
 from unmixel.methods._pixelwise import SETTLED, PixelwiseFitted
 from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
+from unmixel.methods._saved_state import numbers_in, sizes_in, spectra_in
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
@@ -110,12 +111,10 @@ class FittedBundleGroupSparse(PixelwiseFitted):
     def _from_state(
         cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict
     ) -> FittedBundleGroupSparse:
-        spectra, sizes = state["spectra"], state["sizes"]
-        if sizes.shape != (len(endmember),) or spectra.shape != (sizes.sum(), good_bands(scene).sum()):
-            raise ValueError(f"spectra of shape {spectra.shape} for {len(endmember)} endmembers")
-        if not np.isfinite(spectra).all() or sizes.min() < 1:
-            raise ValueError("spectra that are not finite, or none of an endmember")
-        return cls(method, scene, endmember, spectra, sizes, float(state["weight"][0]))
+        sizes = sizes_in(state, len(endmember))
+        spectra = spectra_in(state, int(sizes.sum()), int(good_bands(scene).sum()), "spectra")
+        (weight,) = numbers_in(state, "weight")
+        return cls(method, scene, endmember, spectra, sizes, weight)
 
 
 @dataclass(frozen=True, kw_only=True)

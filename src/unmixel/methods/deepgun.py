@@ -30,7 +30,7 @@ from unmixel.solvers.total_variation import smooth_abundances
 from unmixel.train.seeding import threads
 
 STEPS_PER_EPOCH = 10
-MOST_LATENTS = 1000
+MOST_LATENTS = MOST_ITERATIONS = 1000
 LEAST_SD = 1e-3
 """Smallest standard deviation of a spectrum around its decoder, relative to the brightest endmember."""
 LEAST_RIDGE = 1e-6
@@ -301,6 +301,7 @@ class DeepGUn(NetworkMethod):
         super().__post_init__()
         check_range(self, "latent_weight", "smoothness", least=0, expected="a number from 0")
         check_range(self, "n_latents", most=MOST_LATENTS, expected=f"at most {MOST_LATENTS}")
+        check_range(self, "n_iterations", most=MOST_ITERATIONS, expected=f"at most {MOST_ITERATIONS}")
 
     def network(self, endmembers: Float[np.ndarray, "endmember band"]) -> EndmemberAutoencoders:
         return EndmemberAutoencoders(endmembers, self.n_latents)

@@ -19,6 +19,7 @@ from unmixel.methods._parts import Parts
 from unmixel.methods._pixelwise import SPECTRA_BLOCK, PixelwiseFitted, filled_blocks
 from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
+from unmixel.methods._saved_state import numbers_in, sizes_in, spectra_in
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
@@ -136,13 +137,10 @@ class FittedMESMA(PixelwiseFitted):
 
     @classmethod
     def _from_state(cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict) -> FittedMESMA:
-        library, sizes = state["library"], state["sizes"]
-        if library.ndim != 2 or library.shape[1] != good_bands(scene).sum() or not np.isfinite(library).all():
-            raise ValueError(f"a library of shape {library.shape}")
-        if sizes.shape != (len(endmember),) or (sizes < 1).any() or sizes.sum() != len(library):
-            raise ValueError(f"classes of {sizes} spectra")
-        (noise_variance,), (shade,) = state["noise_variance"].tolist(), state["shade"].tolist()
-        return cls(method, scene, endmember, library, tuple(sizes.tolist()), noise_variance, shade)
+        sizes = sizes_in(state, len(endmember))
+        library = spectra_in(state, int(sizes.sum()), int(good_bands(scene).sum()), "library")
+        (noise_variance,), (shade,) = numbers_in(state, "noise_variance"), numbers_in(state, "shade")
+        return cls(method, scene, endmember, library, tuple(sizes.tolist()), noise_variance, bool(shade))
 
 
 @dataclass(frozen=True, kw_only=True)

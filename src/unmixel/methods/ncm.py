@@ -12,13 +12,13 @@ from jaxtyping import Float
 
 from unmixel.methods._endmember_spectra import EndmemberSpectra
 from unmixel.methods._fitted import Fitted
-from unmixel.methods._fixed_spectra import spectra_in
 from unmixel.methods._method import Method
 from unmixel.methods._parts import Parts
 from unmixel.methods._pixelwise import SPECTRA_BLOCK, filled_blocks
 from unmixel.methods._probabilistic import ProbabilisticFitted
 from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
+from unmixel.methods._saved_state import numbers_in, spectra_in
 from unmixel.methods._spectra_statistics import spectra_statistics
 from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
@@ -165,14 +165,13 @@ class FittedNCM(ProbabilisticFitted):
     @classmethod
     def _from_state(cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict) -> FittedNCM:
         n_bands = int(good_bands(scene).sum())
-        endmembers, factors, noise_variance = (
-            spectra_in(state, len(endmember), n_bands),
-            *map(state.__getitem__, ("factors", "noise_variance")),
-        )
+        endmembers = spectra_in(state, len(endmember), n_bands)
+        factors = state["factors"].astype(np.float32, copy=False)
         if factors.ndim != 3 or (len(factors), factors.shape[2]) != endmembers.shape or not np.isfinite(factors).all():
             raise ValueError(f"factors of shape {factors.shape}")
-        if noise_variance.shape != (n_bands,) or not ((noise_variance > 0) & np.isfinite(noise_variance)).all():
-            raise ValueError("variances of noise that are not above 0")
+        noise_variance = np.array(numbers_in(state, "noise_variance", n_bands), dtype=np.float32)
+        if not noise_variance.all():
+            raise ValueError("variances of noise that are 0")
         return cls(method, scene, endmember, endmembers, factors, noise_variance)
 
 

@@ -12,11 +12,12 @@ from jaxtyping import Float
 
 from unmixel.methods._endmember_spectra import EndmemberSpectra
 from unmixel.methods._fitted import Fitted
-from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture, spectra_in
+from unmixel.methods._fixed_spectra import FixedSpectraFitted, Mixture
 from unmixel.methods._method import Method
 from unmixel.methods._noise_pull import noise_pull
 from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
+from unmixel.methods._saved_state import numbers_in, spectra_in
 from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
 from unmixel.solvers import SparseRegression, active_set
@@ -57,7 +58,8 @@ class FittedSUnSAL(FixedSpectraFitted):
     @classmethod
     def _from_state(cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict) -> FittedSUnSAL:
         endmembers = spectra_in(state, len(endmember), int(good_bands(scene).sum()))
-        return cls(method, scene, endmember, endmembers, float(state["sparsity"][0]))
+        (sparsity,) = numbers_in(state, "sparsity")
+        return cls(method, scene, endmember, endmembers, sparsity)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,11 +12,11 @@ from jaxtyping import Float, Integer
 
 from unmixel.methods._endmember_spectra import EndmemberSpectra
 from unmixel.methods._fitted import Fitted
-from unmixel.methods._fixed_spectra import spectra_in
 from unmixel.methods._method import Method
 from unmixel.methods._noise_pull import noise_pull
 from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
+from unmixel.methods._saved_state import numbers_in, spectra_in
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
 from unmixel.preprocess import noise_source, noise_variance_of
 from unmixel.scene import good_bands
@@ -75,7 +75,7 @@ class FittedSUnSALTV(WholeSceneFitted):
         cls, method: Method, scene: xr.DataArray, endmember: tuple[str, ...], state: dict
     ) -> FittedSUnSALTV:
         endmembers = spectra_in(state, len(endmember), int(good_bands(scene).sum()))
-        return cls(method, scene, endmember, endmembers, state["penalties"])
+        return cls(method, scene, endmember, endmembers, np.array(numbers_in(state, "penalties", 2)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from unmixel.errors import SceneError
 from unmixel.methods._endmember_spectra import EndmemberSpectra
 from unmixel.methods._fitted import Fitted
-from unmixel.methods._fixed_spectra import spectra_in
 from unmixel.methods._method import Method
 from unmixel.methods._networks import CPU, NetworkMethod, scale_of, was_interrupted
 from unmixel.methods._progress import Progress
 from unmixel.methods._ranges import check_range
+from unmixel.methods._saved_state import spectra_in
 from unmixel.methods._whole_scene import Image, Solution, WholeSceneFitted
 from unmixel.preprocess import noise_source
 from unmixel.scene import good_bands

@@ -117,7 +117,7 @@ class ProximalLeastSquares:
 
 
 def penalty_parameter(gram: Float[np.ndarray, "endmember endmember"]) -> float:
-    """Return the penalty parameter rho of ADMM: the geometric mean of the greatest and the least curvature.
+    """Return the penalty parameter rho of ADMM: the geometric mean of the greatest and the least curvature; 1 for none.
 
     Examples
     --------
@@ -125,5 +125,6 @@ def penalty_parameter(gram: Float[np.ndarray, "endmember endmember"]) -> float:
     2.0
     """
     curvature = np.linalg.eigvalsh(gram)
-    greatest = max(curvature[-1], np.finfo(float).tiny)
+    if (greatest := curvature[-1]) <= 0:
+        return 1.0
     return float(np.sqrt(greatest * max(curvature[0], FLATTEST * greatest)))
