@@ -135,6 +135,42 @@ def test_a_short_chunk_of_hdf5_is_not_filled_up_from_memory(kept: int, shuffled:
         np.testing.assert_array_equal(open_scene(tmp_path / "s.mat").values, VALUES)
 
 
+TEXTS = bytes.fromhex("19010100 10000000")
+"""How a type message of HDF5 begins that says: UTF-8 texts of any length."""
+
+
+@pytest.mark.parametrize("kind", ["text", "texts", "compound", "dataset", "array"])
+def test_a_type_of_hdf5_that_there_is_not(kind: str, tmp_path: Path) -> None:
+    texts = h5py.string_dtype()
+    with h5py.File(tmp_path / "s.mat", "w", userblock_size=512) as file:
+        cube = file.create_dataset("cube", data=VALUES.T)
+        if kind == "dataset":
+            file.create_dataset("title", data=["a"], dtype=texts)
+        elif kind == "texts":
+            cube.attrs.create("title", ["a", "b"], dtype=texts)
+        elif kind == "text":
+            file.attrs["title"] = "a"
+        else:
+            value = np.zeros(1, [("n", "i4"), ("title", texts, (2,) if kind == "array" else ())])
+            value["title"] = "a"
+            file.attrs["title"] = value
+    np.testing.assert_array_equal(open_scene(tmp_path / "s.mat").values, VALUES)
+    content = (tmp_path / "s.mat").read_bytes()
+    assert content.count(TEXTS) == 1
+    (tmp_path / "s.mat").write_bytes(content.replace(TEXTS, TEXTS[:1] + b"\x0a" + TEXTS[2:]))
+    refused(tmp_path / "s.mat", "'title' is of no type of HDF5")
+
+
+def test_a_filling_of_no_size_in_hdf5(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "s.mat", "w", userblock_size=512) as file:
+        file.create_dataset("cube", VALUES.T.shape, "f4", VALUES.T, fillvalue=None)
+    filling = bytes.fromhex("05000800 01000000 02020201 00000000")
+    content = (tmp_path / "s.mat").read_bytes()
+    assert content.count(filling) == 1
+    (tmp_path / "s.mat").write_bytes(content.replace(filling, filling[:-1] + b"\x80"))
+    refused(tmp_path / "s.mat", "damaged|truncated")
+
+
 def test_a_soft_link_that_leads_nowhere_is_passed_over(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "s.mat", "w", userblock_size=512) as file:
         file["cube"] = VALUES.T

@@ -18,6 +18,8 @@ from unmixel.io.hdf5_guard import GuardedFile
 
 _DEEPEST = 100
 """Groups in each other: the library goes down them until its stack is full."""
+_IN_A_MESSAGE, _SEQUENCE = 3, 0
+"""Where the encoding of a type of variable length says of what kind it is, and the kind that is no text's."""
 _OF_THE_SAME_SIZE = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _UNPACKING = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SZIP, h5py.h5z.FILTER_LZF)
 """Filters that make chunks larger: at most about 1000 times, but one after the other a million times."""
@@ -54,6 +56,7 @@ def check_contents(path: Path, file: h5py.File) -> None:
     seen = {h5py.h5o.get_info(root).addr}
     while groups:
         group, above = groups.pop()
+        _check_attributes(path, group)
         for name, kind in _links_in(group):
             if kind == h5py.h5l.TYPE_SOFT:
                 continue
@@ -77,12 +80,38 @@ def _links_in(group: h5py.h5g.GroupID) -> list[tuple[bytes, int]]:
     return links
 
 
+def _check_attributes(path: Path, place: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> None:
+    names: list[bytes] = []
+    h5py.h5a.iterate(place, names.append)
+    for name in names:
+        attribute = h5py.h5a.open(place, name)
+        shown = repr(name.decode(errors="replace"))
+        _check_type(path, shown, attribute.get_type())
+        check_claim(path, shown, math.prod(attribute.shape or ()) * attribute.get_type().get_size())
+
+
+def _check_type(path: Path, shown: str, whole: h5py.h5t.TypeID) -> None:
+    """Check that everything of variable length in a type is texts or sequences: of what is neither, the library dies."""
+    parts = [whole]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, h5py.h5t.TypeVlenID) and part.encode()[_IN_A_MESSAGE] & 15 != _SEQUENCE:
+            raise SceneError(f"{path}, whose {shown} is of no type of HDF5", "numbers or texts", "is it damaged?")
+        if isinstance(part, h5py.h5t.TypeCompoundID):
+            parts.extend(part.get_member_type(i) for i in range(part.get_nmembers()))
+        elif isinstance(part, (h5py.h5t.TypeVlenID, h5py.h5t.TypeArrayID, h5py.h5t.TypeEnumID)):
+            parts.append(part.get_super())
+
+
 def _check_dataset(path: Path, name: bytes, entry: h5py.h5d.DatasetID | None) -> None:
     """Check a dataset; None is a link to one elsewhere."""
     shown = repr(name.decode(errors="replace"))
     outside = entry is None
     if entry is not None:
+        _check_attributes(path, entry)
+        _check_type(path, shown, entry.get_type())
         stored = entry.get_create_plist()
+        stored.fill_value_defined()  # an error if it is neither: the library would die of it
         outside = stored.get_external_count() > 0 or stored.get_layout() == h5py.h5d.VIRTUAL
         claimed = entry.get_space().get_simple_extent_npoints()
         check_claim(path, shown, claimed * entry.get_type().get_size())
