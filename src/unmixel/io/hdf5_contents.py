@@ -91,7 +91,7 @@ def _check_attributes(path: Path, place: h5py.h5g.GroupID | h5py.h5d.DatasetID) 
 
 
 def _check_type(path: Path, shown: str, whole: h5py.h5t.TypeID) -> None:
-    """Check that everything of variable length in a type is texts or sequences: of what is neither, the library dies."""
+    """Check that what is of variable length in a type is texts or sequences: of anything else, the library dies."""
     parts = [whole]
     while parts:
         part = parts.pop()
