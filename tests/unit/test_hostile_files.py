@@ -130,9 +130,21 @@ def test_a_short_chunk_of_hdf5_is_not_filled_up_from_memory(kept: int, shuffled:
         cube = file.create_dataset("cube", VALUES.T.shape, "f4", chunks=VALUES.T.shape, shuffle=shuffled)
         cube.id.write_direct_chunk((0, 0, 0), np.ascontiguousarray(VALUES.T).tobytes()[:kept])
     if kept < VALUES.nbytes:
-        refused(tmp_path / "s.mat", f"with {kept} bytes in 1 chunks of 'cube'; expected {VALUES.nbytes} bytes")
+        refused(tmp_path / "s.mat", f"with {kept} bytes in a chunk of 'cube'; expected {VALUES.nbytes} bytes in each")
     else:
         np.testing.assert_array_equal(open_scene(tmp_path / "s.mat").values, VALUES)
+
+
+@pytest.mark.parametrize("packed", [None, "gzip", "lzf"])
+def test_a_chunk_of_hdf5_shorter_than_its_checksum(packed: str | None, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "s.mat", "w", userblock_size=512) as file:
+        how = {"chunks": VALUES.T.shape, "fletcher32": True, "compression": packed}
+        cube = file.create_dataset("cube", data=VALUES.T, **how)
+        whole = cube.id.read_direct_chunk((0, 0, 0))[1]
+    np.testing.assert_array_equal(open_scene(tmp_path / "s.mat").values, VALUES)
+    with h5py.File(tmp_path / "s.mat", "r+") as file:
+        file["cube"].id.write_direct_chunk((0, 0, 0), whole[:3])
+    refused(tmp_path / "s.mat", "with 3 bytes in a chunk of 'cube'")
 
 
 TEXTS = bytes.fromhex("19010100 10000000")

@@ -122,13 +122,30 @@ def _check_dataset(path: Path, name: bytes, entry: h5py.h5d.DatasetID | None) ->
         filters = [number for number, _ in filters_of(entry)]
         if sum(one in _UNPACKING for one in filters) > 1:
             raise SceneError(f"{path}, whose {shown} is packed more than once", "compressed once, or not at all")
-        if stored.get_layout() == h5py.h5d.CHUNKED and set(filters) <= _OF_THE_SAME_SIZE:
+        if stored.get_layout() == h5py.h5d.CHUNKED:
             of_a_chunk += CHECKSUM * filters.count(h5py.h5z.FILTER_FLETCHER32)
-            whole = entry.get_num_chunks() * of_a_chunk
-            if entry.get_storage_size() != whole:  # the library would fill up a short chunk from anywhere in memory
-                kept = f"{entry.get_storage_size()} bytes in {entry.get_num_chunks()} chunks of {shown}"
-                raise SceneError(f"{path} with {kept}", f"{whole} bytes", "is it damaged?")
+            _check_sizes(path, shown, entry, of_a_chunk, filters)
     if outside:
         raise SceneError(
             f"{path}, whose {shown} lies in another file", "a file that holds all of its data", "copy it in"
         )
+
+
+def _check_sizes(path: Path, shown: str, entry: h5py.h5d.DatasetID, whole: int, filters: list[int]) -> None:
+    """Check the sizes of stored chunks, where the library doesn't.
+
+    It would fill up one that is short from anywhere in memory, and dies of one that is shorter than its checksum.
+    """
+    sizes: set[int] = set()
+    if set(filters) <= _OF_THE_SAME_SIZE:
+        entry.chunk_iter(lambda chunk: sizes.add(chunk.size))
+        odd = sizes - {whole}
+        expected = f"{whole} bytes in each"
+    elif h5py.h5z.FILTER_FLETCHER32 in filters:
+        entry.chunk_iter(lambda chunk: sizes.add(chunk.size))
+        odd = {size for size in sizes if size <= CHECKSUM}
+        expected = f"more than the {CHECKSUM} of its checksum"
+    else:
+        return
+    if odd:
+        raise SceneError(f"{path} with {min(odd)} bytes in a chunk of {shown}", expected, "is it damaged?")
