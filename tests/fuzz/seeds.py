@@ -10,13 +10,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
 
+import h5netcdf
 import h5py
 import numpy as np
 import rasterio
 import scipy.io
+import scipy.sparse
 from affine import Affine
 from rasterio.enums import Interleaving
 from rasterio.errors import NotGeoreferencedWarning
+from zarr import open_group
+from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec
 
 from unmixel.io import save_scene, write_bundle_csv, write_bundle_netcdf, write_envi, write_sli
 from unmixel.io.result_folder import write_result_folder
@@ -86,7 +90,7 @@ reflectance scale factor = 10000
 
 
 def tiff() -> list[Case]:
-    """Strips, compressed tiles with tags on the bands, and one described by an ENVI header."""
+    """Strips, compressed tiles with tags on the bands, one described by an ENVI header, and ways to pack pixels."""
     profile = {"width": 6, "height": 4, "count": 5, "crs": "EPSG:32633", "transform": Affine(30, 0, 5e5, 0, -30, 5.4e6)}
 
     def strips(folder: Path) -> None:
@@ -105,7 +109,28 @@ def tiff() -> list[Case]:
     header = (
         b"ENVI\nsamples = 6\nlines = 4\nbands = 5\nwavelength = {450, 550, 650, 850, 1600}\nbbl = {1, 1, 1, 1, 0}\n"
     )
-    return [made(strips), made(tiles), {**made(strips), "s.hdr": header}]
+    return [made(strips), made(tiles), {**made(strips), "s.hdr": header}, *tiff_packed()]
+
+
+def tiff_packed() -> list[Case]:
+    """All compressions, alone or in the odd kinds of TIFF: large, of the other byte order, in parts of bytes."""
+    here = {"width": 6, "height": 4, "crs": "EPSG:32633", "transform": Affine(30, 0, 5e5, 0, -30, 5.4e6)}
+    ways: list[tuple[str, dict[str, object]]] = [
+        ("float32", {"compress": "lzw", "predictor": 3, "BIGTIFF": "YES"}),
+        ("int16", {"compress": "lzw", "predictor": 2, "ENDIANNESS": "BIG"}),
+        ("float32", {"compress": "zstd", "interleave": "pixel"}),
+        ("float32", {"compress": "lerc_zstd"}),
+        ("uint16", {"compress": "deflate", "nbits": 14}),
+        ("uint8", {"compress": "jpeg", "interleave": "band"}),
+        ("int16", {"compress": "packbits"}),
+        ("float64", {"compress": "lzma", "interleave": "pixel"}),
+    ]
+
+    def packed(folder: Path, kind: str, how: dict[str, object]) -> None:
+        with rasterio.open(folder / "s.tif", "w", "GTiff", dtype=kind, count=5, **here, **how) as file:
+            file.write(np.moveaxis(VALUES * (100 if kind == "uint8" else 10_000), 2, 0).astype(kind))
+
+    return [made(lambda folder, way=way: packed(folder, *way)) for way in ways]
 
 
 def tiff_beside() -> list[Case]:
@@ -133,17 +158,25 @@ def tiff_beside() -> list[Case]:
 
 
 def matlab_5() -> list[Case]:
-    """A plain and a compressed file."""
+    """A plain and a compressed file, and one with what else MATLAB keeps."""
     whole = {"cube": VALUES, "wavelength": WAVELENGTH, "fwhm": np.full(5, 10.0), "maxValue": 1.0}
+    other = {
+        "cube": COUNTS.astype(np.uint16),
+        "good_band": np.array([True, True, True, True, False]),
+        "about": {"name": "field", "names": np.array(["a", "b"], dtype=object)},
+        "sparse": scipy.sparse.eye_array(3).tocsc(),
+        "turned": np.array([1 + 2j]),
+    }
     table = {"Y": VALUES.reshape(24, 5, order="F").T, "nRow": 4, "nCol": 6, "SlectBands": np.arange(5), "note": "x"}
     return [
         made(lambda folder: scipy.io.savemat(folder / "s.mat", whole)),
         made(lambda folder: scipy.io.savemat(folder / "s.mat", table, do_compression=True)),
+        made(lambda folder: scipy.io.savemat(folder / "s.mat", other)),
     ]
 
 
 def matlab_73() -> list[Case]:
-    """An array of three axes in chunks, and a table of pixels."""
+    """An array of three axes in chunks, a table of pixels, and what else HDF5 has: ways to pack, places and types."""
 
     def cube(folder: Path) -> None:
         with h5py.File(folder / "s.mat", "w", userblock_size=512) as file:
@@ -156,17 +189,62 @@ def matlab_73() -> list[Case]:
             file["Y"] = VALUES.reshape(24, 5, order="F")
             file["nRow"], file["nCol"], file["maxValue"] = [[4]], [[6]], [[1.0]]
 
-    return [made(cube), made(table)]
+    def other(folder: Path, libver: str) -> None:
+        with h5py.File(folder / "s.mat", "w", userblock_size=512, libver=libver) as file:
+            file.create_dataset("cube", data=VALUES.T, chunks=(5, 3, 2), maxshape=(None, 6, 4), fletcher32=True)
+            file["good_band"] = np.array([[1, 1, 1, 1, 0]], np.uint8)
+            file["good_band"].attrs["MATLAB_class"] = np.bytes_("logical")
+            file.create_dataset("wavelength", data=WAVELENGTH[:, None], compression="lzf", shuffle=True)
+            file.create_dataset("fwhm", data=np.full((5, 1), 10), chunks=(5, 1), scaleoffset=0)
+            kinds = np.zeros(2, [("a", "i4"), ("b", "S2"), ("c", h5py.string_dtype())])
+            kinds["c"] = "text"
+            file["kinds"] = kinds
+            file["of"] = np.array([file["cube"].ref, file["fwhm"].ref], dtype=h5py.ref_dtype)
+            for number in range(9):
+                file["cube"].attrs[f"note {number}"] = f"text {number}"
+
+    return [made(cube), made(table), *(made(lambda folder, v=v: other(folder, v)) for v in ("earliest", "latest"))]
 
 
 def netcdf() -> list[Case]:
-    """As unmixel writes it."""
-    return [made(lambda folder: save_scene(SCENE, folder / "s.nc"))]
+    """As unmixel writes it, and as others may: counts with a scale, in chunks with checksums."""
+
+    def counts(folder: Path) -> None:
+        with h5netcdf.File(folder / "s.nc", "w") as file:
+            file.dimensions = {"y": 4, "x": None, "band": 5}
+            file.resize_dimension("x", 6)
+            how = {"chunks": (2, 3, 5), "compression": "gzip", "fletcher32": True}
+            cube = file.create_variable("reflectance", ("y", "x", "band"), "i2", fillvalue=-9999, **how)
+            cube[...] = COUNTS
+            cube.attrs["coordinates"] = "wavelength"
+            for name, number in {"scale_factor": 1e-4, "add_offset": 0.0, "valid_range": [0, 10_000]}.items():
+                cube.attrs[name] = number
+            file.create_variable("wavelength", ("band",), data=WAVELENGTH).attrs["units"] = "nm"
+            for name, count in (("y", 4), ("x", 6)):
+                file.create_variable(name, (name,), data=45 + np.arange(count) / 1000)
+            file.create_group("about").attrs["names"] = ["a", "b"]
+
+    return [made(lambda folder: save_scene(SCENE, folder / "s.nc")), made(counts)]
 
 
 def zarr() -> list[Case]:
-    """As unmixel writes it."""
-    return [made(lambda folder: save_scene(SCENE, folder / "s.zarr"))]
+    """As unmixel writes it, and packed otherwise."""
+
+    def packed(folder: Path) -> None:
+        save_scene(SCENE, folder / "s.zarr")
+        codecs: list[dict[str, object]] = [
+            {"serializer": ShardingCodec(chunk_shape=(2, 3, 5)), "compressors": None},
+            {"compressors": BloscCodec(cname="zstd"), "filters": TransposeCodec(order=(0,))},
+            {"compressors": [GzipCodec(), Crc32cCodec()]},
+        ]
+        group = open_group(folder / "s.zarr")
+        for name, how in zip(("reflectance", "wavelength", "fwhm"), codecs, strict=True):
+            old = group[name]
+            values, names = old[...], old.metadata.dimension_names
+            kept = {"dimension_names": names, "attributes": dict(old.attrs), "chunks": values.shape, **how}
+            group.create_array(name, data=values, overwrite=True, **kept)
+
+    return [made(lambda folder: save_scene(SCENE, folder / "s.zarr")), made(packed)]
 
 
 def npy() -> list[Case]:
