@@ -16,6 +16,7 @@ import numpy as np
 import rasterio
 import scipy.io
 import scipy.sparse
+import xarray as xr
 from affine import Affine
 from rasterio.enums import Interleaving
 from rasterio.errors import NotGeoreferencedWarning
@@ -24,6 +25,8 @@ from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ShardingCodec, Trans
 
 from unmixel.io import save_scene, write_bundle_csv, write_bundle_netcdf, write_envi, write_sli
 from unmixel.io.result_folder import write_result_folder
+from unmixel.lookup import table_from
+from unmixel.methods import Fitted
 from unmixel.methods.fcls import FCLS
 from unmixel.methods.idnet.fitted import FittedIDNet
 from unmixel.methods.idnet.method import IDNet
@@ -38,14 +41,13 @@ Case = dict[str, bytes]
 WAVELENGTH = np.array([450.0, 550.0, 650.0, 850.0, 1600.0])
 VALUES = np.random.default_rng(7).uniform(0.05, 0.6, (4, 6, 5)).astype(np.float32)
 COUNTS = (VALUES * 10_000).astype(np.int16)
-SCENE = make_scene(
-    VALUES,
-    wavelength=WAVELENGTH,
-    fwhm=np.full(5, 10.0),
-    good_band=[1, 1, 1, 1, 0],
-    crs_wkt=rasterio.crs.CRS.from_epsg(32633).to_wkt(),
-    transform=Affine(30.0, 0.0, 500_000.0, 0.0, -30.0, 5_400_000.0),
-)
+CRS_WKT = rasterio.crs.CRS.from_epsg(32633).to_wkt()
+TO_MAP = Affine(30.0, 0.0, 500_000.0, 0.0, -30.0, 5_400_000.0)
+PER_BAND = {"wavelength": WAVELENGTH, "fwhm": np.full(5, 10.0), "good_band": [1, 1, 1, 1, 0]}
+SCENE = make_scene(VALUES, **PER_BAND, crs_wkt=CRS_WKT, transform=TO_MAP)
+_LOOKUP = table_from(*np.indices((5, 6), np.int32).clip(max=3), CRS_WKT, TO_MAP * Affine.rotation(10))
+SENSED = make_scene(VALUES, **PER_BAND).assign_coords(lookup=_LOOKUP.as_coordinate())
+"""In the geometry of the sensor, with a table of places on a map."""
 BUNDLE = make_bundle(VALUES[0, :3], ["soil", "water", "soil"], wavelength=WAVELENGTH, fwhm=np.full(5, 10.0))
 
 
@@ -224,14 +226,15 @@ def netcdf() -> list[Case]:
                 file.create_variable(name, (name,), data=45 + np.arange(count) / 1000)
             file.create_group("about").attrs["names"] = ["a", "b"]
 
-    return [made(lambda folder: save_scene(SCENE, folder / "s.nc")), made(counts)]
+    ours = (made(lambda folder, scene=scene: save_scene(scene, folder / "s.nc")) for scene in (SCENE, SENSED))
+    return [*ours, made(counts)]
 
 
 def zarr() -> list[Case]:
     """As unmixel writes it, and packed otherwise."""
 
     def packed(folder: Path) -> None:
-        save_scene(SCENE, folder / "s.zarr")
+        save_scene(SENSED, folder / "s.zarr")
         codecs: list[dict[str, object]] = [
             {"serializer": ShardingCodec(chunk_shape=(2, 3, 5)), "compressors": None},
             {"compressors": BloscCodec(cname="zstd"), "filters": TransposeCodec(order=(0,))},
@@ -362,11 +365,15 @@ def model_fcls() -> list[Case]:
 
 def model_idnet() -> list[Case]:
     """An ID-Net that was never trained."""
+    return [made(lambda folder: idnet().save(folder / "model"))]
+
+
+def idnet() -> FittedIDNet:
+    """Return an ID-Net that was never trained."""
     sizes = {"n_endmembers": 2, "n_latents": 2, "n_bands": 4, "n_features": 3, "n_ista": 2}
     law = {"mixing_gain": 0.1, "abundance_gain": 0.1, "albedo": False, "share_mean": 0.0, "share_sd": 0.1}
     network = IDNetModel(Shape(**sizes, **law, concentration=1.0, published=False))
-    fitted = FittedIDNet(IDNet(), SCENE, ("soil", "water"), network)
-    return [made(lambda folder: fitted.save(folder / "model"))]
+    return FittedIDNet(IDNet(), SCENE, ("soil", "water"), network)
 
 
 def model_other() -> list[Case]:
@@ -381,11 +388,17 @@ def model_other() -> list[Case]:
 
 
 def result() -> list[Case]:
-    """The folder that `unmixel unmix` writes, without figures."""
-    fitted = FCLS().fit(SCENE, BUNDLE)
-    unmixed = fitted.unmix(SCENE)
-    whole = made(lambda folder: write_result_folder(unmixed, folder / "out", scene=SCENE, fitted=fitted))
-    return [{name: content for name, content in whole.items() if not name.endswith((".tif", ".sli"))}]
+    """The folders that `unmixel unmix` writes, without figures: FCLS, and ID-Net in the geometry of the sensor."""
+
+    def unmixed(folder: Path, fitted: Fitted, scene: xr.DataArray) -> None:
+        write_result_folder(fitted.unmix(scene), folder / "out", scene=scene, fitted=fitted)
+
+    fcls = made(lambda folder: unmixed(folder, FCLS().fit(SCENE, BUNDLE), SCENE))
+    sensed = made(lambda folder: unmixed(folder, idnet(), SENSED))
+    return [
+        {name: content for name, content in whole.items() if not name.endswith((".tif", ".sli"))}
+        for whole in (fcls, sensed)
+    ]
 
 
 def zipped(members: Case) -> bytes:
