@@ -45,7 +45,9 @@ CRS_WKT = rasterio.crs.CRS.from_epsg(32633).to_wkt()
 TO_MAP = Affine(30.0, 0.0, 500_000.0, 0.0, -30.0, 5_400_000.0)
 PER_BAND = {"wavelength": WAVELENGTH, "fwhm": np.full(5, 10.0), "good_band": [1, 1, 1, 1, 0]}
 SCENE = make_scene(VALUES, **PER_BAND, crs_wkt=CRS_WKT, transform=TO_MAP)
-_LOOKUP = table_from(*np.indices((5, 6), np.int32).clip(max=3), CRS_WKT, TO_MAP * Affine.rotation(10))
+_LOOKUP = table_from(
+    *np.indices((5, 6), np.int32).clip(max=3), CRS_WKT, Affine(29.5, 5.2, 500_000.0, 5.2, -29.5, 5_400_000.0)
+)
 SENSED = make_scene(VALUES, **PER_BAND).assign_coords(lookup=_LOOKUP.as_coordinate())
 """In the geometry of the sensor, with a table of places on a map."""
 BUNDLE = make_bundle(VALUES[0, :3], ["soil", "water", "soil"], wavelength=WAVELENGTH, fwhm=np.full(5, 10.0))
