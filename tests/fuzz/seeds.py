@@ -8,6 +8,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 
 import h5netcdf
@@ -25,6 +26,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ShardingCodec, Trans
 
 from unmixel.io import save_scene, write_bundle_csv, write_bundle_netcdf, write_envi, write_sli
 from unmixel.io.result_folder import write_result_folder
+from unmixel.io.stac import write_item
 from unmixel.lookup import table_from
 from unmixel.methods import Fitted
 from unmixel.methods.fcls import FCLS
@@ -401,6 +403,17 @@ def result() -> list[Case]:
         {name: content for name, content in whole.items() if not name.endswith((".tif", ".sli"))}
         for whole in (fcls, sensed)
     ]
+
+
+def stac_item() -> list[Case]:
+    """The items of two results, as they lie in the folder of a collection."""
+
+    def unmixed(folder: Path) -> None:
+        for name in ("a", "b"):
+            write_result_folder(FCLS().fit(SCENE, BUNDLE).unmix(SCENE), folder / "all" / name, scene=SCENE)
+            write_item(folder / "all" / name, identifier=name, acquired=None, changed=datetime(2024, 6, 1, tzinfo=UTC))
+
+    return [{name: content for name, content in made(unmixed).items() if name.endswith("item.json")}]
 
 
 def zipped(members: Case) -> bytes:

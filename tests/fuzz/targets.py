@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pystac
 
 from unmixel.cli.run_config import read_run_config
 from unmixel.cli.scenes import scenes_of
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.io import Window, open_bundle, open_lazily, open_scene
+from unmixel.io.stac import write_collection
 from unmixel.registry import get_method, load
 from unmixel.result import provenance_of
 from unmixel.settings import checked_hyperparameters
@@ -85,6 +87,12 @@ def model(path: Path) -> None:
     load(path).unmix(SCENE)
 
 
+def stac_items(path: Path) -> None:
+    """Make a collection of the items of results, and write it."""
+    write_collection(path, sorted(path.glob("*/item.json")), identifier="all", description="results")
+    pystac.Collection.from_file(str(path / "collection.json"))
+
+
 def result(path: Path) -> None:
     """Open a result folder, its model and a pixel of it."""
     opened = OpenedResult(path)
@@ -126,6 +134,7 @@ TARGETS = {
         Target("model_fcls", seeds.model_fcls, model, ("model",)),
         Target("model_idnet", seeds.model_idnet, model, ("model",)),
         Target("model_other", seeds.model_other, model, ("model",)),
+        Target("stac_item", seeds.stac_item, stac_items, ("all",)),
         Target("result", seeds.result, result, ("out",)),
     )
 }

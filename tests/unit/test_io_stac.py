@@ -320,6 +320,29 @@ def test_a_collection_across_the_antimeridian(tmp_path: Path, boxes: list[list[f
     assert collection_of(tmp_path, items)["extent"]["spatial"]["bbox"] == [expected]
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"bbox": [1, 2]}, "a bbox of other than 4 numbers"),
+        ({"bbox": [1, 2, 3, float("inf")]}, "a bbox of other than 4 numbers"),
+        ({"bbox": ["a", "b", "c", "d"]}, "STAC item"),
+        ({"bbox": 5}, "STAC item"),
+        ({"id": 5}, "an id that is no text"),
+        ({"id": "x" * 1001}, "an id that is no text"),
+        ({"properties": {"datetime": "0001-01-01T00:00:00+14:00"}}, "STAC item"),
+        ({"properties": 5}, "STAC item"),
+        ({"pad": "x" * 10_000_000}, "too large"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_an_item_that_is_none(told: dict[str, object], said: str, tmp_path: Path) -> None:
+    items = make_items(tmp_path, {"a": NORTH_UP})
+    items[0].write_text(json.dumps(json.loads(items[0].read_text()) | told))
+    with pytest.raises(OutputError, match=said) as caught:
+        collection_of(tmp_path, items)
+    assert "item.json" in str(caught.value)
+
+
 def test_a_collection_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     items = make_items(tmp_path, {"a": NORTH_UP, "b": NORTH_UP})
     collection_of(tmp_path, items[:1])

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import secrets
 import warnings
@@ -30,6 +31,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 from unmixel import __version__
+from unmixel.claims import read_small
 from unmixel.errors import DAMAGE, OutputError
 from unmixel.io.footprint import footprint_of
 
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 ITEM = "item.json"
 COLLECTION = "collection.json"
 _EVERYWHERE = [-180.0, -90.0, 180.0, 90.0]  # what the specification has for an unknown place
+_LARGEST_ITEM, _LONGEST_ID = 10_000_000, 1000
 _MAIN_MAP = "abundance.tif"
 _ROLES = {
     "abundance_sd": ["uncertainty"],
@@ -245,7 +248,7 @@ def write_collection(folder: Path, items: Sequence[Path], *, identifier: str, de
         if item.id in names:
             raise OutputError(f"{href} and {names[item.id]}, both of the scene {item.id!r}", "a name for each scene")
         names[item.id] = href
-    times = [_in_utc(item.datetime) for item in found.values() if item.datetime is not None]
+    times = [item.datetime for item in found.values() if item.datetime is not None]
     interval: list[datetime | None] = [min(times), max(times)] if times else [None, None]
     collection = pystac.Collection(
         id=identifier,
@@ -268,10 +271,17 @@ def _read_item(path: Path) -> pystac.Item:
     import pystac
 
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_small(path, _LARGEST_ITEM, error=OutputError))
         if not isinstance(content, dict):
             raise ValueError("no JSON object")
-        return pystac.Item.from_dict(content)
+        item = pystac.Item.from_dict(content)
+        if not isinstance(item.id, str) or len(item.id) > _LONGEST_ID:
+            raise ValueError(f"an id that is no text of at most {_LONGEST_ID} characters")
+        if item.bbox and not (len(item.bbox) == 4 and all(math.isfinite(number) for number in item.bbox)):
+            raise ValueError("a bbox of other than 4 numbers")
+        if item.datetime is not None:
+            item.datetime = _in_utc(item.datetime)
+        return item
     except (*DAMAGE, pystac.STACError, pystac.STACTypeError) as error:
         raise OutputError(
             f"{path}: {error}", "the STAC item of a result folder", "unmix its scene again with --overwrite"
