@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import unmixel.methods
+from unmixel.claims import read_small
 from unmixel.errors import DAMAGE, ModelError, ParameterError
 from unmixel.methods._fitted import FORMAT, Fitted
 from unmixel.methods._method import Method
@@ -25,6 +26,7 @@ from unmixel.spectra import check_names
 GROUP = "unmixel.methods"
 NEEDED = ("name", "summary", "reference", "fitted_type")
 """What the class of a method says of itself."""
+_LARGEST_HEADER = 10_000_000
 _LARGEST = np.float64(1e15)
 """Of the numbers of a model: those of reflectance are about 1, and their squares have to be finite."""
 EntryPoint = Any
@@ -163,7 +165,7 @@ def load(folder: str | Path) -> Fitted:
     if (folder / "model").is_dir():
         folder = folder / "model"
     try:
-        header = json.loads((folder / "model.json").read_text(), parse_int=_in_64_bits)
+        header = json.loads(read_small(folder / "model.json", _LARGEST_HEADER, error=ModelError), parse_int=_in_64_bits)
         state = load_file(folder / "model.safetensors")
     except (*DAMAGE, SafetensorError) as error:
         raise ModelError(f"{folder} holds no readable model ({error})", "model.json and model.safetensors") from error

@@ -34,6 +34,7 @@ from unmixel.methods.idnet.fitted import FittedIDNet
 from unmixel.methods.idnet.method import IDNet
 from unmixel.methods.idnet.model import IDNetModel, Shape
 from unmixel.registry import get_method, list_methods
+from unmixel.result import save_result
 from unmixel.scene import make_scene
 from unmixel.spectra import make_bundle
 
@@ -362,6 +363,40 @@ path = "s.hdr"
     return [{"list.toml": toml, **scenes}, {"list.csv": table, **scenes}]
 
 
+def suite() -> list[Case]:
+    """A benchmark of scenes of every kind, with its own methods and limits."""
+    toml = b"""title = "Mine"
+seeds = 2
+[limits]
+seconds = 60
+memory_gb = 4
+[[scene]]
+name = "lake"
+dataset = "samson"
+[[scene]]
+preset = "dc1"
+rows = 8
+columns = 9
+snr_db = 25
+endmembers = "true"
+[[scene]]
+file = "s.hdr"
+truth = "truth.zarr"
+[[method]]
+name = "idnet"
+label = "short"
+parameters = { n_epochs = 5 }
+[[method]]
+name = "fcls"
+endmembers = "own"
+"""
+    return [{"s.toml": toml, **envi()[1], **made(lambda folder: save_result(_unmixed(), folder / "truth.zarr"))}]
+
+
+def _unmixed() -> xr.Dataset:
+    return FCLS().fit(SCENE, BUNDLE).unmix(SCENE)
+
+
 def model_fcls() -> list[Case]:
     """A fitted FCLS."""
     return [made(lambda folder: FCLS().fit(SCENE, BUNDLE).save(folder / "model"))]
@@ -410,7 +445,7 @@ def stac_item() -> list[Case]:
 
     def unmixed(folder: Path) -> None:
         for name in ("a", "b"):
-            write_result_folder(FCLS().fit(SCENE, BUNDLE).unmix(SCENE), folder / "all" / name, scene=SCENE)
+            write_result_folder(_unmixed(), folder / "all" / name, scene=SCENE)
             write_item(folder / "all" / name, identifier=name, acquired=None, changed=datetime(2024, 6, 1, tzinfo=UTC))
 
     return [{name: content for name, content in made(unmixed).items() if name.endswith("item.json")}]

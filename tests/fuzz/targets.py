@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pystac
 
+from unmixel.benchmark.suite import read_suite
 from unmixel.cli.run_config import read_run_config
 from unmixel.cli.scenes import scenes_of
 from unmixel.explorer.opened_result import OpenedResult
@@ -131,6 +132,7 @@ TARGETS = {
         Target("bundle_netcdf", seeds.bundle_netcdf, bundle, ("s.nc",)),
         Target("run_config", seeds.run_config, run_config, ("s.toml",)),
         Target("manifest", seeds.manifest, manifest, ("list.toml", "list.csv")),
+        Target("suite", seeds.suite, read_suite, ("s.toml",)),
         Target("model_fcls", seeds.model_fcls, model, ("model",)),
         Target("model_idnet", seeds.model_idnet, model, ("model",)),
         Target("model_other", seeds.model_other, model, ("model",)),

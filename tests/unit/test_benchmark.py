@@ -304,6 +304,10 @@ SCENES = '[[scene]]\npreset = "dc1"\n'
         ('title = "x"\n[[scene]]\ndataset = "samsung"\n', r"scene\.0 with dataset = 'samsung'; expected a dataset"),
         (f'title = "x"\n{SCENES}{SCENES}', r"suite\.toml; expected scenes that differ"),
         ("title = ", "readable TOML"),
+        (f'title = "x"\nseeds = {10**12}\n{SCENES}', "at most 1000 seeds"),
+        ('title = "x"\n[[scene]]\nfile = "a\\u0000"\ntruth = "a"\n', "a path|the path"),
+        (f'title = "x"\n[[scene]]\nfile = "{"a" * 5000}"\ntruth = "a"\n', "which does not exist|the path"),
+        ("a." * 50_000 + "a = 1", "more than 100 dots"),
     ],
 )
 def test_what_is_wrong_with_a_suite_is_told(text: str, told: str, tmp_path: Path) -> None:

@@ -333,7 +333,7 @@ class TestManifest:
             ('scene = ["june/line.img"]\n', r"expected \[\[scene\]\] above"),
             ('[[scenes]]\npath = "june/line.img"\n', r"'scenes'; expected tables \[\[scene\]\] alone"),
             ('seed = 3\n[[scene]]\npath = "june/line.img"\n', r"'seed'; expected tables"),
-            ('[[scene]]\npath = "june/line.img\n', r"expected TOML"),
+            ('[[scene]]\npath = "june/line.img\n', r"expected readable TOML"),
             ('[[scene]]\npath = "june/line.img"\n[[scene]]\nname = "x"\n', r"scene 2 without a path"),
             ('[[scene]]\npath = "june/line.img"\ndevice = "cpu"\n', r"scene 1: 'device'; expected some of path, name"),
             ('[[scene]]\npath = "june/line.img"\nscale = "10000"\n', r"scene 1: scale = '10000'; expected .*number"),

@@ -20,12 +20,15 @@ import rasterio
 import scipy.io
 from hostile import BUNDLE, SCENE, VALUES, refused, written_tiff
 
+from unmixel.benchmark.suite import read_suite
 from unmixel.cli.run_config import read_run_config
 from unmixel.cli.scenes import scenes_of
-from unmixel.errors import BundleError, ParameterError, SceneError
+from unmixel.errors import BundleError, ModelError, ParameterError, SceneError
 from unmixel.io import open_bundle, open_lazily, open_scene, save_scene
 from unmixel.io.quality_layers import QualityLayer, check_layers
+from unmixel.io.whole_folder import provenance_in
 from unmixel.methods.fcls import FCLS
+from unmixel.registry import load
 from unmixel.result import open_result, save_result
 
 PETABYTE = (1_000_000, 1_000_000, 250)
@@ -62,8 +65,15 @@ def test_texts_with_holes_are_not_read_whole(tmp_path: Path) -> None:
     for file in (table, with_a_hole(tmp_path / "list.toml", "a = 1\n")):
         with pytest.raises(ParameterError, match="too large; expected at most"):
             scenes_of([], file)
-    with pytest.raises(ParameterError, match="too large; expected at most"):
-        read_run_config(tmp_path / "list.toml")
+    for read in (read_run_config, read_suite):
+        with pytest.raises(ParameterError, match="too large; expected at most"):
+            read(tmp_path / "list.toml")
+    with_a_hole(tmp_path / "provenance.json", '{"written_by": "unmixel 1"}')
+    assert provenance_in(tmp_path) == {}
+    FCLS().fit(SCENE, BUNDLE).save(tmp_path / "model")
+    with_a_hole(tmp_path / "model/model.json", "{}")
+    with pytest.raises(ModelError, match="too large; expected at most"):
+        load(tmp_path / "model")
 
 
 def test_a_block_that_a_quality_layer_only_claims_is_not_made(tmp_path: Path) -> None:

@@ -40,8 +40,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-import tomllib
+from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -56,12 +57,14 @@ from unmixel.extraction import EXTRACTORS
 from unmixel.registry import get_method, list_methods
 from unmixel.settings import as_parameter_error, checked_hyperparameters
 from unmixel.simulate import PRESETS
+from unmixel.toml_text import read_toml
 from unmixel.whole_numbers import LARGEST_SEED
 
 LIBRARIES = ("image", "field")
 """Libraries of DLR HySU, which give endmembers there."""
 SOURCES = (*EXTRACTORS, "true", *LIBRARIES)
 """Where endmembers come from."""
+MOST_SEEDS = 1000
 EVERY = "*"
 """Stands for every registered method, as it is."""
 _STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -206,6 +209,8 @@ class Suite(BaseModel):
     @field_validator("seeds")
     @classmethod
     def _listed(cls, seeds: int | list[int]) -> list[int]:
+        if isinstance(seeds, int) and seeds > MOST_SEEDS:
+            raise _wrong(f"at most {MOST_SEEDS} seeds")
         listed = list(range(seeds)) if isinstance(seeds, int) else seeds
         if not listed or min(listed) < 0 or max(listed) > LARGEST_SEED or len(set(listed)) < len(listed):
             raise _wrong(f"at least one seed, each from 0 to {LARGEST_SEED} and once")
@@ -223,7 +228,7 @@ class Suite(BaseModel):
             ("scene", [f"{one.title} ({one.endmembers})" for one in self.scene]),
             ("method", [one.title for one in self.method]),
         ):
-            if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            if twice := sorted(key for key, count in Counter(keys).items() if count > 1):
                 label = "name" if what == "scene" else "label"
                 raise _wrong(f"{what}s that differ, not {twice[0]} twice: give one of them a {label} of its own")
         return self
@@ -274,18 +279,14 @@ def read_suite(name: str | Path) -> Suite:
     shipped = str(name) in list_suites()
     if not shipped and path.suffix != ".toml":
         raise ParameterError(f"the suite {name}", f"a file that ends in .toml, or one of {', '.join(list_suites())}")
-    try:
-        source = _shipped() / f"{name}.toml" if shipped else path
-        content = tomllib.loads(source.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ParameterError(f"the suite {name} ({error})", "a readable TOML file") from error
+    content = read_toml(_shipped() / f"{name}.toml" if shipped else path, "the suite")
     _beside(content, path.parent)
     try:
         suite = Suite.model_validate(content, strict=False)
     except ValidationError as error:
         raise as_parameter_error(error, f"the suite {name}", _known_to(error)) from error
     for file in [file for scene in suite.scene for file in (scene.file, scene.truth) if file is not None]:
-        if not file.exists():
+        if not os.path.exists(file):  # noqa: PTH110  # Path.exists raises an error for a name that is too long
             raise ParameterError(f"the suite {name}: {file}, which does not exist", "a file", "correct its path")
     for truth in [scene.truth for scene in suite.scene if scene.truth is not None]:
         try:
@@ -309,7 +310,14 @@ def _beside(content: dict[str, Any], folder: Path) -> None:
     for scene in scenes if isinstance(scenes, list) else []:
         for key in ("file", "truth"):
             if isinstance(scene, dict) and isinstance(scene.get(key), str):
-                scene[key] = (folder / scene[key]).resolve()
+                scene[key] = _whole(folder / scene[key])
+
+
+def _whole(file: Path) -> Path:
+    try:
+        return file.resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ParameterError(f"a suite with the path {file} ({error})", "that of a file", "correct it") from error
 
 
 def _known_to(error: ValidationError) -> str:

@@ -32,9 +32,9 @@ from pydantic_core import PydanticCustomError
 
 from unmixel.claims import read_small
 from unmixel.cli.options import parse_bands
-from unmixel.cli.toml_text import LARGEST, read_toml
 from unmixel.errors import ParameterError
 from unmixel.settings import as_parameter_error
+from unmixel.toml_text import LARGEST, read_toml
 
 
 class SceneEntry(BaseModel):

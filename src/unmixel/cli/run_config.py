@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, field_validator
 
-from unmixel.cli.toml_text import read_toml
 from unmixel.settings import as_parameter_error
+from unmixel.toml_text import read_toml
 from unmixel.whole_numbers import LARGEST_SEED
 
 OF_SOME_METHODS = {"n_epochs": "epochs", "device": "device"}

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from unmixel import __version__
-from unmixel.errors import DAMAGE, OutputError
+from unmixel.claims import read_small
+from unmixel.errors import DAMAGE, OutputError, SceneError
 from unmixel.io.whole_file import written_whole
 
 Kind = Literal["result", "benchmark", "calibration", "demonstration"]
 """What a folder of unmixel holds; one is replaced by another of its kind only."""
+_LARGEST = 10_000_000
+"""Bytes of the provenance of a folder."""
 
 
 @contextmanager
@@ -192,8 +195,8 @@ def held_in(folder: Path) -> str:
 def provenance_in(folder: str | Path) -> dict[str, Any]:
     """Return the provenance of a folder that unmixel wrote; nothing if it is no such folder."""
     try:
-        content = json.loads((Path(folder) / "provenance.json").read_text(encoding="utf-8"))
-    except DAMAGE:
+        content = json.loads(read_small(Path(folder) / "provenance.json", _LARGEST))
+    except (*DAMAGE, SceneError):
         return {}
     if not isinstance(content, dict) or not str(content.get("written_by", "")).startswith("unmixel "):
         return {}

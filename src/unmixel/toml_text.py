@@ -34,4 +34,4 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ParameterError(f"{what} {path} ({error})", "TOML") from error
+        raise ParameterError(f"{what} {path} ({error})", "readable TOML") from error
