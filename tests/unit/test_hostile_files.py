@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import rasterio
 from hostile import BUNDLE, SCENE, VALUES, refused, written_tiff
+from numcodecs.jenkins import jenkins_lookup3
 
 from unmixel.cli.scenes import scenes_of
 from unmixel.errors import BundleError, ModelError, ParameterError, SceneError
@@ -181,6 +182,95 @@ def test_a_filling_of_no_size_in_hdf5(tmp_path: Path) -> None:
     assert content.count(filling) == 1
     (tmp_path / "s.mat").write_bytes(content.replace(filling, filling[:-1] + b"\x80"))
     refused(tmp_path / "s.mat", "damaged|truncated")
+
+
+def written_as_new(path: Path) -> bytes:
+    """Write MATLAB 7.3 with all the structures of new HDF5; return its content."""
+    with h5py.File(path, "w", libver="latest", userblock_size=512, track_order=True) as file:
+        cube = file.create_dataset("cube", data=VALUES.T, chunks=(2, 3, 2))
+        file.create_group("about")
+        file.create_dataset("grown", data=VALUES[0], chunks=(1, 5), maxshape=(None, 5))
+        file.create_dataset("grown both", data=VALUES[0], chunks=(1, 5), maxshape=(None, None))
+        for number in range(70):
+            file[f"link {number}"] = h5py.SoftLink("/about")
+            cube.attrs[f"note {number}"] = number
+    np.testing.assert_array_equal(open_scene(path).values, VALUES)
+    return path.read_bytes()
+
+
+def with_checksum(content: bytes, start: int, size: int, at: int, changed: bytes) -> bytes:
+    """Change a structure of so many bytes, after which its checksum comes, and make that right again."""
+    structure = content[start : start + size]
+    assert content[start + size : start + size + 4] == checksum_of(structure)
+    structure = structure[:at] + changed + structure[at + len(changed) :]
+    return (
+        content[:start] + structure + jenkins_lookup3(structure, 0).to_bytes(4, "little") + content[start + size + 4 :]
+    )
+
+
+LINKS, ATTRIBUTES, BOTH = b"BTHD\x00\x05", b"BTHD\x00\x08", b"BTHD\x00\x0a"
+"""The first bytes of trees of links by name, attributes by name and chunks."""
+
+
+@pytest.mark.parametrize(
+    ("mark", "size", "at", "changed", "said"),
+    [
+        (LINKS, 34, 5, b"\x08", "no kind that there is"),
+        (LINKS, 34, 6, (1 << 24).to_bytes(4, "little"), "no kind that there is"),
+        (LINKS, 34, 10, b"\0", "no kind that there is"),
+        (LINKS, 34, 26, b"\x01", "says it has what it has not"),
+        (LINKS, 34, 24, b"\0", "nodes are not what it says"),
+        (LINKS, 34, 12, b"\0", "nodes are not what it says"),
+        (LINKS, 34, 16, bytes(8), "nodes are not what it says"),
+        (ATTRIBUTES, 34, 26, b"\x01", "says it has what it has not"),
+        (BOTH, 34, 5, b"\x01", "leads to a tree of another kind"),
+        (BOTH, 34, 26, b"\xff", "says it has what it has not"),
+        (b"FRHP", 142, 110, b"\0\0", "a heap of no blocks"),
+        (b"FRHP", 142, 112, bytes(8), "a heap of no blocks"),
+        (b"FRHP", 142, 22, (600).to_bytes(8, "little"), "a tree of another kind"),
+        (b"EAHD", 68, 48, b"\x01", "more chunks than the file can hold"),
+        (b"FAHD", 24, 8, b"\x01", "with room for 1 chunks of 'cube'; expected for 12"),
+    ],
+)
+def test_what_structures_of_new_hdf5_say_of_themselves_holds(
+    mark: bytes, size: int, at: int, changed: bytes, said: str, tmp_path: Path
+) -> None:
+    content = written_as_new(tmp_path / "s.mat")
+    (tmp_path / "s.mat").write_bytes(with_checksum(content, content.index(mark), size, at, changed))
+    assert said in refused(tmp_path / "s.mat", "s.mat")
+
+
+def test_a_header_of_hdf5_leads_to_trees_of_its_kind(tmp_path: Path) -> None:
+    content = written_as_new(tmp_path / "s.mat")
+    places = {mark: (content.index(mark) - 512).to_bytes(8, "little") for mark in (LINKS, ATTRIBUTES, BOTH)}
+    for mark, other in ((LINKS, ATTRIBUTES), (ATTRIBUTES, BOTH), (BOTH, LINKS)):
+        leading = content.index(places[mark])
+        start, size = header_around(content, leading)
+        (tmp_path / "s.mat").write_bytes(with_checksum(content, start, size, leading - start, places[other]))
+        refused(tmp_path / "s.mat", "leads to a tree of another kind")
+
+
+def test_attributes_of_new_hdf5_do_not_lie_among_what_is_shared(tmp_path: Path) -> None:
+    content = written_as_new(tmp_path / "s.mat")
+    start = content.index(b"BTLF\x00\x08")
+    (size,) = {
+        n for n in range(6, 600) if content[start + n : start + n + 4] == checksum_of(content[start : start + n])
+    }
+    (tmp_path / "s.mat").write_bytes(with_checksum(content, start, size, 6 + 8, b"\x02"))
+    refused(tmp_path / "s.mat", "s.mat")
+
+
+def checksum_of(structure: bytes) -> bytes:
+    return jenkins_lookup3(structure, 0).to_bytes(4, "little")
+
+
+def header_around(content: bytes, place: int) -> tuple[int, int]:
+    """Return start and size of the header, or the piece of one, in which a place lies."""
+    start = max(content.rfind(b"OHDR", 0, place), content.rfind(b"OCHK", 0, place))
+    sizes = range(place - start + 8, len(content) - start - 3)
+    return start, next(
+        n for n in sizes if content[start + n : start + n + 4] == checksum_of(content[start : start + n])
+    )
 
 
 def test_a_soft_link_that_leads_nowhere_is_passed_over(tmp_path: Path) -> None:

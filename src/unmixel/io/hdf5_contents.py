@@ -7,7 +7,9 @@ what is there. And a file of a kilobyte may claim a petabyte. No product is dist
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import h5py
 
@@ -15,7 +17,9 @@ from unmixel.claims import check_chunks, check_claim
 from unmixel.errors import SceneError, damage_told
 from unmixel.io.hdf5_chunks import CHECKSUM, filters_of
 from unmixel.io.hdf5_guard import GuardedFile
+from unmixel.io.hdf5_headers import Chunks, check_header
 
+_HELD = "a file that holds all of its data"
 _DEEPEST = 100
 """Groups in each other: the library goes down them until its stack is full."""
 _IN_A_MESSAGE, _SEQUENCE = 3, 0
@@ -54,29 +58,44 @@ def check_contents(path: Path, file: h5py.File) -> None:
     root = file["/"].id
     groups: list[tuple[h5py.h5g.GroupID, tuple[bytes, ...]]] = [(root, ())]
     seen = {h5py.h5o.get_info(root).addr}
-    while groups:
-        group, above = groups.pop()
-        _check_attributes(path, group)
-        for name, kind in _links_in(group):
-            if kind == h5py.h5l.TYPE_SOFT:
-                continue
-            place = (*above, name)
-            entry = h5py.h5o.open(group, name) if kind == h5py.h5l.TYPE_HARD else None
-            if entry is None or isinstance(entry, h5py.h5d.DatasetID):
-                _check_dataset(path, b"/".join(place), entry)
-            elif isinstance(entry, h5py.h5g.GroupID) and (at := h5py.h5o.get_info(entry).addr) not in seen:
-                if len(place) > _DEEPEST:
-                    raise SceneError(
-                        f"{path} with more than {_DEEPEST} groups in each other", "fewer", "is it damaged?"
-                    )
-                seen.add(at)
-                groups.append((entry, place))
+    with path.open("rb") as raw:
+        read = partial(_bytes_at, raw, file.userblock_size)
+        check_header(read, h5py.h5o.get_info(root).addr)
+        while groups:
+            group, above = groups.pop()
+            _check_attributes(path, group)
+            for name, kind, address in _links_in(group):
+                if kind == h5py.h5l.TYPE_SOFT:
+                    continue
+                place = (*above, name)
+                if kind != h5py.h5l.TYPE_HARD:
+                    raise SceneError(f"{path}, whose {_shown(place)} lies in another file", _HELD, "copy it in")
+                found = check_header(read, address)
+                entry = h5py.h5o.open(group, name)
+                if isinstance(entry, h5py.h5d.DatasetID):
+                    _check_dataset(path, _shown(place), entry, found)
+                elif isinstance(entry, h5py.h5g.GroupID) and address not in seen:
+                    if len(place) > _DEEPEST:
+                        raise SceneError(
+                            f"{path} with more than {_DEEPEST} groups in each other", "fewer", "is it damaged?"
+                        )
+                    seen.add(address)
+                    groups.append((entry, place))
 
 
-def _links_in(group: h5py.h5g.GroupID) -> list[tuple[bytes, int]]:
-    """Return name and kind of each link of a group."""
-    links: list[tuple[bytes, int]] = []
-    group.links.iterate(lambda name, link: links.append((name, link.type)), info=True)
+def _bytes_at(raw: BinaryIO, base: int, place: int, size: int) -> bytes:
+    raw.seek(base + place)
+    return raw.read(size)
+
+
+def _shown(place: tuple[bytes, ...]) -> str:
+    return repr(b"/".join(place).decode(errors="replace"))
+
+
+def _links_in(group: h5py.h5g.GroupID) -> list[tuple[bytes, int, int]]:
+    """Return name, kind and address of each link of a group."""
+    links: list[tuple[bytes, int, int]] = []
+    group.links.iterate(lambda name, link: links.append((name, link.type, link.u)), info=True)
     return links
 
 
@@ -103,32 +122,35 @@ def _check_type(path: Path, shown: str, whole: h5py.h5t.TypeID) -> None:
             parts.append(part.get_super())
 
 
-def _check_dataset(path: Path, name: bytes, entry: h5py.h5d.DatasetID | None) -> None:
-    """Check a dataset; None is a link to one elsewhere."""
-    shown = repr(name.decode(errors="replace"))
-    outside = entry is None
-    if entry is not None:
-        _check_attributes(path, entry)
-        _check_type(path, shown, entry.get_type())
-        stored = entry.get_create_plist()
-        stored.fill_value_defined()  # an error if it is neither: the library would die of it
-        outside = stored.get_external_count() > 0 or stored.get_layout() == h5py.h5d.VIRTUAL
-        claimed = entry.get_space().get_simple_extent_npoints()
-        check_claim(path, shown, claimed * entry.get_type().get_size())
-        if stored.get_layout() == h5py.h5d.CHUNKED:
-            of_a_chunk = math.prod(stored.get_chunk()) * entry.get_type().get_size()
-            check_claim(path, shown, of_a_chunk)
-            check_chunks(path, shown, entry.shape, stored.get_chunk())
-        filters = [number for number, _ in filters_of(entry)]
-        if sum(one in _UNPACKING for one in filters) > 1:
-            raise SceneError(f"{path}, whose {shown} is packed more than once", "compressed once, or not at all")
-        if stored.get_layout() == h5py.h5d.CHUNKED:
-            of_a_chunk += CHECKSUM * filters.count(h5py.h5z.FILTER_FLETCHER32)
-            _check_sizes(path, shown, entry, of_a_chunk, filters)
-    if outside:
-        raise SceneError(
-            f"{path}, whose {shown} lies in another file", "a file that holds all of its data", "copy it in"
-        )
+def _check_dataset(path: Path, shown: str, entry: h5py.h5d.DatasetID, found: Chunks) -> None:
+    _check_attributes(path, entry)
+    _check_type(path, shown, entry.get_type())
+    stored = entry.get_create_plist()
+    stored.fill_value_defined()  # an error if it is neither: the library would die of it
+    if stored.get_external_count() > 0 or stored.get_layout() == h5py.h5d.VIRTUAL:
+        raise SceneError(f"{path}, whose {shown} lies in another file", _HELD, "copy it in")
+    claimed = entry.get_space().get_simple_extent_npoints()
+    check_claim(path, shown, claimed * entry.get_type().get_size())
+    filters = [number for number, _ in filters_of(entry)]
+    if sum(one in _UNPACKING for one in filters) > 1:
+        raise SceneError(f"{path}, whose {shown} is packed more than once", "compressed once, or not at all")
+    if stored.get_layout() == h5py.h5d.CHUNKED:
+        chunk = stored.get_chunk()
+        of_a_chunk = math.prod(chunk) * entry.get_type().get_size()
+        check_claim(path, shown, of_a_chunk)
+        check_chunks(path, shown, entry.shape, chunk)
+        _check_room(path, shown, entry.get_space().get_simple_extent_dims(True), chunk, found)
+        of_a_chunk += CHECKSUM * filters.count(h5py.h5z.FILTER_FLETCHER32)
+        _check_sizes(path, shown, entry, of_a_chunk, filters)
+
+
+def _check_room(path: Path, shown: str, largest: tuple[int, ...], chunk: tuple[int, ...], found: Chunks) -> None:
+    """Check that a list of chunks is as long as the library takes it to be."""
+    if found.room is None:
+        return
+    needed = math.prod(-(-size // step) for size, step in zip(largest, chunk, strict=True))
+    if needed > found.room or h5py.h5s.UNLIMITED in largest:
+        raise SceneError(f"{path} with room for {found.room} chunks of {shown}", f"for {needed}", "is it damaged?")
 
 
 def _check_sizes(path: Path, shown: str, entry: h5py.h5d.DatasetID, whole: int, filters: list[int]) -> None:

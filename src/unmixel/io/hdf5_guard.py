@@ -3,7 +3,7 @@
 Groups and texts lie in structures whose pieces say where the next one is, and the library goes where they say: round
 and round in a heap, until all memory is taken, or down a tree until its stack is full and the process dies. So what it
 reads of them goes through here, and it is told of a damaged file instead. (The HDF5 File Format Specification, version
-3.0, sections II, III.A.1, III.D and III.E, says how they are stored.)
+3.0, sections II, III.A.1, III.D and III.E, says how they are stored; `hdf5_trees` has those of newer files.)
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from unmixel.io.hdf5_trees import ARRAY, HEAP, TREE, check_array, check_heap, check_tree
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _COLLECTION = b"GCOL\x01"
@@ -54,7 +56,12 @@ class GuardedFile(io.RawIOBase):
             _COLLECTION: self._check_collection,
             _LOCAL_HEAP: self._check_local_heap,
             _GROUP_NODE: self._check_node,
+            TREE: lambda start: check_tree(self._of_hdf5, start - self._base, self._n_bytes),
+            HEAP: lambda start: check_heap(self._of_hdf5, start - self._base),
+            ARRAY: lambda start: check_array(self._of_hdf5, start - self._base, self._n_bytes),
         }
+        self._checked: set[int] = set()
+        """The places at which something has passed its check."""
 
     def readinto(self, buffer: Any) -> int:
         """Read into a buffer, and check what begins in it or just before it."""
@@ -65,7 +72,9 @@ class GuardedFile(io.RawIOBase):
         for mark, check in self._checks.items():
             at = found.find(mark)
             while at >= 0:
-                check(start - lead + at)
+                if (place := start - lead + at) not in self._checked:
+                    check(place)
+                    self._checked.add(place)
                 at = found.find(mark, at + 1)
         self._file.seek(start + count)
         return count
@@ -94,6 +103,10 @@ class GuardedFile(io.RawIOBase):
     def _at(self, place: int, size: int) -> bytes:
         self._file.seek(place)
         return self._file.read(size) or b""
+
+    def _of_hdf5(self, place: int, size: int) -> bytes:
+        """Return what lies at a place that counts from where HDF5 begins."""
+        return self._at(self._base + place, size) if place < self._n_bytes else b""
 
     def _checked_base(self) -> int:
         """Return where HDF5 begins in the file, after what MATLAB has before it; places count from there."""

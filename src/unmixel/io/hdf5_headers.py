@@ -1,0 +1,131 @@
+"""What the headers of HDF5 objects lead to: trees of the right kind, and arrays with room for all chunks.
+
+The library takes what it finds there for what it expects: records of links for records of chunks, or the number of a
+chunk for its place in an array, however long that is. (The HDF5 File Format Specification, version 3.0: sections IV.A.1
+for headers, IV.A.2.c, .i and .v for the messages on links, chunks and attributes, VII.C for fixed arrays.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from unmixel.io.hdf5_trees import CHUNKS, NOWHERE, Read, kind_of_tree
+
+_LINKS, _LAYOUT, _CONTINUED, _ATTRIBUTES = 2, 8, 16, 21
+"""Kinds of messages."""
+_CHUNKED = 2
+_SINGLE, _FIXED_ARRAY, _EXTENSIBLE_ARRAY, _TREE = 1, 3, 4, 5
+"""Kinds of indexes of chunks, with which an index has how many bytes of its own."""
+_OWN_BYTES = {2: 0, _FIXED_ARRAY: 1, _EXTENSIBLE_ARRAY: 5, _TREE: 6}
+_FILTERED_SINGLE = 2
+_FIXED_HEADER = b"FAHD\x00"
+_LARGEST_PIECE, _MOST_BYTES, _MOST_MESSAGES = 1 << 20, 1 << 24, 1 << 17
+
+
+class Chunks(NamedTuple):
+    """How the chunks of a dataset are found.
+
+    Attributes
+    ----------
+    room : int or None
+        How many there may be; None for any number.
+    """
+
+    room: int | None
+
+
+def check_header(read: Read, header: int) -> Chunks:
+    """Check what the header of an object leads to.
+
+    Returns
+    -------
+    Chunks
+        For a dataset; of any number for everything else.
+
+    Raises
+    ------
+    ValueError
+        If it leads to what it should not, or is no header that the library could read.
+    """
+    chunks = Chunks(None)
+    for kind, message in _messages(read, header):
+        if kind == _LINKS:
+            _check_trees(read, message, 8, (5, 6))
+        elif kind == _ATTRIBUTES:
+            _check_trees(read, message, 2, (8, 9))
+        elif kind == _LAYOUT and message[0] >= 4 and message[1] == _CHUNKED:
+            chunks = _chunks_of(read, message)
+    return chunks
+
+
+def _check_trees(read: Read, message: bytes, n_counted: int, kinds: tuple[int, int]) -> None:
+    """Check the trees, by name and by order, of links or attributes."""
+    flags = message[1]
+    at = 2 + n_counted * (flags & 1) + 8
+    for number, kind in enumerate(kinds[: 1 + (flags >> 1 & 1)]):
+        place = _number(message[at + 8 * number : at + 8 * number + 8])
+        if place != NOWHERE and kind_of_tree(read, place) != kind:
+            raise ValueError("a header that leads to a tree of another kind")
+
+
+def _chunks_of(read: Read, layout: bytes) -> Chunks:
+    """Return how the chunks of a dataset are found, from its layout message of version 4 or later."""
+    index = 5 + layout[3] * layout[4]
+    kind = layout[index]
+    if kind == _SINGLE:
+        return Chunks(1)
+    at = index + 1 + _OWN_BYTES[kind]
+    place = _number(layout[at : at + 8])
+    if place == NOWHERE or kind not in (_FIXED_ARRAY, _TREE):
+        return Chunks(None)
+    if kind == _TREE:
+        if kind_of_tree(read, place) not in CHUNKS:
+            raise ValueError("a header that leads to a tree of another kind")
+        return Chunks(None)
+    array = read(place, 16)
+    if not array.startswith(_FIXED_HEADER):
+        raise ValueError("a header that leads to no array")
+    return Chunks(_number(array[8:]))
+
+
+def _messages(read: Read, header: int) -> Iterator[tuple[int, bytes]]:
+    """Yield kind and content of each message of a header, in all of its pieces."""
+    start = read(header, 16)
+    is_new = start.startswith(b"OHDR")
+    if is_new:
+        first = 6 + 16 * (start[5] >> 5 & 1) + 4 * (start[5] >> 4 & 1)
+        size = 1 << (start[5] & 3)
+        lead = 4 + 2 * (start[5] >> 2 & 1)
+        pieces = [(header + first + size, _number(read(header + first, size)))]
+    else:
+        lead = 8
+        pieces = [(header + 16, _number(start[8:12]))]
+    n_bytes = n_messages = 0
+    for place, length in pieces:
+        n_bytes += length
+        content, at = _whole(read, place, length), 0
+        while at + lead <= len(content):
+            head = content[at : at + lead]
+            kind, size = (head[0], _number(head[1:3])) if is_new else (_number(head[:2]), _number(head[2:4]))
+            message = content[at + lead : at + lead + size]
+            at += lead + size
+            n_messages += 1
+            if n_bytes > _MOST_BYTES or n_messages > _MOST_MESSAGES:
+                raise ValueError("a header that never ends")
+            if kind == _CONTINUED:
+                there, more = _number(message[:8]), _number(message[8:16])
+                pieces.append((there + 4, more - 8) if is_new else (there, more))  # between a mark and a checksum
+            yield kind, message
+
+
+def _whole(read: Read, place: int, size: int) -> bytes:
+    if not 0 <= size <= _LARGEST_PIECE:
+        raise ValueError(f"a piece of a header of {size} bytes")
+    if len(content := read(place, size)) < size:
+        raise ValueError("a header beyond the end of the file")
+    return content
+
+
+def _number(content: bytes) -> int:
+    return int.from_bytes(content, "little")
