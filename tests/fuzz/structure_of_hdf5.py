@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+from numcodecs.jenkins import jenkins_lookup3
 
-from unmixel.io.hdf5_guard import GuardedFile
+from unmixel.errors import SceneError
+from unmixel.io.hdf5_contents import check_hdf5
 
 from .mutation import CANARY, NUMBERS, SIZES, TEXTS, TYPES, mutate_bytes
 
+_MARKS = re.compile(b"OHDR|OCHK|FRHP|FHIB|BTHD|BTIN|BTLF|FSHD|FSSE|FADB|FAHD|EAHD|EAIB|EASB|EADB")
+LARGEST_STRUCTURE = 2000
+"""Bytes of a structure of which the checksum is looked for."""
+
 
 def mutate_hdf5(content: bytes, rng: random.Random) -> bytes:
-    """Change an object of a file, a pointer in it or some bytes."""
+    """Change an object of a file, a pointer in it, a structure that has a checksum, or some bytes."""
     if rng.random() < 0.25:
         return _lead_elsewhere(content, rng)
+    if rng.random() < 0.3 and (found := _MARKS.findall(content)):
+        return _with_checksum(content, rng.choice(found), rng)
     if rng.random() < 0.2 or not _has_an_end(content):
         return mutate_bytes(content, rng)
     opened = io.BytesIO(content)
@@ -41,10 +50,35 @@ def _has_an_end(content: bytes) -> bool:
         file.write(content)
         file.flush()
         try:
-            with GuardedFile(Path(file.name)) as guarded:
-                return guarded.read(len(content)) == content
-        except OSError:
+            check_hdf5(Path(file.name))
+        except SceneError:
             return False
+        return True
+
+
+def _with_checksum(content: bytes, mark: bytes, rng: random.Random) -> bytes:
+    """Change a structure of new HDF5, and make its checksum right again."""
+    start = rng.choice([match.start() for match in re.finditer(re.escape(mark), content)])
+    size = next((size for size in range(6, LARGEST_STRUCTURE) if _ends(content, start, size)), None)
+    if size is None:
+        return mutate_bytes(content, rng)
+    places = [match.start() for match in _MARKS.finditer(content)]
+    structure = bytearray(content[start : start + size])
+    for _ in range(rng.choice((1, 1, 2))):
+        at = rng.randrange(4, size)
+        if rng.random() < 0.5:
+            structure[at] = rng.choice((0, 1, 2, 16, 127, 128, 255, structure[at] ^ 1 << rng.randrange(8)))
+        else:
+            number = rng.choice((*places, 0, 2**31, 2**63, rng.randrange(len(content))))
+            structure[at : at + 8] = number.to_bytes(8, "little")[: size - at]
+    checksum = jenkins_lookup3(bytes(structure), 0).to_bytes(4, "little")
+    return content[:start] + bytes(structure) + checksum + content[start + size + 4 :]
+
+
+def _ends(content: bytes, start: int, size: int) -> bool:
+    """Return whether the checksum of a structure comes after so many bytes."""
+    end = start + size
+    return content[end : end + 4] == jenkins_lookup3(content[start:end], 0).to_bytes(4, "little")
 
 
 def _lead_elsewhere(content: bytes, rng: random.Random) -> bytes:
