@@ -1,0 +1,217 @@
+"""HDF5 files whose structures lie, in ways of which the library dies; and whole ones of every kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hostile import VALUES, refused
+from numcodecs.jenkins import jenkins_lookup3
+
+from unmixel.io import open_scene
+from unmixel.io.hdf5_contents import check_hdf5
+
+
+@pytest.mark.parametrize("user_block", [0, 512])
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("versions", [("earliest", "v108"), ("v108", "v108"), ("v110", "latest"), ("latest", "latest")])
+def test_whole_files_of_every_kind_are_taken(
+    versions: tuple[str, str], ordered: bool, user_block: int, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(1)
+    with h5py.File(tmp_path / "s.h5", "w", libver=versions, track_order=ordered, userblock_size=user_block) as file:
+        wide = file.create_group("wide", track_order=ordered)
+        for number in range(1500):
+            wide[f"link {number}"] = h5py.SoftLink("/list")
+        for number in range(0, 1500, 7):
+            del wide[f"link {number}"]
+        file.create_dataset("list", data=random.random((80, 90)), chunks=(2, 2))
+        packed = {"compression": "gzip", "shuffle": True, "fletcher32": True}
+        file.create_dataset("packed list", data=random.random((40, 50)), chunks=(2, 2), **packed)
+        file.create_dataset("to grow", data=random.random((10, 10)), maxshape=(100, 50), chunks=(3, 4))
+        file.create_dataset("empty list", (10, 10), "f4", chunks=(3, 4))
+        file.create_dataset("one", data=random.random((5, 5)), chunks=(5, 5))
+        file.create_dataset("packed one", data=random.random((5, 5)), chunks=(5, 5), compression="gzip")
+        file.create_dataset("rows", data=random.random((3000, 3)), chunks=(1, 3), maxshape=(None, 3))
+        file["rows"].resize((1000, 3))
+        file.create_dataset("packed rows", data=random.random((500, 30)), chunks=(1, 30), maxshape=(None, 30), **packed)
+        file.create_dataset("both", data=random.random((100, 100)), chunks=(2, 3), maxshape=(None, None))
+        file.create_dataset("packed both", data=random.random((99, 99)), chunks=(3, 3), maxshape=(None, None), **packed)
+        for number in range(400):
+            file["list"].attrs[f"note {number}"] = "text " * (number % 9)
+        for number in range(0, 400, 3):
+            del file["list"].attrs[f"note {number}"]
+        if versions[0] != "earliest":
+            file["list"].attrs["huge"] = random.random(50_000)
+            for number in range(40):
+                file["rows"].attrs[f"long {number}"] = random.random(700)
+        file["kind"] = np.dtype([("a", "i4"), ("b", h5py.vlen_dtype("f4"))])
+        file.create_dataset("of the kind", (3,), file["kind"])
+        file["nothing"], file["number"] = h5py.Empty("f4"), 5.0
+    check_hdf5(tmp_path / "s.h5")
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert len(file["wide"]) == 1500 - 215
+        assert len(file["list"].attrs) == 400 - 134 + (versions[0] != "earliest")
+
+
+@pytest.mark.parametrize("packed", [None, "gzip", "lzf"])
+def test_a_chunk_of_hdf5_shorter_than_its_checksum(packed: str | None, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "s.mat", "w", userblock_size=512) as file:
+        how = {"chunks": VALUES.T.shape, "fletcher32": True, "compression": packed}
+        cube = file.create_dataset("cube", data=VALUES.T, **how)
+        whole = cube.id.read_direct_chunk((0, 0, 0))[1]
+    np.testing.assert_array_equal(open_scene(tmp_path / "s.mat").values, VALUES)
+    with h5py.File(tmp_path / "s.mat", "r+") as file:
+        file["cube"].id.write_direct_chunk((0, 0, 0), whole[:3])
+    refused(tmp_path / "s.mat", "with 3 bytes in a chunk of 'cube'")
+
+
+TEXTS = bytes.fromhex("19010100 10000000")
+"""How a type message of HDF5 begins that says: UTF-8 texts of any length."""
+
+
+@pytest.mark.parametrize("kind", ["text", "texts", "compound", "dataset", "array"])
+def test_a_type_of_hdf5_that_there_is_not(kind: str, tmp_path: Path) -> None:
+    texts = h5py.string_dtype()
+    with h5py.File(tmp_path / "s.mat", "w", userblock_size=512) as file:
+        cube = file.create_dataset("cube", data=VALUES.T)
+        if kind == "dataset":
+            file.create_dataset("title", data=["a"], dtype=texts)
+        elif kind == "texts":
+            cube.attrs.create("title", ["a", "b"], dtype=texts)
+        elif kind == "text":
+            file.attrs["title"] = "a"
+        else:
+            value = np.zeros(1, [("n", "i4"), ("title", texts, (2,) if kind == "array" else ())])
+            value["title"] = "a"
+            file.attrs["title"] = value
+    np.testing.assert_array_equal(open_scene(tmp_path / "s.mat").values, VALUES)
+    content = (tmp_path / "s.mat").read_bytes()
+    assert content.count(TEXTS) == 1
+    (tmp_path / "s.mat").write_bytes(content.replace(TEXTS, TEXTS[:1] + b"\x0a" + TEXTS[2:]))
+    refused(tmp_path / "s.mat", "'title' is of no type of HDF5")
+
+
+def test_a_filling_of_no_size_in_hdf5(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "s.mat", "w", userblock_size=512) as file:
+        file.create_dataset("cube", VALUES.T.shape, "f4", VALUES.T, fillvalue=None)
+    filling = bytes.fromhex("05000800 01000000 02020201 00000000")
+    content = (tmp_path / "s.mat").read_bytes()
+    assert content.count(filling) == 1
+    (tmp_path / "s.mat").write_bytes(content.replace(filling, filling[:-1] + b"\x80"))
+    refused(tmp_path / "s.mat", "damaged|truncated")
+
+
+def written_as_new(path: Path) -> bytes:
+    """Write MATLAB 7.3 with all the structures of new HDF5; return its content."""
+    with h5py.File(path, "w", libver="latest", userblock_size=512, track_order=True) as file:
+        cube = file.create_dataset("cube", data=VALUES.T, chunks=(2, 3, 2))
+        file.create_group("about")
+        file.create_dataset("grown", data=VALUES[0], chunks=(1, 5), maxshape=(None, 5))
+        file.create_dataset("grown both", data=VALUES[0], chunks=(1, 5), maxshape=(None, None))
+        for number in range(70):
+            file[f"link {number}"] = h5py.SoftLink("/about")
+            cube.attrs[f"note {number}"] = number
+    np.testing.assert_array_equal(open_scene(path).values, VALUES)
+    return path.read_bytes()
+
+
+def with_checksum(content: bytes, start: int, size: int, at: int, changed: bytes) -> bytes:
+    """Change a structure of so many bytes, after which its checksum comes, and make that right again."""
+    structure = content[start : start + size]
+    assert content[start + size : start + size + 4] == checksum_of(structure)
+    structure = structure[:at] + changed + structure[at + len(changed) :]
+    return (
+        content[:start] + structure + jenkins_lookup3(structure, 0).to_bytes(4, "little") + content[start + size + 4 :]
+    )
+
+
+LINKS, ATTRIBUTES, BOTH = b"BTHD\x00\x05", b"BTHD\x00\x08", b"BTHD\x00\x0a"
+"""The first bytes of trees of links by name, attributes by name and chunks."""
+
+
+@pytest.mark.parametrize(
+    ("mark", "size", "at", "changed", "said"),
+    [
+        (LINKS, 34, 5, b"\x08", "no kind that there is"),
+        (LINKS, 34, 6, (1 << 24).to_bytes(4, "little"), "no kind that there is"),
+        (LINKS, 34, 10, b"\0", "no kind that there is"),
+        (LINKS, 34, 26, b"\x01", "says it has what it has not"),
+        (LINKS, 34, 24, b"\0", "nodes are not what it says"),
+        (LINKS, 34, 12, b"\0", "nodes are not what it says"),
+        (LINKS, 34, 16, bytes(8), "nodes are not what it says"),
+        (ATTRIBUTES, 34, 26, b"\x01", "says it has what it has not"),
+        (BOTH, 34, 5, b"\x01", "leads to a tree of another kind"),
+        (BOTH, 34, 26, b"\xff", "says it has what it has not"),
+        (b"FRHP", 142, 110, b"\0\0", "a heap of no blocks"),
+        (b"FRHP", 142, 112, bytes(8), "a heap of no blocks"),
+        (b"FRHP", 142, 22, (600).to_bytes(8, "little"), "a tree of another kind"),
+        (b"EAHD", 68, 48, b"\x01", "more chunks than the file can hold"),
+        (b"FAHD", 24, 8, b"\x01", "with room for 1 chunks of 'cube'; expected for 12"),
+    ],
+)
+def test_what_structures_of_new_hdf5_say_of_themselves_holds(
+    mark: bytes, size: int, at: int, changed: bytes, said: str, tmp_path: Path
+) -> None:
+    content = written_as_new(tmp_path / "s.mat")
+    (tmp_path / "s.mat").write_bytes(with_checksum(content, content.index(mark), size, at, changed))
+    assert said in refused(tmp_path / "s.mat", "s.mat")
+
+
+def test_a_header_of_hdf5_leads_to_trees_of_its_kind(tmp_path: Path) -> None:
+    content = written_as_new(tmp_path / "s.mat")
+    places = {mark: (content.index(mark) - 512).to_bytes(8, "little") for mark in (LINKS, ATTRIBUTES, BOTH)}
+    for mark, other in ((LINKS, ATTRIBUTES), (ATTRIBUTES, BOTH), (BOTH, LINKS)):
+        leading = content.index(places[mark])
+        start, size = header_around(content, leading)
+        (tmp_path / "s.mat").write_bytes(with_checksum(content, start, size, leading - start, places[other]))
+        refused(tmp_path / "s.mat", "leads to a tree of another kind")
+
+
+def test_attributes_of_new_hdf5_do_not_lie_among_what_is_shared(tmp_path: Path) -> None:
+    content = written_as_new(tmp_path / "s.mat")
+    start = content.index(b"BTLF\x00\x08")
+    (size,) = {
+        n for n in range(6, 600) if content[start + n : start + n + 4] == checksum_of(content[start : start + n])
+    }
+    (tmp_path / "s.mat").write_bytes(with_checksum(content, start, size, 6 + 8, b"\x02"))
+    refused(tmp_path / "s.mat", "s.mat")
+
+
+def checksum_of(structure: bytes) -> bytes:
+    return jenkins_lookup3(structure, 0).to_bytes(4, "little")
+
+
+def header_around(content: bytes, place: int) -> tuple[int, int]:
+    """Return start and size of the header, or the piece of one, in which a place lies."""
+    start = max(content.rfind(b"OHDR", 0, place), content.rfind(b"OCHK", 0, place))
+    sizes = range(place - start + 8, len(content) - start - 3)
+    return start, next(
+        n for n in sizes if content[start + n : start + n + 4] == checksum_of(content[start : start + n])
+    )
+
+
+def test_a_list_of_chunks_that_is_none(tmp_path: Path) -> None:
+    content = written_as_new(tmp_path / "s.mat")
+    leading = content.index((content.index(b"FAHD") - 512).to_bytes(8, "little"))
+    start, size = header_around(content, leading)
+    elsewhere = (content.index(b"FADB") - 512).to_bytes(8, "little")
+    (tmp_path / "s.mat").write_bytes(with_checksum(content, start, size, leading - start, elsewhere))
+    refused(tmp_path / "s.mat", "leads to no array")
+
+
+@pytest.mark.parametrize("size", [None, 1 << 30, 1 << 16])
+def test_a_header_that_goes_on_in_itself_or_nowhere(size: int | None, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "s.mat", "w", userblock_size=512, libver="earliest") as file:
+        cube = file.create_dataset("cube", data=VALUES.T)
+        for number in range(30):
+            cube.attrs[f"note {number}"] = number
+        header = h5py.h5o.get_info(cube.id).addr
+    content = (tmp_path / "s.mat").read_bytes()
+    at = content.index(bytes.fromhex("1000100000000000"), 512 + header) + 8
+    told = content[at + 8 : at + 16] if size is None else size.to_bytes(8, "little")
+    place = header + 16 if size is None else int.from_bytes(content[at : at + 8], "little")
+    (tmp_path / "s.mat").write_bytes(content[:at] + place.to_bytes(8, "little") + told + content[at + 16 :])
+    refused(tmp_path / "s.mat", "s.mat")
