@@ -68,7 +68,8 @@ def check_tree(read: Read, start: int, n_bytes: int) -> None:
         """Return how many records lie at and under a node."""
         mark = _INNER if level else _LEAF
         node = read(place, node_size)
-        if place in seen or here > levels.most[level] or not node.startswith(mark + bytes([kind])):
+        is_whole = len(node) == node_size and node.startswith(mark + bytes([kind]))
+        if place in seen or here > levels.most[level] or not is_whole:
             raise OSError("a tree whose nodes are not what it says")
         if kind in _SHARABLE and any(node[6 + record * i + _FLAGS] & _SHARED for i in range(here)):
             raise OSError("an attribute that lies elsewhere")  # in a heap which the library takes to be there
