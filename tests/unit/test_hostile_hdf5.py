@@ -12,6 +12,7 @@ from numcodecs.jenkins import jenkins_lookup3
 
 from unmixel.io import open_scene
 from unmixel.io.hdf5_contents import check_hdf5
+from unmixel.io.hdf5_guard import GuardedFile
 
 
 @pytest.mark.parametrize("user_block", [0, 512])
@@ -215,3 +216,13 @@ def test_a_header_that_goes_on_in_itself_or_nowhere(size: int | None, tmp_path: 
     place = header + 16 if size is None else int.from_bytes(content[at : at + 8], "little")
     (tmp_path / "s.mat").write_bytes(content[:at] + place.to_bytes(8, "little") + told + content[at + 16 :])
     refused(tmp_path / "s.mat", "s.mat")
+
+
+@pytest.mark.parametrize("mark", [b"BTHD", b"FRHP", b"EAHD"])
+def test_pixels_that_look_like_the_beginning_of_a_structure(mark: bytes, tmp_path: Path) -> None:
+    values = VALUES.copy()
+    values.view(np.uint8).reshape(-1)[40:45] = [*mark, 0]
+    with h5py.File(tmp_path / "s.mat", "w", userblock_size=512, libver="latest") as file:
+        file["cube"] = values.T
+    with GuardedFile(tmp_path / "s.mat") as guarded, h5py.File(guarded) as file:
+        np.testing.assert_array_equal(file["cube"][()].T, values)

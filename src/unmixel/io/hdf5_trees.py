@@ -1,14 +1,17 @@
 """The trees, heaps and arrays of HDF5 files since version 1.8: what they say of themselves must hold.
 
 The library makes room for as many links and attributes as a tree says it has, and then fills in those that are there,
-so a tree that tells too few is written beyond the end of that room. (The HDF5 File Format Specification, version 3.0:
-sections III.A.2 for trees of version 2, III.G for fractal heaps, VII.D for extensible arrays.)
+so a tree that tells too few is written beyond the end of that room. What begins like one but does not end with its
+checksum is none: pixels may look so. (The HDF5 File Format Specification, version 3.0: sections III.A.2 for trees of
+version 2, III.G for fractal heaps, VII.D for extensible arrays.)
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+
+from numcodecs.jenkins import jenkins_lookup3
 
 from unmixel.claims import RATIO
 
@@ -49,8 +52,8 @@ def check_tree(read: Read, start: int, n_bytes: int) -> None:
     OSError
         If it has not.
     """
-    head = read(start, 34)
-    if len(head) < 34:
+    head = read(start, 38)
+    if not _is_right(head):
         return
     kind, node_size, record, depth = struct.unpack_from("<xBIHH", head, 4)
     root, n_root, n_records = struct.unpack_from("<QHQ", head, 16)
@@ -97,6 +100,11 @@ def check_tree(read: Read, start: int, n_bytes: int) -> None:
         raise OSError("a tree that says it has what it has not")
 
 
+def _is_right(structure: bytes) -> bool:
+    """Return whether a structure ends with its checksum."""
+    return jenkins_lookup3(structure[:-4], 0) == int.from_bytes(structure[-4:], "little")
+
+
 class _Levels:
     """How many records a node has room for on each level of a tree, from its leaves.
 
@@ -140,8 +148,10 @@ def check_heap(read: Read, start: int) -> None:
     OSError
         If it has not.
     """
-    head = read(start, 142)
-    if len(head) < 142:
+    head = read(start, 146)
+    if len(head) == 146 and (filters := int.from_bytes(head[7:9], "little")):
+        head = read(start, 146 + 12 + filters)
+    if not _is_right(head):
         return
     (objects,) = struct.unpack_from("<Q", head, 22)
     width, first, largest = struct.unpack_from("<HQQ", head, 110)
@@ -163,6 +173,6 @@ def check_array(read: Read, start: int, n_bytes: int) -> None:
     OSError
         If it does.
     """
-    head = read(start, 52)
-    if len(head) == 52 and int.from_bytes(head[44:52], "little") * _PLACE > RATIO * n_bytes:
+    head = read(start, 72)
+    if _is_right(head) and int.from_bytes(head[44:52], "little") * _PLACE > RATIO * n_bytes:
         raise OSError("an array of more chunks than the file can hold")
