@@ -21,7 +21,6 @@ from unmixel.methods.fcls import FCLS
 from unmixel.registry import get_method, load
 from unmixel.result import open_result, provenance_of, save_result
 from unmixel.scale.journal import Journal
-from unmixel.scene import good_bands
 from unmixel.train.checkpoint import load_checkpoint
 
 
@@ -201,11 +200,18 @@ def test_numbers_that_no_model_has(name: str, changed: dict[str, np.ndarray], sa
         load(a_model_of(name, tmp_path, **changed))
 
 
-@pytest.mark.parametrize("name", ["sunsal_tv", "sunsal", "fcls"])
+@pytest.mark.parametrize("name", ["sunsal_tv", "sunsal", "fcls", "mesma"])
 def test_spectra_of_nothing_but_zeros_unmix_without_a_warning(name: str, tmp_path: Path) -> None:
-    n_bands = int(good_bands(SCENE).sum())
-    result = load(a_model_of(name, tmp_path, endmembers=np.zeros((3, n_bands), np.float32))).unmix(SCENE)
+    spectra = {"library" if name == "mesma" else "endmembers": np.zeros((3, SCENE.sizes["band"]), np.float32)}
+    result = load(a_model_of(name, tmp_path, **spectra)).unmix(SCENE)
     assert np.isfinite(result.abundance).all()
+
+
+@pytest.mark.parametrize("name", ["ucls", "elmm", "plmm", "nnls"])
+def test_spectra_too_dark_for_any_abundance_are_refused(name: str, tmp_path: Path) -> None:
+    dark = np.full((3, SCENE.sizes["band"]), 1e-40, np.float32)
+    with pytest.raises(ModelError, match="endmembers that are below 1e-15 in every band"):
+        load(a_model_of(name, tmp_path, endmembers=dark))
 
 
 def test_a_model_that_would_unmix_for_ever_is_refused(tmp_path: Path) -> None:

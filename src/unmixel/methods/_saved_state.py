@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 State = Mapping[str, np.ndarray]
+_DARKEST = 1e-15
+"""Reflectance of the brightest band of a spectrum: abundances of darker ones are beyond single precision."""
 
 
 def spectra_in(
@@ -18,13 +20,16 @@ def spectra_in(
     Raises
     ------
     ValueError
-        If they are of another shape, or not finite.
+        If they are of another shape, not finite, or so dark that abundances would be infinite.
     """
     spectra = state[name]
     if spectra.shape != (n_spectra, n_bands):
         raise ValueError(f"{name} of shape {spectra.shape}")
     if spectra.dtype.kind != "f" or not np.isfinite(spectra).all():
         raise ValueError(f"{name} that are not finite")
+    brightest = np.abs(spectra).max(axis=1, initial=0)
+    if ((brightest > 0) & (brightest < _DARKEST)).any():
+        raise ValueError(f"{name} that are below {_DARKEST:g} in every band")
     return spectra.astype(np.float32, copy=False)
 
 

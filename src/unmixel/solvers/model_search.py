@@ -105,7 +105,7 @@ class ModelSearch:
     ) -> None:
         self._library = np.asarray(library, dtype=np.float64)
         products = self._library @ self._library.T
-        length = float(products.diagonal().mean())
+        length = float(products.diagonal().mean()) or 1.0
         self._constant = _SUM_WEIGHT * length if sum_to_one else 0.0
         self._gram = products + _RIDGE * length * np.eye(len(products)) + self._constant
         self._sizes = np.array(sizes)
