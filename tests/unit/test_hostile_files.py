@@ -272,3 +272,21 @@ def test_no_codec_that_runs_code(codec: str, tmp_path: Path) -> None:
             chunk.write_bytes(pickle.dumps(RunsCode(mark)))
     refused(store, "complete Zarr")
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("tiled", [False, True])
+def test_a_block_of_jpeg_is_not_filled_up_from_memory(tiled: bool, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 200, (5, 20, 40), np.uint8)
+    how = {"dtype": "uint8", "compress": "jpeg", "interleave": "band"}
+    place = {"crs": "EPSG:32633", "transform": rasterio.Affine(1, 0, 9, 0, -1, 9)}
+    tiles = {"tiled": True, "blockxsize": 16, "blockysize": 16} if tiled else {}
+    with rasterio.open(tmp_path / "s.tif", "w", "GTiff", 40, 20, 5, **how, **place, **tiles) as file:
+        file.write(values)
+    stored = open_scene(tmp_path / "s.tif", scale=255).values
+    assert np.abs(255 * stored - np.moveaxis(values, 0, 2)).mean() < 30
+    content = (tmp_path / "s.tif").read_bytes()
+    rows, columns = (16, 16) if tiled else (20, 40)
+    frame = bytes.fromhex("ffc0000b08") + rows.to_bytes(2, "big") + columns.to_bytes(2, "big")
+    last = content.rindex(frame)
+    (tmp_path / "s.tif").write_bytes(content[: last + 7] + (8).to_bytes(2, "big") + content[last + 9 :])
+    refused(tmp_path / "s.tif", f"{rows} x 8 pixels in a block of band 5; expected {rows} x {columns}")

@@ -18,6 +18,7 @@ from rasterio.windows import Window as RasterWindow
 
 from unmixel.claims import check_claim
 from unmixel.errors import SceneError
+from unmixel.io.jpeg_blocks import check_jpeg_blocks
 from unmixel.io.windows import Window
 
 
@@ -55,7 +56,7 @@ def opened_raster(path: Path, driver: str) -> Iterator[rasterio.DatasetReader]:
     Raises
     ------
     SceneError
-        If GDAL cannot open or read it, or one of its blocks would take far more than the file.
+        If GDAL cannot open or read it, or one of its blocks would take far more than the file, or holds too few pixels.
     """
     if not path.is_file():
         raise SceneError(f"{path}, which is no file", "a raster file", "copy what it leads to into its place")
@@ -65,6 +66,7 @@ def opened_raster(path: Path, driver: str) -> Iterator[rasterio.DatasetReader]:
             with rasterio.open(path.absolute(), driver=driver) as file:  # a name may ask GDAL for another file
                 (block, *_), (dtype, *_) = file.block_shapes, file.dtypes
                 check_claim(path, "a block", math.prod(block) * np.dtype(dtype).itemsize)
+                check_jpeg_blocks(path, file)
                 yield file
     except (RasterioError, CRSError, UnicodeDecodeError) as error:
         raise SceneError(f"{path}: {error}", f"a file that GDAL can read ({driver})", "is it complete?") from error
