@@ -17,7 +17,7 @@ from unmixel.claims import check_chunks, check_claim
 from unmixel.errors import SceneError, damage_told
 from unmixel.io.hdf5_chunks import CHECKSUM, filters_of
 from unmixel.io.hdf5_guard import GuardedFile
-from unmixel.io.hdf5_headers import Chunks, check_header
+from unmixel.io.hdf5_headers import check_header
 
 _HELD = "a file that holds all of its data"
 _DEEPEST = 100
@@ -70,10 +70,10 @@ def check_contents(path: Path, file: h5py.File) -> None:
                 place = (*above, name)
                 if kind != h5py.h5l.TYPE_HARD:
                     raise SceneError(f"{path}, whose {_shown(place)} lies in another file", _HELD, "copy it in")
-                found = check_header(read, address)
+                room = check_header(read, address)
                 entry = h5py.h5o.open(group, name)
                 if isinstance(entry, h5py.h5d.DatasetID):
-                    _check_dataset(path, _shown(place), entry, found)
+                    _check_dataset(path, _shown(place), entry, room)
                 elif isinstance(entry, h5py.h5g.GroupID) and address not in seen:
                     if len(place) > _DEEPEST:
                         raise SceneError(
@@ -122,7 +122,7 @@ def _check_type(path: Path, shown: str, whole: h5py.h5t.TypeID) -> None:
             parts.append(part.get_super())
 
 
-def _check_dataset(path: Path, shown: str, entry: h5py.h5d.DatasetID, found: Chunks) -> None:
+def _check_dataset(path: Path, shown: str, entry: h5py.h5d.DatasetID, room: int | None) -> None:
     _check_attributes(path, entry)
     _check_type(path, shown, entry.get_type())
     stored = entry.get_create_plist()
@@ -139,18 +139,18 @@ def _check_dataset(path: Path, shown: str, entry: h5py.h5d.DatasetID, found: Chu
         of_a_chunk = math.prod(chunk) * entry.get_type().get_size()
         check_claim(path, shown, of_a_chunk)
         check_chunks(path, shown, entry.shape, chunk)
-        _check_room(path, shown, entry.get_space().get_simple_extent_dims(True), chunk, found)
+        _check_room(path, shown, entry.get_space().get_simple_extent_dims(True), chunk, room)
         of_a_chunk += CHECKSUM * filters.count(h5py.h5z.FILTER_FLETCHER32)
         _check_sizes(path, shown, entry, of_a_chunk, filters)
 
 
-def _check_room(path: Path, shown: str, largest: tuple[int, ...], chunk: tuple[int, ...], found: Chunks) -> None:
+def _check_room(path: Path, shown: str, largest: tuple[int, ...], chunk: tuple[int, ...], room: int | None) -> None:
     """Check that a list of chunks is as long as the library takes it to be."""
-    if found.room is None:
+    if room is None:
         return
     needed = math.prod(-(-size // step) for size, step in zip(largest, chunk, strict=True))
-    if needed > found.room or h5py.h5s.UNLIMITED in largest:
-        raise SceneError(f"{path} with room for {found.room} chunks of {shown}", f"for {needed}", "is it damaged?")
+    if needed > room or h5py.h5s.UNLIMITED in largest:
+        raise SceneError(f"{path} with room for {room} chunks of {shown}", f"for {needed}", "is it damaged?")
 
 
 def _check_sizes(path: Path, shown: str, entry: h5py.h5d.DatasetID, whole: int, filters: list[int]) -> None:

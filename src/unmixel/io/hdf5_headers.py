@@ -8,55 +8,46 @@ for headers, IV.A.2.c, .i and .v for the messages on links, chunks and attribute
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from unmixel.io.hdf5_trees import CHUNKS, NOWHERE, Read, kind_of_tree
 
 _LINKS, _LAYOUT, _CONTINUED, _ATTRIBUTES = 2, 8, 16, 21
 """Kinds of messages."""
 _CHUNKED = 2
-_SINGLE, _FIXED_ARRAY, _EXTENSIBLE_ARRAY, _TREE = 1, 3, 4, 5
-"""Kinds of indexes of chunks, with which an index has how many bytes of its own."""
-_OWN_BYTES = {2: 0, _FIXED_ARRAY: 1, _EXTENSIBLE_ARRAY: 5, _TREE: 6}
-_FILTERED_SINGLE = 2
+_SINGLE, _FIXED_ARRAY, _TREE = 1, 3, 5
+"""Kinds of indexes of chunks."""
+_OWN_BYTES = {_FIXED_ARRAY: 1, _TREE: 6}
+"""Between the kind of an index and its place."""
 _FIXED_HEADER = b"FAHD\x00"
 _LARGEST_PIECE, _MOST_BYTES, _MOST_MESSAGES = 1 << 20, 1 << 24, 1 << 17
 
 
-class Chunks(NamedTuple):
-    """How the chunks of a dataset are found.
-
-    Attributes
-    ----------
-    room : int or None
-        How many there may be; None for any number.
-    """
-
-    room: int | None
-
-
-def check_header(read: Read, header: int) -> Chunks:
+def check_header(read: Read, header: int) -> int | None:
     """Check what the header of an object leads to.
 
     Returns
     -------
-    Chunks
-        For a dataset; of any number for everything else.
+    int or None
+        For how many chunks a dataset has room; None for any number, and for all other objects.
 
     Raises
     ------
     ValueError
         If it leads to what it should not, or is no header that the library could read.
     """
-    chunks = Chunks(None)
+    room, n_layouts = None, 0
     for kind, message in _messages(read, header):
         if kind == _LINKS:
             _check_trees(read, message, 8, (5, 6))
         elif kind == _ATTRIBUTES:
             _check_trees(read, message, 2, (8, 9))
-        elif kind == _LAYOUT and message[0] >= 4 and message[1] == _CHUNKED:
-            chunks = _chunks_of(read, message)
-    return chunks
+        elif kind == _LAYOUT:
+            n_layouts += 1
+            if message[0] >= 4 and message[1] == _CHUNKED:
+                room = _room_for_chunks(read, message)
+    if n_layouts > 1:
+        raise ValueError(f"a header with {n_layouts} layouts")
+    return room
 
 
 def _check_trees(read: Read, message: bytes, n_counted: int, kinds: tuple[int, int]) -> None:
@@ -69,24 +60,26 @@ def _check_trees(read: Read, message: bytes, n_counted: int, kinds: tuple[int, i
             raise ValueError("a header that leads to a tree of another kind")
 
 
-def _chunks_of(read: Read, layout: bytes) -> Chunks:
-    """Return how the chunks of a dataset are found, from its layout message of version 4 or later."""
+def _room_for_chunks(read: Read, layout: bytes) -> int | None:
+    """Return for how many chunks there is room, from a layout message of version 4 or later."""
     index = 5 + layout[3] * layout[4]
     kind = layout[index]
     if kind == _SINGLE:
-        return Chunks(1)
+        return 1
+    if kind not in _OWN_BYTES:
+        return None
     at = index + 1 + _OWN_BYTES[kind]
     place = _number(layout[at : at + 8])
-    if place == NOWHERE or kind not in (_FIXED_ARRAY, _TREE):
-        return Chunks(None)
+    if place == NOWHERE:
+        return None
     if kind == _TREE:
         if kind_of_tree(read, place) not in CHUNKS:
             raise ValueError("a header that leads to a tree of another kind")
-        return Chunks(None)
+        return None
     array = read(place, 16)
     if not array.startswith(_FIXED_HEADER):
         raise ValueError("a header that leads to no array")
-    return Chunks(_number(array[8:]))
+    return _number(array[8:])
 
 
 def _messages(read: Read, header: int) -> Iterator[tuple[int, bytes]]:
