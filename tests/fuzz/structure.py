@@ -49,7 +49,7 @@ def _mutator_of(name: str, content: bytes) -> Mutator:
 def _json(content: bytes, rng: random.Random) -> bytes:
     try:
         whole = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return mutate_bytes(content, rng)
     _change_node(whole, rng)
     return json.dumps(whole).encode()

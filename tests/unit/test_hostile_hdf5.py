@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from hostile import VALUES, refused
+from hostile import SCENE, VALUES, refused
 from numcodecs.jenkins import jenkins_lookup3
 
-from unmixel.io import open_scene
+from unmixel.io import open_scene, save_scene
 from unmixel.io.hdf5_contents import check_hdf5
 from unmixel.io.hdf5_guard import GuardedFile
 
@@ -226,3 +227,37 @@ def test_pixels_that_look_like_the_beginning_of_a_structure(mark: bytes, tmp_pat
         file["cube"] = values.T
     with GuardedFile(tmp_path / "s.mat") as guarded, h5py.File(guarded) as file:
         np.testing.assert_array_equal(file["cube"][()].T, values)
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ({"many": ["x" * 1003] * 1000}, "a heap of more than 64 kB"),
+        ({f"one {i}": ["x" * 1003] for i in range(50)}, "more than 20 MB of texts"),
+        ({"many": ["x"] * 1001}, "1001 texts in 'many'; expected at most 1000"),
+    ],
+    ids=["a list", "one by one", "a long list"],
+)
+def test_texts_of_netcdf_that_are_all_the_same_megabyte(texts: dict[str, list[str]], said: str, tmp_path: Path) -> None:
+    save_scene(SCENE, tmp_path / "s.nc")
+    with h5py.File(tmp_path / "s.nc", "r+") as file:
+        file["other"] = 0
+        file["other"].attrs["large"] = "x" * 900_000
+        for name, value in texts.items():
+            file["other"].attrs.create(name, value, dtype=h5py.string_dtype())
+    content = (tmp_path / "s.nc").read_bytes()
+    large = content.index((900_000).to_bytes(4, "little"))
+    small = re.escape((1003).to_bytes(4, "little")) + rb".{6}\0\0.{2}\0\0"
+    changed, n_changed = re.subn(small, lambda _: content[large : large + 16], content, flags=re.DOTALL)
+    assert n_changed == sum(len(text) == 1003 for value in texts.values() for text in value)
+    (tmp_path / "s.nc").write_bytes(changed)
+    refused(tmp_path / "s.nc", said)
+
+
+def test_texts_of_netcdf_that_no_scene_has_are_not_read(tmp_path: Path) -> None:
+    save_scene(SCENE, tmp_path / "s.nc")
+    with h5py.File(tmp_path / "s.nc", "r+") as file:
+        file["time"] = ["2024-06-01T00:00:00"] * 5000
+        file.attrs["bands"] = [f"band {i}" for i in range(1000)]
+        file["reflectance"].attrs["history"] = "x" * 900_000
+    np.testing.assert_array_equal(open_scene(tmp_path / "s.nc").values, SCENE.values)

@@ -192,9 +192,9 @@ def test_what_a_model_of_a_stranger_asks_for_has_an_end(method: str, name: str, 
 @pytest.mark.parametrize(
     ("method", "name"), [("elmm", "scaling_step"), ("glmm", "abundance_step"), ("plmm", "perturbation")]
 )
-def test_spreads_have_finite_squares(method: str, name: str) -> None:
-    for number in (1e-30, 1e30):
+def test_spreads_are_neither_tiny_nor_huge(method: str, name: str) -> None:
+    for number in (1e-6, 1e6):
         assert getattr(get_method(method)(**{name: number}), name) == number
-    for number in (1e-31, 1e31, 0.0):
+    for number in (9e-7, 1.1e6, 0.0):
         with pytest.raises(ParameterError, match=f"{name} = "):
             get_method(method)(**{name: number})

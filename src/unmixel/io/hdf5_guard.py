@@ -27,12 +27,18 @@ _OBJECT = 16
 """Bytes before each object of a collection, and of the collection itself."""
 _LAST_FREE = 1
 _LARGEST = 1 << 24
-_LARGEST_COLLECTION = 1 << 20
+LARGEST_COLLECTION = 1 << 20
 """Bytes of a collection of a global heap: a text that is larger has one of its own, and any number may refer to it."""
 
 
 class GuardedFile(io.RawIOBase):
     """A file for :class:`h5py.File`, read-only.
+
+    Parameters
+    ----------
+    path : path
+    most : int
+        Bytes of a collection of a global heap: of a text.
 
     Examples
     --------
@@ -45,8 +51,9 @@ class GuardedFile(io.RawIOBase):
     OSError: a heap that never ends
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most: int = LARGEST_COLLECTION) -> None:
         super().__init__()
+        self._most = most
         self._file = path.open("rb", buffering=0)
         self._n_bytes = path.stat().st_size
         self._base = self._checked_base()
@@ -124,7 +131,7 @@ class GuardedFile(io.RawIOBase):
 
     def _check_collection(self, start: int) -> None:
         size = int.from_bytes(self._at(start + 8, 8), "little")
-        if self._lies_within(start, size, _LARGEST_COLLECTION) and not _heap_ends(self._at(start, size)):
+        if self._lies_within(start, size, self._most) and not _heap_ends(self._at(start, size)):
             raise OSError("a heap that never ends")
 
     def _check_local_heap(self, start: int) -> None:
@@ -148,7 +155,8 @@ class GuardedFile(io.RawIOBase):
         if start + size > self._n_bytes:
             return False
         if size > most:
-            raise OSError(f"a heap of more than {most >> 20} MB")
+            shown = f"{most >> 20} MB" if most >> 20 else f"{most >> 10} kB"
+            raise OSError(f"a heap of more than {shown}")
         return True
 
     def _check_node(self, start: int) -> None:

@@ -19,6 +19,7 @@ from unmixel.errors import BundleError, damage_told
 from unmixel.io._raw import RawScene
 from unmixel.io.hdf5_chunks import PackedDataset
 from unmixel.io.hdf5_guard import GuardedFile
+from unmixel.io.netcdf_texts import check_texts, unread_texts
 from unmixel.io.scene_dataset import dataset_of, described_in, without_pixels
 from unmixel.io.steady_file import steady_file
 from unmixel.io.whole_file import written_whole
@@ -112,7 +113,9 @@ def _opened(path: Path) -> Iterator[xr.Dataset]:
     with told, GuardedFile(path) as guarded:
         with h5py.File(guarded, "r") as file:
             file.visititems(_check_packed)
-        with _decoded(guarded) as dataset:
+            check_texts(path, file)
+            unread = unread_texts(file)
+        with _decoded(guarded, unread) as dataset:
             for name, variable in dataset.variables.items():  # one may be shorter in the file than its dimensions
                 check_claim(path, repr(name), variable.size * variable.dtype.itemsize)
             yield dataset
@@ -126,8 +129,9 @@ def _check_packed(_name: str, entry: h5py.Group | h5py.Dataset) -> None:
             stored[()]
 
 
-def _decoded(file: Any) -> xr.Dataset:
-    return xr.open_dataset(file, engine="h5netcdf", decode_coords="all")
+def _decoded(file: Any, unread: list[str]) -> xr.Dataset:
+    read = partial(xr.open_dataset, engine="h5netcdf", decode_coords="all", phony_dims="access")
+    return read(file, drop_variables=unread)
 
 
 def _read_rows(path: Path, first: int, last: int) -> NDArray:
@@ -144,5 +148,6 @@ def _read(path: Path, rows: slice, columns: slice) -> NDArray:
             stored = PackedDataset(file["reflectance"].id)
             if stored.is_packed:
                 stored[rows, columns]
-        with _decoded(path) as dataset:
+            unread = unread_texts(file)
+        with _decoded(path, unread) as dataset:
             return np.asarray(dataset["reflectance"].isel(y=rows, x=columns).values)

@@ -6,6 +6,9 @@ from math import inf
 
 from unmixel.errors import ParameterError
 
+SMALLEST, LARGEST = 1e-12, 1e12
+"""Of any number but 0, without its sign: its square is finite, and not 0, in single precision."""
+
 
 def check_range(
     parameters: object,
@@ -18,7 +21,9 @@ def check_range(
     below: int | float = inf,
     optional: bool = False,
 ) -> None:
-    """Refuse attributes that are not numbers in a range: finite, at least `least`, above `above`, and so on.
+    """Refuse attributes that are not numbers in a range: at least `least`, above `above`, and so on.
+
+    Any that is not 0 must be from `SMALLEST` to `LARGEST`, whatever its sign.
 
     Parameters
     ----------
@@ -51,3 +56,5 @@ def check_range(
             continue
         if not (least <= value <= most and above < value < below):
             raise ParameterError(f"{name} = {value}", expected, remedy)
+        if value != 0 and not SMALLEST <= abs(value) <= LARGEST:
+            raise ParameterError(f"{name} = {value}", f"0, or a number from {SMALLEST:g} to {LARGEST:g}")

@@ -21,8 +21,8 @@ from unmixel.solvers.nearest_spectra import pull_of, pulled_spectra
 LEAST_NOISE = 1e-4
 """Standard deviation of the noise below which none is believed, relative to the endmembers' root mean square."""
 
-SMALLEST, LARGEST = 1e-30, 1e30
-"""Of a spread: its square and that of its inverse have to be finite."""
+SMALLEST, LARGEST = 1e-6, 1e6
+"""Of a spread: beyond, what it is compared with is lost by rounding."""
 
 
 def check_spreads(parameters: object, *names: str) -> None:
@@ -33,7 +33,6 @@ def check_spreads(parameters: object, *names: str) -> None:
     ParameterError
         If one is out of the range.
     """
-    check_range(parameters, *names, above=0, expected="a number above 0")
     check_range(parameters, *names, least=SMALLEST, most=LARGEST, expected=f"{SMALLEST:g} to {LARGEST:g}")
 
 

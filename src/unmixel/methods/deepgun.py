@@ -30,7 +30,7 @@ from unmixel.solvers.total_variation import smooth_abundances
 from unmixel.train.seeding import threads
 
 STEPS_PER_EPOCH = 10
-MOST_LATENTS = MOST_ITERATIONS = 1000
+MOST_LATENTS, MOST_ITERATIONS = 1000, 300
 LEAST_SD = 1e-3
 """Smallest standard deviation of a spectrum around its decoder, relative to the brightest endmember."""
 LEAST_RIDGE = 1e-6

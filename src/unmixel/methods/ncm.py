@@ -32,6 +32,7 @@ LEAST_NOISE = 1e-3
 INSIDE = 0.02
 """Share of the middle of the simplex in the abundances from which the mode is looked for."""
 THIN = 4
+MOST_DRAWS = 3_000
 
 
 class FittedNCM(ProbabilisticFitted):
@@ -269,7 +270,8 @@ class NCM(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range(self, "n_draws", "n_factors", least=1, expected="at least 1")
+        check_range(self, "n_draws", least=1, most=MOST_DRAWS, expected=f"1 to {MOST_DRAWS}")
+        check_range(self, "n_factors", least=1, expected="at least 1")
 
     def _fit(
         self,

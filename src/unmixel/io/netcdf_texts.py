@@ -1,0 +1,88 @@
+"""The texts of a NetCDF file, of which xarray reads all attributes and indexes when it opens one.
+
+A text of variable length lies in a heap, of a megabyte at most, and any number of attributes may refer to the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from unmixel.claims import SMALL
+from unmixel.errors import SceneError
+from unmixel.io.hdf5_guard import LARGEST_COLLECTION, GuardedFile
+
+_MOST = 1000
+"""Texts in one list."""
+_LARGEST_OF_A_LIST = 1 << 16
+"""Bytes of a heap that a long list of texts refers to."""
+_READ = "endmember"
+"""The variable of texts that unmixel reads."""
+
+
+def unread_texts(file: h5py.File) -> list[str]:
+    """Return the names of variables that xarray need not know."""
+    return [name for name, entry in file.items() if name != _READ and _is_of_texts(entry)]
+
+
+def check_texts(path: Path, file: h5py.File) -> None:
+    """Check that texts and lists of variable length, but for the :func:`unread_texts`, are small all together.
+
+    Raises
+    ------
+    SceneError
+        If they are not.
+    OSError
+        If one of a long list is large.
+    """
+    left = SMALL
+    with GuardedFile(path, _LARGEST_OF_A_LIST) as guarded, h5py.File(guarded, "r") as for_lists:
+        for value in _values(path, file, for_lists):
+            left -= _size(value)
+            if left < 0:
+                raise SceneError(f"{path} with more than {SMALL // 10**6} MB of texts", "fewer", "is it damaged?")
+
+
+def _values(path: Path, file: h5py.File, for_lists: h5py.File) -> Iterator[Any]:
+    entries: list[h5py.Group | h5py.Dataset] = [file]
+    file.visititems(lambda _, entry: entries.append(entry))
+    for entry in entries:
+        for name in entry.attrs:
+            attribute = entry.attrs.get_id(name)
+            if _is_plain(attribute.get_type()):
+                continue
+            n_values = int(np.prod(attribute.shape or ()))
+            _check_number(path, name, n_values)
+            is_short = n_values * LARGEST_COLLECTION <= SMALL
+            yield (file if is_short else for_lists)[entry.name].attrs[name]
+    if _is_of_texts(texts := file.get(_READ)):
+        _check_number(path, _READ, texts.size)
+        for index in np.ndindex(texts.shape):
+            yield texts[index]
+
+
+def _check_number(path: Path, name: str, n_values: int) -> None:
+    if n_values > _MOST:
+        raise SceneError(f"{path} with {n_values} texts in {name!r}", f"at most {_MOST}", "is it damaged?")
+
+
+def _is_plain(kind: h5py.h5t.TypeID) -> bool:
+    is_text = isinstance(kind, h5py.h5t.TypeStringID)
+    return isinstance(kind, (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID)) or (is_text and not kind.is_variable_str())
+
+
+def _is_of_texts(entry: h5py.Group | h5py.Dataset | None) -> bool:
+    return isinstance(entry, h5py.Dataset) and entry.dtype.hasobject
+
+
+def _size(value: Any) -> int:
+    """Return about how many bytes a value takes."""
+    if isinstance(value, (str, bytes)):
+        return len(value)
+    if isinstance(value, np.ndarray):
+        return sum(map(_size, value.flat)) if value.dtype.hasobject else value.nbytes
+    return 0
