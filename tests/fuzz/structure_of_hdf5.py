@@ -161,8 +161,9 @@ def _replace(file: h5py.File, name: str, rng: random.Random) -> None:
     if name in file:
         del file[name]
     more: dict[str, Any] = {}
-    if shape and 0 not in shape:
-        more["chunks"] = tuple(min(size, rng.choice((1, 5, 64, 2**20))) for size in shape)
+    if shape:
+        more["chunks"] = tuple(min(max(size, 1), rng.choice((1, 5, 64, 2**20))) for size in shape)
+        more["maxshape"] = tuple(size or None for size in shape)
         if rng.random() < 0.4:
             more |= {"compression": "gzip", "shuffle": True}
     made = file.create_dataset(name, shape=shape, dtype=kind, **more)

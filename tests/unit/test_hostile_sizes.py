@@ -24,7 +24,7 @@ from unmixel.benchmark.suite import read_suite
 from unmixel.cli.run_config import read_run_config
 from unmixel.cli.scenes import scenes_of
 from unmixel.errors import BundleError, ModelError, ParameterError, SceneError
-from unmixel.io import open_bundle, open_lazily, open_scene, save_scene
+from unmixel.io import open_bundle, open_lazily, open_scene, save_scene, write_bundle_netcdf
 from unmixel.io.quality_layers import QualityLayer, check_layers
 from unmixel.io.whole_folder import provenance_in
 from unmixel.methods.fcls import FCLS
@@ -304,6 +304,22 @@ def test_chunks_that_are_only_claimed_are_not_looked_for(tmp_path: Path) -> None
         content["chunk_grid"]["configuration"]["chunk_shape"] = [1] * len(shape)
         described.write_text(json.dumps(content))
     refused(tmp_path / "s.zarr", "which claims")
+
+
+@pytest.mark.parametrize("shape", [(2**40, 0), (0, 2**40), (2**62, 100, 0)])
+@pytest.mark.parametrize("kind", ["f4", h5py.string_dtype()], ids=["numbers", "texts"])
+@pytest.mark.parametrize("name", ["reflectance", "endmember"])
+def test_what_has_no_values_is_not_gone_through(
+    name: str, kind: object, shape: tuple[int, ...], tmp_path: Path, traced_peak: Callable[[], int]
+) -> None:
+    write_bundle_netcdf(BUNDLE, tmp_path / "s.nc")
+    with h5py.File(tmp_path / "s.nc", "r+") as file:
+        del file[name]
+        of_one = tuple(1 for _ in shape)
+        file.create_dataset(name, shape, kind, maxshape=(None,) * len(shape), chunks=of_one, compression="gzip")
+    with pytest.raises(BundleError, match=r"s\.nc"):
+        open_bundle(tmp_path / "s.nc")
+    assert traced_peak() < 50e6
 
 
 def test_netcdf_is_not_padded_to_the_dimensions_it_claims(tmp_path: Path) -> None:

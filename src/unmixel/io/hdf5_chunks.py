@@ -74,6 +74,8 @@ class PackedDataset(h5py.Dataset):
         given = args if isinstance(args, tuple) else (args,)
         slices = (*given, *[slice(None)] * (self.ndim - len(given)))
         ranges = [range(*one.indices(count)) for one, count in zip(slices, self.shape, strict=True)]
+        if not all(ranges):  # the others may be of any length
+            return super().__getitem__(args, new_dtype)
         values = np.empty([len(each) for each in ranges], self.dtype) if self._is_plain() else None
         for overlaps in product(*map(_overlaps, ranges, self.chunks)):
             chunk = self._unpacked(tuple(one.start for one in overlaps), packing, n_bytes)

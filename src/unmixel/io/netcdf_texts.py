@@ -61,8 +61,10 @@ def _values(path: Path, file: h5py.File, for_lists: h5py.File) -> Iterator[Any]:
             yield (file if is_short else for_lists)[entry.name].attrs[name]
     if _is_of_texts(texts := file.get(_READ)):
         _check_number(path, _READ, texts.size)
-        for index in np.ndindex(texts.shape):
-            yield texts[index]
+        if texts.ndim != 1:
+            raise SceneError(f"{path}, whose {_READ!r} has {texts.ndim} dimensions", "one")
+        for number in range(texts.size):
+            yield texts[number]
 
 
 def _check_number(path: Path, name: str, n_values: int) -> None:
