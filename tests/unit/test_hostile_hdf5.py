@@ -261,3 +261,21 @@ def test_texts_of_netcdf_that_no_scene_has_are_not_read(tmp_path: Path) -> None:
         file.attrs["bands"] = [f"band {i}" for i in range(1000)]
         file["reflectance"].attrs["history"] = "x" * 900_000
     np.testing.assert_array_equal(open_scene(tmp_path / "s.nc").values, SCENE.values)
+
+
+@pytest.mark.parametrize("versions", [("earliest", "v108"), ("v114", "v114")], ids=["old", "new"])
+@pytest.mark.parametrize("value", ["x" * 1003, ["y", "x" * 1003]], ids=["text", "list"])
+def test_a_text_that_claims_gigabytes(value: str | list[str], versions: tuple[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "s.mat"
+    with h5py.File(path, "w", userblock_size=512, libver=versions) as file:
+        file["cube"] = VALUES
+        file["cube"].attrs.create("name", value, dtype=h5py.string_dtype())
+    content = path.read_bytes()
+    check_hdf5(path)
+    length = content.index((1003).to_bytes(4, "little"))
+    if content.rfind(b"OHDR", 0, length) >= 0:
+        start, size = header_around(content, length)
+        path.write_bytes(with_checksum(content, start, size, length - start, (2**31).to_bytes(4, "little")))
+    else:
+        path.write_bytes(content[:length] + (2**31).to_bytes(4, "little") + content[length + 4 :])
+    refused(path, "an attribute that claims 2147483648 bytes for one of its values")

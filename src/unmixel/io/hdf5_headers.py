@@ -2,16 +2,18 @@
 
 The library takes what it finds there for what it expects: records of links for records of chunks, or the number of a
 chunk for its place in an array, however long that is. (The HDF5 File Format Specification, version 3.0: sections IV.A.1
-for headers, IV.A.2.c, .i and .v for the messages on links, chunks and attributes, VII.C for fixed arrays.)
+for headers, IV.A.2.c, .i, .m and .v for the messages on links, chunks and attributes, VII.C for fixed arrays.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from unmixel.io.hdf5_trees import CHUNKS, NOWHERE, Read, kind_of_tree
 
-_LINKS, _LAYOUT, _CONTINUED, _ATTRIBUTES = 2, 8, 16, 21
+_LINKS, _LAYOUT, _ATTRIBUTE, _CONTINUED, _ATTRIBUTES = 2, 8, 12, 16, 21
 """Kinds of messages."""
 _CHUNKED = 2
 _SINGLE, _FIXED_ARRAY, _TREE = 1, 3, 5
@@ -19,6 +21,12 @@ _SINGLE, _FIXED_ARRAY, _TREE = 1, 3, 5
 _OWN_BYTES = {_FIXED_ARRAY: 1, _TREE: 6}
 """Between the kind of an index and its place."""
 _FIXED_HEADER = b"FAHD\x00"
+_VARIABLE = 9
+"""The class of types of variable length: texts, and lists."""
+_REFERENCE = np.dtype([("length", "<u4"), ("place", "<u8"), ("number", "<u4")])
+"""To what is of variable length."""
+_LONGEST = 1 << 24
+"""Bytes of a text in an attribute that may lie there unread."""
 _LARGEST_PIECE, _MOST_BYTES, _MOST_MESSAGES = 1 << 20, 1 << 24, 1 << 17
 
 
@@ -41,6 +49,8 @@ def check_header(read: Read, header: int) -> int | None:
             _check_trees(read, message, 8, (5, 6))
         elif kind == _ATTRIBUTES:
             _check_trees(read, message, 2, (8, 9))
+        elif kind == _ATTRIBUTE:
+            _check_lengths(message)
         elif kind == _LAYOUT:
             n_layouts += 1
             if message[0] >= 4 and message[1] == _CHUNKED:
@@ -48,6 +58,21 @@ def check_header(read: Read, header: int) -> int | None:
     if n_layouts > 1:
         raise ValueError(f"a header with {n_layouts} layouts")
     return room
+
+
+def _check_lengths(attribute: bytes) -> None:
+    """Check that texts and lists are no longer than one can be: the library makes room before it looks for them."""
+    version = attribute[0]
+    sizes = (_number(attribute[at : at + 2]) for at in (2, 4, 6))
+    name, kind, space = (-(-size // 8) * 8 if version == 1 else size for size in sizes)
+    at = 8 + (version == 3) + name
+    if kind < 16 or attribute[at] & 15 != _VARIABLE:
+        return
+    of_one = _number(attribute[at + 12 : at + 16])
+    references = attribute[at + kind + space :]
+    lengths = np.frombuffer(references, _REFERENCE, len(references) // _REFERENCE.itemsize)["length"]
+    if (longest := int(lengths.max(initial=0)) * of_one) > _LONGEST:
+        raise ValueError(f"an attribute that claims {longest} bytes for one of its values")
 
 
 def _check_trees(read: Read, message: bytes, n_counted: int, kinds: tuple[int, int]) -> None:
