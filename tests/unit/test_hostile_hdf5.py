@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -14,6 +15,8 @@ from numcodecs.jenkins import jenkins_lookup3
 from unmixel.io import open_scene, save_scene
 from unmixel.io.hdf5_contents import check_hdf5
 from unmixel.io.hdf5_guard import GuardedFile
+from unmixel.io.hdf5_headers import messages
+from unmixel.io.hdf5_heaps import FractalHeap
 
 
 @pytest.mark.parametrize("user_block", [0, 512])
@@ -279,3 +282,56 @@ def test_a_text_that_claims_gigabytes(value: str | list[str], versions: tuple[st
     else:
         path.write_bytes(content[:length] + (2**31).to_bytes(4, "little") + content[length + 4 :])
     refused(path, "an attribute that claims 2147483648 bytes for one of its values")
+
+
+@pytest.mark.parametrize("n_attributes", [9, 300, 5000])
+def test_all_attributes_in_a_heap_are_found(n_attributes: int, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "s.h5", "w", libver="latest") as file:
+        for number in range(n_attributes):
+            file.attrs[f"note {number}"] = "x" * (number % 900)
+        file.attrs.create("long", ["x"] * 400, dtype=h5py.string_dtype())
+        header = h5py.h5o.get_info(file.id).addr
+    content = (tmp_path / "s.h5").read_bytes()
+    found = [message for kind, message in messages(reader_of(content), header) if kind == 21]
+    heap, tree = (int.from_bytes(found[0][at : at + 8], "little") for at in (2, 10))
+    objects = list(FractalHeap(reader_of(content), heap).objects_of(tree))
+    names = {each[9 : 9 + each[2] - 1].decode() for each in objects}
+    assert names == {*(f"note {number}" for number in range(n_attributes)), "long"}
+    assert len(objects) == len(names)
+
+
+def reader_of(content: bytes) -> Callable[[int, int], bytes]:
+    return lambda place, size: content[place : place + size]
+
+
+@pytest.mark.parametrize("n_texts", [1, 400])
+def test_a_text_in_a_heap_that_claims_gigabytes(n_texts: int, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "s.mat", "w", userblock_size=512, libver="latest") as file:
+        file["cube"] = VALUES
+        for number in range(20):
+            file["cube"].attrs[f"note {number}"] = number
+        file["cube"].attrs.create("name", ["x" * 1003] * n_texts, dtype=h5py.string_dtype())
+    content = bytearray((tmp_path / "s.mat").read_bytes())
+    check_hdf5(tmp_path / "s.mat")
+    heap = (content.index(b"GCOL") - 512).to_bytes(8, "little")
+    length = content.index((1003).to_bytes(4, "little") + heap)
+    block = content.rfind(b"FHDB", 0, length)
+    is_in_block = n_texts == 1
+    if is_in_block:
+        size, stored = block_around(bytes(content), block)
+    content[length : length + 4] = (2**31).to_bytes(4, "little")
+    if is_in_block:
+        content[stored : stored + 4] = bytes(4)
+        content[stored : stored + 4] = checksum_of(bytes(content[block : block + size]))
+    (tmp_path / "s.mat").write_bytes(content)
+    refused(tmp_path / "s.mat", "an attribute that claims 2147483648 bytes for one of its values")
+
+
+def block_around(content: bytes, block: int) -> tuple[int, int]:
+    """Return the size of a block of a heap, and where its checksum is."""
+    stored = block + 13 + 5
+    for size in (1 << power for power in range(9, 17)):
+        blank = content[block:stored] + bytes(4) + content[stored + 4 : block + size]
+        if checksum_of(bytes(blank)) == content[stored : stored + 4]:
+            return size, stored
+    raise AssertionError("no block")

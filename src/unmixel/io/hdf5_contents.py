@@ -17,7 +17,8 @@ from unmixel.claims import check_chunks, check_claim
 from unmixel.errors import SceneError, damage_told
 from unmixel.io.hdf5_chunks import CHECKSUM, filters_of
 from unmixel.io.hdf5_guard import GuardedFile
-from unmixel.io.hdf5_headers import check_header
+from unmixel.io.hdf5_headers import check_header, check_lengths
+from unmixel.io.hdf5_trees import Read
 
 _HELD = "a file that holds all of its data"
 _DEEPEST = 100
@@ -63,7 +64,7 @@ def check_contents(path: Path, file: h5py.File) -> None:
         check_header(read, h5py.h5o.get_info(root).addr)
         while groups:
             group, above = groups.pop()
-            _check_attributes(path, group)
+            _check_attributes(path, read, group)
             for name, kind, address in _links_in(group):
                 if kind == h5py.h5l.TYPE_SOFT:
                     continue
@@ -73,7 +74,7 @@ def check_contents(path: Path, file: h5py.File) -> None:
                 room = check_header(read, address)
                 entry = h5py.h5o.open(group, name)
                 if isinstance(entry, h5py.h5d.DatasetID):
-                    _check_dataset(path, _shown(place), entry, room)
+                    _check_dataset(path, read, _shown(place), entry, room)
                 elif isinstance(entry, h5py.h5g.GroupID) and address not in seen:
                     if len(place) > _DEEPEST:
                         raise SceneError(
@@ -99,7 +100,7 @@ def _links_in(group: h5py.h5g.GroupID) -> list[tuple[bytes, int, int]]:
     return links
 
 
-def _check_attributes(path: Path, place: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> None:
+def _check_attributes(path: Path, read: Read, place: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> None:
     names: list[bytes] = []
     h5py.h5a.iterate(place, names.append)
     for name in names:
@@ -107,6 +108,7 @@ def _check_attributes(path: Path, place: h5py.h5g.GroupID | h5py.h5d.DatasetID) 
         shown = repr(name.decode(errors="replace"))
         _check_type(path, shown, attribute.get_type())
         check_claim(path, shown, math.prod(attribute.shape or ()) * attribute.get_type().get_size())
+    check_lengths(read, h5py.h5o.get_info(place).addr)
 
 
 def _check_type(path: Path, shown: str, whole: h5py.h5t.TypeID) -> None:
@@ -122,8 +124,8 @@ def _check_type(path: Path, shown: str, whole: h5py.h5t.TypeID) -> None:
             parts.append(part.get_super())
 
 
-def _check_dataset(path: Path, shown: str, entry: h5py.h5d.DatasetID, room: int | None) -> None:
-    _check_attributes(path, entry)
+def _check_dataset(path: Path, read: Read, shown: str, entry: h5py.h5d.DatasetID, room: int | None) -> None:
+    _check_attributes(path, read, entry)
     _check_type(path, shown, entry.get_type())
     stored = entry.get_create_plist()
     stored.fill_value_defined()  # an error if it is neither: the library would die of it

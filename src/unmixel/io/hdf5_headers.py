@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from unmixel.io.hdf5_heaps import FractalHeap
 from unmixel.io.hdf5_trees import CHUNKS, NOWHERE, Read, kind_of_tree
 
 _LINKS, _LAYOUT, _ATTRIBUTE, _CONTINUED, _ATTRIBUTES = 2, 8, 12, 16, 21
@@ -44,13 +45,11 @@ def check_header(read: Read, header: int) -> int | None:
         If it leads to what it should not, or is no header that the library could read.
     """
     room, n_layouts = None, 0
-    for kind, message in _messages(read, header):
+    for kind, message in messages(read, header):
         if kind == _LINKS:
             _check_trees(read, message, 8, (5, 6))
         elif kind == _ATTRIBUTES:
             _check_trees(read, message, 2, (8, 9))
-        elif kind == _ATTRIBUTE:
-            _check_lengths(message)
         elif kind == _LAYOUT:
             n_layouts += 1
             if message[0] >= 4 and message[1] == _CHUNKED:
@@ -60,8 +59,29 @@ def check_header(read: Read, header: int) -> int | None:
     return room
 
 
-def _check_lengths(attribute: bytes) -> None:
+def check_lengths(read: Read, header: int) -> None:
+    """Check the texts and lists in the attributes of an object which the library has found to be whole.
+
+    Raises
+    ------
+    ValueError
+        If one is longer than it can be.
+    """
+    for kind, message in messages(read, header):
+        if kind == _ATTRIBUTE:
+            _check_length(message)
+        elif kind == _ATTRIBUTES:
+            first = 2 + 2 * (message[1] & 1)
+            heap, tree = (_number(message[at : at + 8]) for at in (first, first + 8))
+            if heap != NOWHERE and tree != NOWHERE:
+                for attribute in FractalHeap(read, heap).objects_of(tree):
+                    _check_length(attribute)
+
+
+def _check_length(attribute: bytes) -> None:
     """Check that texts and lists are no longer than one can be: the library makes room before it looks for them."""
+    if len(attribute) < 8:
+        raise ValueError("an attribute that is none")
     version = attribute[0]
     sizes = (_number(attribute[at : at + 2]) for at in (2, 4, 6))
     name, kind, space = (-(-size // 8) * 8 if version == 1 else size for size in sizes)
@@ -107,7 +127,7 @@ def _room_for_chunks(read: Read, layout: bytes) -> int | None:
     return _number(array[8:])
 
 
-def _messages(read: Read, header: int) -> Iterator[tuple[int, bytes]]:
+def messages(read: Read, header: int) -> Iterator[tuple[int, bytes]]:
     """Yield kind and content of each message of a header, in all of its pieces."""
     start = read(header, 16)
     is_new = start.startswith(b"OHDR")

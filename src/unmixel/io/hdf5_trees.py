@@ -9,7 +9,8 @@ version 2, III.G for fractal heaps, VII.D for extensible arrays.)
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import accumulate, pairwise
 
 from numcodecs.jenkins import jenkins_lookup3
 
@@ -29,6 +30,8 @@ _FLAGS, _SHARED = 8, 2
 """Where the record of an attribute says whether several objects share it."""
 _AROUND = 10
 """Bytes of a node that are no records: mark, version, kind and checksum."""
+_LEAD = 6
+"""Bytes of a node before its records."""
 _DEEPEST = 16
 _SMALLEST_NODE, _LARGEST_NODE = 64, 1 << 16
 _PLACE = 8
@@ -74,30 +77,35 @@ def check_tree(read: Read, start: int, n_bytes: int) -> None:
         is_whole = len(node) == node_size and node.startswith(mark + bytes([kind]))
         if place in seen or here > levels.most[level] or not is_whole:
             raise OSError("a tree whose nodes are not what it says")
-        if kind in _SHARABLE and any(node[6 + record * i + _FLAGS] & _SHARED for i in range(here)):
+        if kind in _SHARABLE and any(node[_LEAD + record * i + _FLAGS] & _SHARED for i in range(here)):
             raise OSError("an attribute that lies elsewhere")  # in a heap which the library takes to be there
         seen.add(place)
         if len(seen) * node_size > n_bytes:
             raise OSError("a tree of nodes that lie in each other")
-        total, at = here, 6 + here * record
-        if level == 0:
-            return total
-        for _ in range(here + 1):
-            below = int.from_bytes(node[at : at + _PLACE], "little")
-            at += _PLACE
-            n_below = int.from_bytes(node[at : at + levels.count_size], "little")
-            at += levels.count_size
+        total = here
+        for below, n_below, told in levels.below(node, here, level):
             under = counted(below, n_below, level - 1)
-            if level > 1:
-                told = int.from_bytes(node[at : at + levels.total_sizes[level - 1]], "little")
-                at += levels.total_sizes[level - 1]
-                if told != under:
-                    raise OSError("a tree that says it has what it has not")
+            if level > 1 and told != under:
+                raise OSError("a tree that says it has what it has not")
             total += under
         return total
 
     if counted(root, n_root, depth) != n_records:
         raise OSError("a tree that says it has what it has not")
+
+
+def records_of(read: Read, start: int) -> Iterator[bytes]:
+    """Yield the records of a tree that :func:`check_tree` has checked."""
+    if len(head := read(start, 26)) < 26:
+        raise ValueError("a tree beyond the end of the file")
+    node_size, record, depth, root, n_root = struct.unpack("<6xIHH2xQH", head)
+    levels = _Levels(node_size, record, depth)
+    pending = [(root, n_root, depth)] if root != NOWHERE else []
+    while pending:
+        place, here, level = pending.pop()
+        node = read(place, node_size)
+        yield from (node[_LEAD + record * i :][:record] for i in range(here))
+        pending.extend((below, n_below, level - 1) for below, n_below, _ in levels.below(node, here, level))
 
 
 def _is_right(structure: bytes) -> bool:
@@ -119,18 +127,29 @@ class _Levels:
 
     def __init__(self, node_size: int, record: int, depth: int) -> None:
         room = node_size - _AROUND
+        self._record = record
         self.most = [room // record]
-        self.count_size = _bytes_for(self.most[0])
+        self.count_size = bytes_for(self.most[0])
         self.total_sizes = [0]
         total = self.most[0]
         for level in range(1, depth + 1):
             pointer = _PLACE + self.count_size + self.total_sizes[level - 1]
             self.most.append((room - pointer) // (record + pointer))
             total = (self.most[level] + 1) * total + self.most[level]
-            self.total_sizes.append(_bytes_for(total))
+            self.total_sizes.append(bytes_for(total))
+
+    def below(self, node: bytes, here: int, level: int) -> Iterator[tuple[int, int, int]]:
+        """Yield, for each node under one, its place, number of records, and of all that are under it, if it says so."""
+        sizes = (_PLACE, self.count_size, self.total_sizes[level - 1]) if level else ()
+        step = sum(sizes)
+        for at in range(_LEAD + here * self._record, _LEAD + here * self._record + (here + 1) * step, step or 1):
+            ends = accumulate(sizes, initial=at)
+            place, count, total = (int.from_bytes(node[a:b], "little") for a, b in pairwise(ends))
+            yield place, count, total
 
 
-def _bytes_for(number: int) -> int:
+def bytes_for(number: int) -> int:
+    """Return how many bytes a number takes that may be as large as one."""
     return (max(number, 1).bit_length() - 1) // 8 + 1
 
 
