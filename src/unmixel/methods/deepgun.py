@@ -270,7 +270,7 @@ class DeepGUn(NetworkMethod):
     n_latents : int
         Dimensions of z_k.
     n_iterations : int
-        How often latents and abundances take turns.
+        How often latents and abundances take turns; at most 300.
     latent_weight, smoothness : float
         w and t.
 

@@ -235,7 +235,7 @@ class NCM(Method):
     seed : int
         Seed of the extraction and of the chains.
     n_draws : int
-        States of each chain that are kept.
+        States of each chain that are kept; at most 3000.
     n_factors : int
         Rank of the covariances: main axes of each bundle.
 
