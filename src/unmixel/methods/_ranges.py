@@ -6,8 +6,8 @@ from math import inf
 
 from unmixel.errors import ParameterError
 
-SMALLEST, LARGEST = 1e-12, 1e12
-"""Of any number but 0, without its sign: its square is finite, and not 0, in single precision."""
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Of any number but 0, without its sign: it is finite, and not 0, in single precision."""
 
 
 def check_range(
