@@ -133,7 +133,7 @@ class Fuzzing:
     def _take(self, report: Report, on_finding: Callable[[str], None]) -> None:
         self.n_cases += report.get("n", 0)
         if report.get("died") and not self._mutating.exists():
-            log = (self.folder / "log").read_text(errors="replace")[-3000:]
+            log = (self.folder / "log").read_text(errors="replace").partition("Extension modules:")[0][-3000:]
             place = self.folder / "findings" / f"died-{len(self.findings)}"
             write_case(read_case(self.folder / "case"), place)
             self._keep(Outcome(f"{report['died']}\n{log}", place.name), place, on_finding)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +14,14 @@ from hostile import SCENE, VALUES, refused
 from numcodecs.jenkins import jenkins_lookup3
 
 from unmixel.io import open_scene, save_scene
+from unmixel.io.hdf5 import opened_hdf5, texts_in
 from unmixel.io.hdf5_contents import check_hdf5
 from unmixel.io.hdf5_guard import GuardedFile
 from unmixel.io.hdf5_headers import messages
 from unmixel.io.hdf5_heaps import FractalHeap
+
+SHUFFLED = {"chunks": (2,), "compression": "gzip", "shuffle": True}
+HOW = {"in chunks": {"chunks": (2,)}, "packed": {"chunks": (2,), "compression": "gzip"}, "shuffled": SHUFFLED}
 
 
 @pytest.mark.parametrize("user_block", [0, 512])
@@ -54,6 +59,13 @@ def test_whole_files_of_every_kind_are_taken(
                 file["rows"].attrs[f"long {number}"] = random.random(700)
         file["kind"] = np.dtype([("a", "i4"), ("b", h5py.vlen_dtype("f4"))])
         file.create_dataset("of the kind", (3,), file["kind"])
+        file.create_dataset("of the kind, in chunks", (3,), file["kind"], chunks=(2,))
+        for how, options in {"one": {}, "in chunks": {"chunks": (2,)}, "packed": SHUFFLED}.items():
+            file.create_dataset(f"texts, {how}", data=["x", "", "z"], dtype=h5py.string_dtype(), **options)
+            file.create_dataset(f"fixed texts, {how}", data=np.array(["x", "", "z"], "S1"), **options)
+            several = file.create_dataset(f"several, {how}", (3,), [("a", "i4"), ("b", h5py.string_dtype())], **options)
+            several[1] = (1, "y")
+            file.create_dataset(f"places, {how}", (3,), h5py.ref_dtype, **options)[:] = file.ref
         file["nothing"], file["number"] = h5py.Empty("f4"), 5.0
     check_hdf5(tmp_path / "s.h5")
     with h5py.File(tmp_path / "s.h5") as file:
@@ -266,6 +278,34 @@ def test_texts_of_netcdf_that_no_scene_has_are_not_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_scene(tmp_path / "s.nc").values, SCENE.values)
 
 
+def test_texts_of_netcdf_in_chunks_and_packed(tmp_path: Path) -> None:
+    save_scene(SCENE, tmp_path / "s.nc")
+    with h5py.File(tmp_path / "s.nc", "r+") as file:
+        for name, options in HOW.items():
+            file.create_dataset(name, data=["a", "b"], dtype=h5py.string_dtype(), **options)
+    np.testing.assert_array_equal(open_scene(tmp_path / "s.nc").values, SCENE.values)
+
+
+@pytest.mark.parametrize("what", ["regions", "a region", "texts among numbers", "lists of texts"])
+def test_attributes_of_netcdf_on_which_the_library_dies_or_takes_all_memory(what: str, tmp_path: Path) -> None:
+    save_scene(SCENE, tmp_path / "s.nc")
+    with h5py.File(tmp_path / "s.nc", "r+") as file:
+        values = file["reflectance"]
+        if what == "a region":
+            values.attrs["odd"] = values.regionref[:1]
+        elif what == "regions":
+            lists = np.empty(1, object)
+            lists[0] = np.array([values.regionref[:1]] * 3, h5py.regionref_dtype)
+            values.attrs.create("odd", lists, dtype=h5py.vlen_dtype(h5py.regionref_dtype))
+        elif what == "lists of texts":
+            lists = np.empty(1, object)
+            lists[0] = np.array(["a", "b"], object)
+            values.attrs.create("odd", lists, dtype=h5py.vlen_dtype(h5py.string_dtype()))
+        else:
+            values.attrs["odd"] = np.array([(1, "a")], [("number", "i4"), ("text", h5py.string_dtype())])
+    refused(tmp_path / "s.nc", "parts of arrays" if "region" in what else "texts or lists in each value of 'odd'")
+
+
 @pytest.mark.parametrize("versions", [("earliest", "v108"), ("v114", "v114")], ids=["old", "new"])
 @pytest.mark.parametrize("value", ["x" * 1003, ["y", "x" * 1003]], ids=["text", "list"])
 def test_a_text_that_claims_gigabytes(value: str | list[str], versions: tuple[str, str], tmp_path: Path) -> None:
@@ -281,7 +321,50 @@ def test_a_text_that_claims_gigabytes(value: str | list[str], versions: tuple[st
         path.write_bytes(with_checksum(content, start, size, length - start, (2**31).to_bytes(4, "little")))
     else:
         path.write_bytes(content[:length] + (2**31).to_bytes(4, "little") + content[length + 4 :])
-    refused(path, "an attribute that claims 2147483648 bytes for one of its values")
+    refused(path, "a text or list that claims 2147483648 bytes")
+
+
+def stored_texts(file: h5py.File, how: str) -> h5py.Dataset:
+    """Write ["y", a text of 1003 bytes] in one of the ways that HDF5 has for it."""
+    kind = h5py.string_dtype()
+    if how == "compact":
+        stored = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        stored.set_layout(h5py.h5d.COMPACT)
+        logical = h5py.h5t.py_create(kind, logical=True)
+        made = h5py.h5d.create(file.id, b"names", logical, h5py.h5s.create_simple((2,)), stored)
+        texts = h5py.Dataset(made)
+        texts[:] = ["y", "x" * 1003]
+        return texts
+    if how == "fill":
+        return file.create_dataset("names", (2,), kind, fillvalue="x" * 1003, chunks=(2,))
+    return file.create_dataset("names", data=["y", "x" * 1003], dtype=kind, **HOW.get(how, {}))
+
+
+@pytest.mark.parametrize("how", ["together", "compact", "fill", "in chunks", "packed", "shuffled"])
+@pytest.mark.parametrize("versions", [("earliest", "v108"), ("v114", "v114")], ids=["old", "new"])
+def test_a_text_of_a_dataset_that_claims_gigabytes(versions: tuple[str, str], how: str, tmp_path: Path) -> None:
+    path = tmp_path / "s.mat"
+    with h5py.File(path, "w", userblock_size=512, libver=versions) as file:
+        file["cube"] = VALUES
+        stored_texts(file, how)
+    check_hdf5(path)
+    with opened_hdf5(path) as file:
+        assert texts_in(file, "names") == (["x" * 1003] * 2 if how == "fill" else ["y", "x" * 1003])
+    claimed = (2**31).to_bytes(4, "little")
+    content = path.read_bytes()
+    length = rb"\xeb\x03\0\0(?!\0\0\0\0)"
+    if how in ("packed", "shuffled"):
+        with h5py.File(path, "r+") as file:
+            left_out, packed = file["names"].id.read_direct_chunk((0,))
+            content = zlib.compress(re.sub(length, claimed, zlib.decompress(packed)))
+            file["names"].id.write_direct_chunk((0,), content, left_out)
+    elif how in ("compact", "fill") and versions[0] == "v114":
+        place = re.search(length, content).start()
+        start, size = header_around(content, place)
+        path.write_bytes(with_checksum(content, start, size, place - start, claimed))
+    else:
+        path.write_bytes(re.sub(length, claimed, content))
+    refused(path, "a text or list that claims 2147483648 bytes")
 
 
 @pytest.mark.parametrize("n_attributes", [9, 300, 5000])
@@ -324,7 +407,7 @@ def test_a_text_in_a_heap_that_claims_gigabytes(n_texts: int, tmp_path: Path) ->
         content[stored : stored + 4] = bytes(4)
         content[stored : stored + 4] = checksum_of(bytes(content[block : block + size]))
     (tmp_path / "s.mat").write_bytes(content)
-    refused(tmp_path / "s.mat", "an attribute that claims 2147483648 bytes for one of its values")
+    refused(tmp_path / "s.mat", "a text or list that claims 2147483648 bytes")
 
 
 def block_around(content: bytes, block: int) -> tuple[int, int]:

@@ -18,7 +18,9 @@ from unmixel.errors import SceneError, damage_told
 from unmixel.io.hdf5_chunks import CHECKSUM, filters_of
 from unmixel.io.hdf5_guard import GuardedFile
 from unmixel.io.hdf5_headers import check_header, check_lengths
+from unmixel.io.hdf5_texts import check_filling, check_texts
 from unmixel.io.hdf5_trees import Read
+from unmixel.io.hdf5_types import has_references, parts_of
 
 _HELD = "a file that holds all of its data"
 _DEEPEST = 100
@@ -113,20 +115,16 @@ def _check_attributes(path: Path, read: Read, place: h5py.h5g.GroupID | h5py.h5d
 
 def _check_type(path: Path, shown: str, whole: h5py.h5t.TypeID) -> None:
     """Check that what is of variable length in a type is texts or sequences: of anything else, the library dies."""
-    parts = [whole]
-    while parts:
-        part = parts.pop()
+    for part in parts_of(whole):
         if isinstance(part, h5py.h5t.TypeVlenID) and part.encode()[_IN_A_MESSAGE] & 15 != _SEQUENCE:
             raise SceneError(f"{path}, whose {shown} is of no type of HDF5", "numbers or texts", "is it damaged?")
-        if isinstance(part, h5py.h5t.TypeCompoundID):
-            parts.extend(part.get_member_type(i) for i in range(part.get_nmembers()))
-        elif isinstance(part, (h5py.h5t.TypeVlenID, h5py.h5t.TypeArrayID, h5py.h5t.TypeEnumID)):
-            parts.append(part.get_super())
 
 
 def _check_dataset(path: Path, read: Read, shown: str, entry: h5py.h5d.DatasetID, room: int | None) -> None:
     _check_attributes(path, read, entry)
     _check_type(path, shown, entry.get_type())
+    header = h5py.h5o.get_info(entry).addr
+    check_filling(read, header, entry.get_type())
     stored = entry.get_create_plist()
     stored.fill_value_defined()  # an error if it is neither: the library would die of it
     if stored.get_external_count() > 0 or stored.get_layout() == h5py.h5d.VIRTUAL:
@@ -143,7 +141,9 @@ def _check_dataset(path: Path, read: Read, shown: str, entry: h5py.h5d.DatasetID
         check_chunks(path, shown, entry.shape, chunk)
         _check_room(path, shown, entry.get_space().get_simple_extent_dims(True), chunk, room)
         of_a_chunk += CHECKSUM * filters.count(h5py.h5z.FILTER_FLETCHER32)
-        _check_sizes(path, shown, entry, of_a_chunk, filters)
+        if not has_references(entry.get_type()):
+            _check_sizes(path, shown, entry, of_a_chunk, filters)
+    check_texts(read, header, entry)
 
 
 def _check_room(path: Path, shown: str, largest: tuple[int, ...], chunk: tuple[int, ...], room: int | None) -> None:

@@ -27,7 +27,7 @@ _VARIABLE = 9
 _REFERENCE = np.dtype([("length", "<u4"), ("place", "<u8"), ("number", "<u4")])
 """To what is of variable length."""
 _LONGEST = 1 << 24
-"""Bytes of a text in an attribute that may lie there unread."""
+"""Bytes of a text that may lie there unread."""
 _LARGEST_PIECE, _MOST_BYTES, _MOST_MESSAGES = 1 << 20, 1 << 24, 1 << 17
 
 
@@ -89,10 +89,20 @@ def _check_length(attribute: bytes) -> None:
     if kind < 16 or attribute[at] & 15 != _VARIABLE:
         return
     of_one = _number(attribute[at + 12 : at + 16])
-    references = attribute[at + kind + space :]
+    check_references(attribute[at + kind + space :], of_one)
+
+
+def check_references(references: bytes, of_one: int = 1) -> None:
+    """Check that texts, or lists of values of so many bytes, are no longer than one can be.
+
+    Raises
+    ------
+    ValueError
+        If one is.
+    """
     lengths = np.frombuffer(references, _REFERENCE, len(references) // _REFERENCE.itemsize)["length"]
     if (longest := int(lengths.max(initial=0)) * of_one) > _LONGEST:
-        raise ValueError(f"an attribute that claims {longest} bytes for one of its values")
+        raise ValueError(f"a text or list that claims {longest} bytes")
 
 
 def _check_trees(read: Read, message: bytes, n_counted: int, kinds: tuple[int, int]) -> None:

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from unmixel.io.windows import Window
 
+_AT_ONCE = 8_000_000
+"""Bytes that are mapped together, if a step along the slowest axis has no more."""
+
 
 class MappedArray(NamedTuple):
     """Where the values of a scene lie in a file.
 
-    The file is mapped for one step along the slowest axis at a time: the system may count all that it has of a mapped
-    file in its cache as the memory of the process.
+    The file is mapped by parts, of one step or more along the slowest axis: the system may count all that it has of a
+    mapped file in its cache as the memory of the process.
 
     Attributes
     ----------
@@ -63,13 +66,17 @@ class MappedArray(NamedTuple):
         asked = {"y": rows, "x": columns, "b": slice(0, self.shape[2])}
         order = ["yxb".index(axis) for axis in self.axes]
         values = np.empty((*window.shape, self.shape[2]), self.dtype.newbyteorder("="))
-        slowest, *inner = (asked[axis] for axis in self.axes)
-        for at, part in enumerate(values.transpose(order), start=slowest.start):
-            part[...] = self._step(at)[tuple(inner)]
+        asked_slowest, *inner = (asked[axis] for axis in self.axes)
+        ordered = values.transpose(order)
+        shape = tuple(self.shape[index] for index in order)
+        step = max(1, _AT_ONCE // max(1, math.prod(shape[1:]) * self.dtype.itemsize))
+        for first in range(asked_slowest.start, asked_slowest.stop, step):
+            last = min(first + step, asked_slowest.stop)
+            here = slice(first - asked_slowest.start, last - asked_slowest.start)
+            ordered[here] = self._mapped(first, last, shape)[(slice(None), *inner)]
         return values
 
-    def _step(self, at: int) -> NDArray:
-        """Return all values at one place of the slowest axis."""
-        shape = tuple(self.shape["yxb".index(axis)] for axis in self.axes[1:])
-        start = self.start + at * math.prod(shape) * self.dtype.itemsize
-        return np.memmap(self.path, self.dtype, "r", start, shape)
+    def _mapped(self, first: int, last: int, shape: tuple[int, ...]) -> NDArray:
+        """Return all values from one place of the slowest axis to another, without the last."""
+        start = self.start + first * math.prod(shape[1:]) * self.dtype.itemsize
+        return np.memmap(self.path, self.dtype, "r", start, (last - first, *shape[1:]))

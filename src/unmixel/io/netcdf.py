@@ -19,7 +19,7 @@ from unmixel.errors import BundleError, damage_told
 from unmixel.io._raw import RawScene
 from unmixel.io.hdf5_chunks import PackedDataset
 from unmixel.io.hdf5_guard import GuardedFile
-from unmixel.io.netcdf_texts import check_texts, unread_texts
+from unmixel.io.netcdf_texts import check_texts, is_of_texts, unread_texts
 from unmixel.io.scene_dataset import dataset_of, described_in, without_pixels
 from unmixel.io.steady_file import steady_file
 from unmixel.io.whole_file import written_whole
@@ -123,7 +123,7 @@ def _opened(path: Path) -> Iterator[xr.Dataset]:
 
 def _check_packed(_name: str, entry: h5py.Group | h5py.Dataset) -> None:
     """Check the chunks of what is small; those of a scene are checked when they are read."""
-    if isinstance(entry, h5py.Dataset) and entry.ndim < len(DIMS):
+    if isinstance(entry, h5py.Dataset) and entry.ndim < len(DIMS) and not is_of_texts(entry):
         stored = PackedDataset(entry.id)
         if stored.is_packed:
             stored[()]

@@ -6,6 +6,7 @@ A text of variable length lies in a heap, of a megabyte at most, and any number 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,21 @@ import numpy as np
 from unmixel.claims import SMALL
 from unmixel.errors import SceneError
 from unmixel.io.hdf5_guard import LARGEST_COLLECTION, GuardedFile
+from unmixel.io.hdf5_texts import MOST_TEXTS
+from unmixel.io.hdf5_types import has_references, has_variable, is_text, parts_of
 
-_MOST = 1000
-"""Texts in one list."""
 _LARGEST_OF_A_LIST = 1 << 16
 """Bytes of a heap that a long list of texts refers to."""
+_NUMBERS = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID)
+_PLACE = h5py.h5t.STD_REF_OBJ
+"""What leads to a whole array; on a list of what leads to parts of one, h5py 3.16 dies."""
 _READ = "endmember"
 """The variable of texts that unmixel reads."""
 
 
 def unread_texts(file: h5py.File) -> list[str]:
     """Return the names of variables that xarray need not know."""
-    return [name for name, entry in file.items() if name != _READ and _is_of_texts(entry)]
+    return [name for name, entry in file.items() if name != _READ and is_of_texts(entry)]
 
 
 def check_texts(path: Path, file: h5py.File) -> None:
@@ -53,32 +57,33 @@ def _values(path: Path, file: h5py.File, for_lists: h5py.File) -> Iterator[Any]:
     for entry in entries:
         for name in entry.attrs:
             attribute = entry.attrs.get_id(name)
-            if _is_plain(attribute.get_type()):
+            kind = attribute.get_type()
+            if isinstance(kind, _NUMBERS) or (isinstance(kind, h5py.h5t.TypeStringID) and not is_text(kind)):
                 continue
+            if any(has_variable(part) for part in islice(parts_of(kind), 1, None)):
+                raise SceneError(f"{path} with texts or lists in each value of {name!r}", "texts, or lists of numbers")
+            if any(isinstance(part, h5py.h5t.TypeReferenceID) and not part.equal(_PLACE) for part in parts_of(kind)):
+                raise SceneError(f"{path} with {name!r}, which leads to parts of arrays", "one without, from netCDF")
             n_values = int(np.prod(attribute.shape or ()))
             _check_number(path, name, n_values)
             is_short = n_values * LARGEST_COLLECTION <= SMALL
             yield (file if is_short else for_lists)[entry.name].attrs[name]
-    if _is_of_texts(texts := file.get(_READ)):
+    if is_of_texts(texts := file.get(_READ)):
         _check_number(path, _READ, texts.size)
-        if texts.ndim != 1:
-            raise SceneError(f"{path}, whose {_READ!r} has {texts.ndim} dimensions", "one")
+        if texts.ndim != 1 or not is_text(texts.id.get_type()):
+            raise SceneError(f"{path}, whose {_READ!r} is not a list of texts", "one, with the names of endmembers")
         for number in range(texts.size):
             yield texts[number]
 
 
 def _check_number(path: Path, name: str, n_values: int) -> None:
-    if n_values > _MOST:
-        raise SceneError(f"{path} with {n_values} texts in {name!r}", f"at most {_MOST}", "is it damaged?")
+    if n_values > MOST_TEXTS:
+        raise SceneError(f"{path} with {n_values} texts in {name!r}", f"at most {MOST_TEXTS}", "is it damaged?")
 
 
-def _is_plain(kind: h5py.h5t.TypeID) -> bool:
-    is_text = isinstance(kind, h5py.h5t.TypeStringID)
-    return isinstance(kind, (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID)) or (is_text and not kind.is_variable_str())
-
-
-def _is_of_texts(entry: h5py.Group | h5py.Dataset | None) -> bool:
-    return isinstance(entry, h5py.Dataset) and entry.dtype.hasobject
+def is_of_texts(entry: h5py.Group | h5py.Dataset | None) -> bool:
+    """Return whether something is a dataset with texts, lists or references in its values."""
+    return isinstance(entry, h5py.Dataset) and has_references(entry.id.get_type())
 
 
 def _size(value: Any) -> int:
