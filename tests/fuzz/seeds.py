@@ -316,8 +316,19 @@ def ecostress() -> list[Case]:
 
 
 def bundle_netcdf() -> list[Case]:
-    """As unmixel writes it."""
-    return [made(lambda folder: write_bundle_netcdf(BUNDLE, folder / "s.nc"))]
+    """As unmixel writes it, and with packed names."""
+
+    def packed(folder: Path) -> None:
+        with h5netcdf.File(folder / "s.nc", "w") as file:
+            file.dimensions = {"spectrum": len(BUNDLE), "band": 5}
+            names = np.array(BUNDLE.endmember.values, object)
+            how = {"dtype": h5py.string_dtype(), "chunks": (2,), "compression": "gzip"}
+            file.create_variable("endmember", ("spectrum",), data=names, **how)
+            file.create_variable("wavelength", ("band",), data=WAVELENGTH).attrs["units"] = "nm"
+            cube = file.create_variable("reflectance", ("spectrum", "band"), data=BUNDLE.values)
+            cube.attrs["coordinates"] = "endmember wavelength"
+
+    return [made(lambda folder: write_bundle_netcdf(BUNDLE, folder / "s.nc")), made(packed)]
 
 
 def run_config() -> list[Case]:

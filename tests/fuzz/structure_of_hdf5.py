@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import random
 import re
 import tempfile
@@ -12,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 from numcodecs.jenkins import jenkins_lookup3
+from numpy.typing import NDArray
 
 from unmixel.errors import SceneError
 from unmixel.io.hdf5_contents import check_hdf5
@@ -131,8 +133,36 @@ def _set_attribute(where: Any, key: str, rng: random.Random) -> None:
     if rng.random() < 0.2:
         where.attrs.pop(key, None)
         return
+    if rng.random() < 0.2:
+        kind, values = _odd_values(where, rng)
+        where.attrs.create(key, values, dtype=kind)
+        return
     given = rng.choice((*plain, rng.choice(TEXTS).replace("\0", ""), rng.choice(NUMBERS), *references))
     where.attrs.create(key, np.bytes_(given) if isinstance(given, bytes) else given)
+
+
+def _odd_values(where: Any, rng: random.Random) -> tuple[Any, NDArray]:
+    """Return values of a type that has texts, lists or places in it, and the type."""
+    part = rng.choice((h5py.string_dtype(), h5py.ref_dtype, h5py.regionref_dtype, np.dtype("i2")))
+    one: Any = 7 if part.kind == "i" else where.ref
+    if part is h5py.regionref_dtype:
+        one = where.regionref[...] if isinstance(where, h5py.Dataset) and where.shape else h5py.RegionReference()
+    elif h5py.check_string_dtype(part):
+        one = "text"
+    match rng.randrange(3):
+        case 0 if part is not h5py.regionref_dtype:  # of which h5py itself dies
+            values = np.empty(rng.choice((1, 2, 9)), object)
+            for number in range(len(values)):
+                values[number] = np.array([one] * rng.randrange(4), part)
+            return h5py.vlen_dtype(part), values
+        case 1:
+            kind = np.dtype([("a", "i4"), ("b", part)])
+        case _:
+            kind = np.dtype([("a", part, (2,))])
+    values = np.zeros(rng.choice((1, 3)), kind)
+    for name in (kind.names or ())[-1:]:
+        values[name] = one
+    return kind, values
 
 
 def _link(file: h5py.File, name: str, rng: random.Random) -> None:
@@ -166,7 +196,12 @@ def _replace(file: h5py.File, name: str, rng: random.Random) -> None:
         more["maxshape"] = tuple(size or None for size in shape)
         if rng.random() < 0.4:
             more |= {"compression": "gzip", "shuffle": True}
+    is_text = h5py.check_string_dtype(np.dtype(kind)) is not None
+    if is_text and rng.random() < 0.3:
+        more["fillvalue"] = "text"
     made = file.create_dataset(name, shape=shape, dtype=kind, **more)
+    if is_text and rng.random() < 0.7 and math.prod(shape) < 1000:
+        made[...] = "text"
     for key, value in attributes.items():
         if key not in ("DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME"):
             made.attrs[key] = value
