@@ -437,6 +437,9 @@ def model_other() -> list[Case]:
     return cases
 
 
+_READ = ("out/scene.tif", "out/abundance.tif")
+
+
 def result() -> list[Case]:
     """The folders that `unmixel unmix` writes, without figures: FCLS, and ID-Net in the geometry of the sensor."""
 
@@ -446,7 +449,7 @@ def result() -> list[Case]:
     fcls = made(lambda folder: unmixed(folder, FCLS().fit(SCENE, BUNDLE), SCENE))
     sensed = made(lambda folder: unmixed(folder, idnet(), SENSED))
     return [
-        {name: content for name, content in whole.items() if not name.endswith((".tif", ".sli"))}
+        {name: content for name, content in whole.items() if name in _READ or Path(name).suffix not in (".tif", ".sli")}
         for whole in (fcls, sensed)
     ]
 

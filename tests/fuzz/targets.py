@@ -15,7 +15,9 @@ import pystac
 from unmixel.benchmark.suite import read_suite
 from unmixel.cli.run_config import read_run_config
 from unmixel.cli.scenes import scenes_of
+from unmixel.explorer.map_layers import layers_of
 from unmixel.explorer.opened_result import OpenedResult
+from unmixel.explorer.scene_colours import scene_colours
 from unmixel.io import Window, open_bundle, open_lazily, open_scene
 from unmixel.io.stac import write_collection
 from unmixel.registry import get_method, load
@@ -95,10 +97,15 @@ def stac_items(path: Path) -> None:
 
 
 def result(path: Path) -> None:
-    """Open a result folder, its model and a pixel of it."""
+    """Open a result folder, its model, a pixel of it and its maps."""
     opened = OpenedResult(path)
     provenance_of(opened.result)
     opened.pixel(0, 0)
+    for layer in layers_of(opened):
+        layer.values(layer.whole, 2)
+    colours, _ = scene_colours(opened)
+    if colours is not None:
+        colours.colours(colours.whole, 1)
     _ = opened.fitted, opened.axis, opened.scene
     if opened.scene is not None:
         opened.scene_at(Window(0, 1, 0, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -290,3 +291,25 @@ def test_a_block_of_jpeg_is_not_filled_up_from_memory(tiled: bool, tmp_path: Pat
     last = content.rindex(frame)
     (tmp_path / "s.tif").write_bytes(content[: last + 7] + (8).to_bytes(2, "big") + content[last + 9 :])
     refused(tmp_path / "s.tif", f"{rows} x 8 pixels in a block of band 5; expected {rows} x {columns}")
+
+
+@pytest.mark.parametrize(
+    "layout", [{}, {"BIGTIFF": "YES"}, {"ENDIANNESS": "BIG"}], ids=["plain", "large", "big-endian"]
+)
+def test_metadata_items_of_a_tiff_that_take_gdal_hours(layout: dict[str, str], tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((2, 3, 4), np.float32)
+    for number in (15_000, 20_001):
+        how = {"dtype": "float32", "transform": rasterio.Affine(1, 0, 9, 0, -1, 9), **layout}
+        with rasterio.open(tmp_path / "s.tif", "w", "GTiff", 4, 3, 2, **how) as file:
+            file.write(values)
+            for band in (1, 2):
+                file.update_tags(band, WAVELENGTH=500 + band)
+            file.update_tags(long="x" * 40 * number)
+        content = (tmp_path / "s.tif").read_bytes()
+        long = re.search(b'<Item name="long">(x+)</Item>', content)
+        items = b"".join(b'<Item name="%d" sample="0">y</Item>' % item for item in range(number))
+        room = len(long[0])
+        (tmp_path / "s.tif").write_bytes(content.replace(long[0], items[:room].ljust(room)))
+        if number == 15_000:
+            np.testing.assert_array_equal(open_scene(tmp_path / "s.tif").values, np.moveaxis(values, 0, 2))
+    refused(tmp_path / "s.tif", "metadata items in .* expected at most 20,000")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 from affine import Affine
 from rasterio.crs import CRS
@@ -226,3 +227,41 @@ def test_results_that_cannot_be_compared(tmp_path: Path, other: xr.Dataset, said
     write_result_folder(other, tmp_path / "two")
     with pytest.raises(ParameterError, match=said):
         Compared(OpenedResult(tmp_path / "one"), OpenedResult(tmp_path / "two"))
+
+
+KINDS = ["leads elsewhere", "is damaged", "is no file", "has other bands", "has other numbers"]
+VIRTUAL = """<VRTDataset rasterXSize="{columns}" rasterYSize="{rows}">{bands}</VRTDataset>"""
+RAW = """<VRTRasterBand dataType="Float32" band="{band}" subClass="VRTRawRasterBand">
+<SourceFilename relativetoVRT="0">{path}</SourceFilename></VRTRasterBand>"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_that_are_none_are_not_shown(kind: str, tmp_path: Path) -> None:
+    rows, columns = 900, 1100
+    result = a_result(rows, columns)
+    write_result_folder(result, tmp_path / "out")
+    secret = np.full((rows, columns), 42, np.float32)
+    secret.tofile(tmp_path / "secret")
+    bands = "".join(RAW.format(band=band, path=tmp_path / "secret") for band in (1, 2, 3))
+    for name in ("scene.tif", "abundance.tif"):
+        path = tmp_path / "out" / name
+        path.unlink(missing_ok=True)
+        if kind == "leads elsewhere":
+            path.write_text(VIRTUAL.format(rows=rows, columns=columns, bands=bands))
+            with rasterio.open(path) as file:
+                assert (file.read(1) == 42).all()
+        elif kind == "is damaged":
+            path.write_bytes(b"II*\0" + bytes(40))
+        elif kind == "is no file":
+            path.mkdir()
+        else:
+            count, dtype = (1, "float32") if kind == "has other bands" else (3, "uint8")
+            with rasterio.open(path, "w", "GTiff", columns, rows, count, dtype=dtype, transform=NORTH_UP) as file:
+                file.write(np.full((count, rows, columns), 42, dtype))
+    opened = OpenedResult(tmp_path / "out")
+    shown, why_not = scene_colours(opened)
+    assert shown is None and "The scene is not shown" in why_not
+    layer = layers_of(opened)[1]
+    assert layer.label == "water"
+    values = layer.values(layer.whole, step_for(layer.whole)).values
+    assert np.nanmax(values) <= 1

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import rasterio
 import rasterio.windows
 import xarray as xr
 from bokeh.palettes import Cividis256, Magma256, Viridis256
 from jaxtyping import Float, UInt32
-from rasterio.errors import NotGeoreferencedWarning
 
+from unmixel.errors import SceneError
 from unmixel.explorer.opened_result import OpenedResult
+from unmixel.io.raster import opened_raster
 from unmixel.io.result_folder import MAPS
 from unmixel.io.windows import Window
 from unmixel.lookup import lookup_of
@@ -126,16 +125,18 @@ class MapLayer:
         return Piece(paint(values, self.palette, self.limits), covered)
 
     def _from_overviews(self, window: Window, step: int) -> Float[np.ndarray, "y x"] | None:
-        if self._file is None or not self._file.is_file():
+        if self._file is None:
             return None
         place = rasterio.windows.Window(window.left, window.top, window.shape[1], window.shape[0])
         shape = -(-window.shape[0] // step), -(-window.shape[1] // step)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(self._file) as file:
-                if file.shape != self.whole.shape:
+        band = 1 if self._at is None else self._at + 1
+        try:
+            with opened_raster(self._file, "GTiff") as file:
+                if file.shape != self.whole.shape or file.dtypes[band - 1 : band] != ("float32",):
                     return None
-                return file.read(1 if self._at is None else self._at + 1, window=place, out_shape=shape)
+                return file.read(band, window=place, out_shape=shape)
+        except SceneError:
+            return None
 
 
 def percentiles(values: Float[np.ndarray, "y x"], low: float, high: float) -> tuple[float, float]:

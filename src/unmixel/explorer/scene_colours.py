@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import rasterio.windows
 from jaxtyping import Float, UInt32
-from rasterio.errors import NotGeoreferencedWarning
 
 from unmixel.errors import SceneError
 from unmixel.explorer.map_layers import Piece, rgba_of, step_for
 from unmixel.explorer.opened_result import OpenedResult
 from unmixel.io.lazy import LazyScene
+from unmixel.io.raster import opened_raster
 from unmixel.io.result_folder import SCENE_PICTURE as FILE
 from unmixel.io.windows import Window
 from unmixel.lookup import lookup_of
@@ -29,16 +27,13 @@ SMALL = 2_000_000
 class _ColoursInFile:
     """Three bands of reflectance in a GeoTIFF."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with _opened(path) as file:
-            self.shape: tuple[int, int] = file.shape
-            self.title = ", ".join(str(name) for name in file.descriptions if name)
+    def __init__(self, path: Path, title: str) -> None:
+        self._path, self.title = path, title
 
     def read(self, window: Window, step: int) -> Piece:
         place = rasterio.windows.Window(window.left, window.top, window.shape[1], window.shape[0])
         shape = 3, -(-window.shape[0] // step), -(-window.shape[1] // step)
-        with _opened(self._path) as file:
+        with opened_raster(self._path, "GTiff") as file:
             return Piece(np.moveaxis(file.read(window=place, out_shape=shape), 0, 2), window)
 
 
@@ -92,8 +87,8 @@ class SceneColours:
 def scene_colours(opened: OpenedResult) -> tuple[SceneColours | None, str]:
     """Return the scene in three colours, or None and why it cannot be had cheaply."""
     whole = Window(0, opened.result.sizes["y"], 0, opened.result.sizes["x"])
-    on_same_grid = lookup_of(opened.result) is None and (opened.folder / FILE).is_file()
-    if on_same_grid and (found := _ColoursInFile(opened.folder / FILE)).shape == whole.shape:
+    on_same_grid = lookup_of(opened.result) is None
+    if on_same_grid and (found := _colours_in(opened.folder / FILE, whole.shape)) is not None:
         return SceneColours(found, whole), ""
     if opened.scene is None:
         return None, f"The scene is not shown: {opened.without_scene}."
@@ -105,10 +100,15 @@ def scene_colours(opened: OpenedResult) -> tuple[SceneColours | None, str]:
         return None, f"The scene is not shown: {error}."
 
 
-def _opened(path: Path) -> rasterio.DatasetReader:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(path)
+def _colours_in(path: Path, shape: tuple[int, int]) -> _ColoursInFile | None:
+    """Return the colours that a folder has of so many rows and columns, or None."""
+    try:
+        with opened_raster(path, "GTiff") as file:
+            if (file.shape, *file.dtypes) != (shape, *["float32"] * 3):
+                return None
+            return _ColoursInFile(path, ", ".join(str(name) for name in file.descriptions if name))
+    except SceneError:
+        return None
 
 
 def _paint(values: Float[np.ndarray, "y x three"], ends: Float[np.ndarray, "2 three"]) -> UInt32[np.ndarray, "y x"]:

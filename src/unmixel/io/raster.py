@@ -19,6 +19,7 @@ from rasterio.windows import Window as RasterWindow
 from unmixel.claims import check_claim
 from unmixel.errors import SceneError
 from unmixel.io.jpeg_blocks import check_jpeg_blocks
+from unmixel.io.tiff_items import check_items
 from unmixel.io.windows import Window
 
 
@@ -60,6 +61,7 @@ def opened_raster(path: Path, driver: str) -> Iterator[rasterio.DatasetReader]:
     """
     if not path.is_file():
         raise SceneError(f"{path}, which is no file", "a raster file", "copy what it leads to into its place")
+    check_items(path)
     try:
         with rasterio.Env(**NOTHING_BESIDE, **SMALL_CACHE), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
