@@ -314,6 +314,19 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert not page.all("b") and "49" not in page.all("option")[2][1]
 
 
+def test_a_picture_that_leads_to_another_file_is_not_in_the_page(plain: Path) -> None:
+    secret = plain.parent / "secret"
+    secret.write_bytes(b"a private key of many bytes")
+    picture = plain / "scene.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(99)))
+    held = base64.b64encode(picture.read_bytes()).decode()
+    assert held in write_report(plain).read_text()
+    picture.unlink()
+    picture.symlink_to(secret)
+    page = write_report(plain, overwrite=True).read_text()
+    assert held not in page and base64.b64encode(secret.read_bytes()).decode() not in page
+
+
 def test_a_report_is_replaced_only_when_asked(plain: Path) -> None:
     before = provenance_in(plain)
     path = write_report(plain)

@@ -51,6 +51,8 @@ SECTIONS = {
 }
 LARGEST_PICTURE = 2_000_000
 """Bytes of the picture of the scene up to which the page holds it."""
+_PNG = b"\x89PNG\r\n\x1a\n"
+"""How a picture begins; anything else, behind a link too, would be given away with the page."""
 
 
 def write_report(folder: str | Path, *, scene: str | Path | None = None, overwrite: bool = False) -> Path:
@@ -159,7 +161,8 @@ def _scene_picture(folder: Path) -> str:
     picture = folder / "scene.png"
     if not picture.is_file() or picture.stat().st_size > LARGEST_PICTURE:
         return ""
-    return png_address(picture.read_bytes())
+    content = picture.read_bytes()
+    return png_address(content) if content.startswith(_PNG) else ""
 
 
 def _from_provenance(provenance: dict[str, Any]) -> dict[str, Any]:
