@@ -6,7 +6,6 @@ A text of variable length lies in a heap, of a megabyte at most, and any number 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +59,7 @@ def _values(path: Path, file: h5py.File, for_lists: h5py.File) -> Iterator[Any]:
             kind = attribute.get_type()
             if isinstance(kind, _NUMBERS) or (isinstance(kind, h5py.h5t.TypeStringID) and not is_text(kind)):
                 continue
-            if any(has_variable(part) for part in islice(parts_of(kind), 1, None)):
+            if _is_of_lists_of_more(kind):
                 raise SceneError(f"{path} with texts or lists in each value of {name!r}", "texts, or lists of numbers")
             if any(isinstance(part, h5py.h5t.TypeReferenceID) and not part.equal(_PLACE) for part in parts_of(kind)):
                 raise SceneError(f"{path} with {name!r}, which leads to parts of arrays", "one without, from netCDF")
@@ -74,6 +73,13 @@ def _values(path: Path, file: h5py.File, for_lists: h5py.File) -> Iterator[Any]:
             raise SceneError(f"{path}, whose {_READ!r} is not a list of texts", "one, with the names of endmembers")
         for number in range(texts.size):
             yield texts[number]
+
+
+def _is_of_lists_of_more(kind: h5py.h5t.TypeID) -> bool:
+    """Return whether a type has lists, but is not one of numbers or places: none else are known to be read safely."""
+    if isinstance(kind, h5py.h5t.TypeVlenID):
+        return not isinstance(kind.get_super(), (*_NUMBERS, h5py.h5t.TypeReferenceID))
+    return has_variable(kind) and not is_text(kind)
 
 
 def _check_number(path: Path, name: str, n_values: int) -> None:
