@@ -306,6 +306,31 @@ def test_attributes_of_netcdf_on_which_the_library_dies_or_takes_all_memory(what
     refused(tmp_path / "s.nc", "parts of arrays" if "region" in what else "texts or lists in each value of 'odd'")
 
 
+@pytest.mark.parametrize(
+    ("name", "array", "value"),
+    [
+        ("DIMENSION_LIST", "reflectance", [[1, 2, 3]] * 9),
+        ("DIMENSION_LIST", "reflectance", 5),
+        ("DIMENSION_LABELS", "reflectance", ["a"] * 99),
+        ("DIMENSION_LABELS", "reflectance", [1, 2, 3]),
+        ("REFERENCE_LIST", "wavelength", np.zeros(3, [("dataset", "i2"), ("dimension", "f8", (9,))])),
+        ("CLASS", "wavelength", np.array(["DIMENSION_SCALE"] * 99, "S16")),
+        ("NAME", "wavelength", np.array(["wavelength"] * 99, "S99")),
+    ],
+)
+def test_dimensions_of_netcdf_that_are_none(name: str, array: str, value: object, tmp_path: Path) -> None:
+    save_scene(SCENE, tmp_path / "s.nc")
+    kind = None
+    if isinstance(value, list) and isinstance(value[0], list):
+        kind, lists = h5py.vlen_dtype("i2"), np.empty(len(value), object)
+        lists[:] = [np.array(each, "i2") for each in value]
+        value = lists
+    with h5py.File(tmp_path / "s.nc", "r+") as file:
+        file[array].attrs.pop(name, None)
+        file[array].attrs.create(name, value, dtype=kind)
+    refused(tmp_path / "s.nc", f"with '{name}' of")
+
+
 @pytest.mark.parametrize("versions", [("earliest", "v108"), ("v114", "v114")], ids=["old", "new"])
 @pytest.mark.parametrize("value", ["x" * 1003, ["y", "x" * 1003]], ids=["text", "list"])
 def test_a_text_that_claims_gigabytes(value: str | list[str], versions: tuple[str, str], tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from unmixel.errors import SceneError
 from unmixel.io.hdf5_guard import LARGEST_COLLECTION, GuardedFile
 from unmixel.io.hdf5_texts import MOST_TEXTS
 from unmixel.io.hdf5_types import has_references, has_variable, is_text, parts_of
+from unmixel.io.netcdf_scales import check_scale
 
 _LARGEST_OF_A_LIST = 1 << 16
 """Bytes of a heap that a long list of texts refers to."""
@@ -55,6 +56,7 @@ def _values(path: Path, file: h5py.File, for_lists: h5py.File) -> Iterator[Any]:
     file.visititems(lambda _, entry: entries.append(entry))
     for entry in entries:
         for name in entry.attrs:
+            check_scale(path, entry, name)
             attribute = entry.attrs.get_id(name)
             kind = attribute.get_type()
             if isinstance(kind, _NUMBERS) or (isinstance(kind, h5py.h5t.TypeStringID) and not is_text(kind)):

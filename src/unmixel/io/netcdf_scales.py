@@ -1,0 +1,49 @@
+"""Attributes by which HDF5 tells the dimensions of an array from each other.
+
+The library's functions for them take it for granted that a list is as long as an array has dimensions, and of the type
+that it was made of, and write beyond their memory if it is not. (HDF5 Dimension Scale Specification.)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+
+from unmixel.errors import SceneError
+from unmixel.io.hdf5_types import is_text
+
+_PLACE = h5py.h5t.STD_REF_OBJ
+
+
+def check_scale(path: Path, entry: h5py.Group | h5py.Dataset, name: str) -> None:
+    """Check an attribute of an array or group, if it is one of them.
+
+    Raises
+    ------
+    SceneError
+        If it is not as long or of the type that is expected of its name.
+    """
+    attribute = entry.attrs.get_id(name)
+    kind = attribute.get_type()
+    n_dimensions = entry.ndim if isinstance(entry, h5py.Dataset) else 0
+    is_right = True
+    match name:
+        case "DIMENSION_LIST":
+            of_places = isinstance(kind, h5py.h5t.TypeVlenID) and kind.get_super().equal(_PLACE)
+            is_right = of_places and attribute.shape == (n_dimensions,)
+        case "DIMENSION_LABELS":
+            is_right = is_text(kind) and attribute.shape == (n_dimensions,)
+        case "REFERENCE_LIST":
+            is_right = _is_reference_list(kind) and len(attribute.shape or ()) == 1
+        case "CLASS" | "NAME":
+            is_right = attribute.shape in ((), (1,))
+    if not is_right:
+        raise SceneError(f"{path} with {name!r} of {attribute.shape}, {type(kind).__name__}", "one of netCDF")
+
+
+def _is_reference_list(kind: h5py.h5t.TypeID) -> bool:
+    """Return whether a type is a place and the number of a dimension."""
+    if not isinstance(kind, h5py.h5t.TypeCompoundID) or kind.get_nmembers() != 2:
+        return False
+    return kind.get_member_type(0).equal(_PLACE) and isinstance(kind.get_member_type(1), h5py.h5t.TypeIntegerID)
