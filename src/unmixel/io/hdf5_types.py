@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import h5py
 
+PLACE = h5py.h5t.STD_REF_OBJ
+"""The type of what leads to a whole array; on a list of what leads to parts of one, h5py 3.16 dies."""
+
 
 def parts_of(whole: h5py.h5t.TypeID) -> Iterator[h5py.h5t.TypeID]:
     """Yield a type and the types of all that it is made of."""

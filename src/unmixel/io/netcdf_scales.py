@@ -11,9 +11,7 @@ from pathlib import Path
 import h5py
 
 from unmixel.errors import SceneError
-from unmixel.io.hdf5_types import is_text
-
-_PLACE = h5py.h5t.STD_REF_OBJ
+from unmixel.io.hdf5_types import PLACE, is_text
 
 
 def check_scale(path: Path, entry: h5py.Group | h5py.Dataset, name: str) -> None:
@@ -30,7 +28,7 @@ def check_scale(path: Path, entry: h5py.Group | h5py.Dataset, name: str) -> None
     is_right = True
     match name:
         case "DIMENSION_LIST":
-            of_places = isinstance(kind, h5py.h5t.TypeVlenID) and kind.get_super().equal(_PLACE)
+            of_places = isinstance(kind, h5py.h5t.TypeVlenID) and kind.get_super().equal(PLACE)
             is_right = of_places and attribute.shape == (n_dimensions,)
         case "DIMENSION_LABELS":
             is_right = is_text(kind) and attribute.shape == (n_dimensions,)
@@ -46,4 +44,4 @@ def _is_reference_list(kind: h5py.h5t.TypeID) -> bool:
     """Return whether a type is a place and the number of a dimension."""
     if not isinstance(kind, h5py.h5t.TypeCompoundID) or kind.get_nmembers() != 2:
         return False
-    return kind.get_member_type(0).equal(_PLACE) and isinstance(kind.get_member_type(1), h5py.h5t.TypeIntegerID)
+    return kind.get_member_type(0).equal(PLACE) and isinstance(kind.get_member_type(1), h5py.h5t.TypeIntegerID)

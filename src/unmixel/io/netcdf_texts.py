@@ -16,14 +16,12 @@ from unmixel.claims import SMALL
 from unmixel.errors import SceneError
 from unmixel.io.hdf5_guard import LARGEST_COLLECTION, GuardedFile
 from unmixel.io.hdf5_texts import MOST_TEXTS
-from unmixel.io.hdf5_types import has_references, has_variable, is_text, parts_of
+from unmixel.io.hdf5_types import PLACE, has_references, has_variable, is_text, parts_of
 from unmixel.io.netcdf_scales import check_scale
 
 _LARGEST_OF_A_LIST = 1 << 16
 """Bytes of a heap that a long list of texts refers to."""
 _NUMBERS = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID)
-_PLACE = h5py.h5t.STD_REF_OBJ
-"""What leads to a whole array; on a list of what leads to parts of one, h5py 3.16 dies."""
 _READ = "endmember"
 """The variable of texts that unmixel reads."""
 
@@ -63,7 +61,7 @@ def _values(path: Path, file: h5py.File, for_lists: h5py.File) -> Iterator[Any]:
                 continue
             if _is_of_lists_of_more(kind):
                 raise SceneError(f"{path} with texts or lists in each value of {name!r}", "texts, or lists of numbers")
-            if any(isinstance(part, h5py.h5t.TypeReferenceID) and not part.equal(_PLACE) for part in parts_of(kind)):
+            if any(isinstance(part, h5py.h5t.TypeReferenceID) and not part.equal(PLACE) for part in parts_of(kind)):
                 raise SceneError(f"{path} with {name!r}, which leads to parts of arrays", "one without, from netCDF")
             n_values = int(np.prod(attribute.shape or ()))
             _check_number(path, name, n_values)
