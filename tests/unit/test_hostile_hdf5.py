@@ -283,6 +283,7 @@ def test_texts_of_netcdf_in_chunks_and_packed(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "s.nc", "r+") as file:
         for name, options in HOW.items():
             file.create_dataset(name, data=["a", "b"], dtype=h5py.string_dtype(), **options)
+        file.attrs["NAME"] = ["not of a dimension", "but of the file"]
     np.testing.assert_array_equal(open_scene(tmp_path / "s.nc").values, SCENE.values)
 
 

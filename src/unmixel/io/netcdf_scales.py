@@ -15,23 +15,24 @@ from unmixel.io.hdf5_types import PLACE, is_text
 
 
 def check_scale(path: Path, entry: h5py.Group | h5py.Dataset, name: str) -> None:
-    """Check an attribute of an array or group, if it is one of them.
+    """Check an attribute of an array, if it is one of them; to those of groups, the library's functions don't go.
 
     Raises
     ------
     SceneError
         If it is not as long or of the type that is expected of its name.
     """
+    if not isinstance(entry, h5py.Dataset):
+        return
     attribute = entry.attrs.get_id(name)
     kind = attribute.get_type()
-    n_dimensions = entry.ndim if isinstance(entry, h5py.Dataset) else 0
     is_right = True
     match name:
         case "DIMENSION_LIST":
             of_places = isinstance(kind, h5py.h5t.TypeVlenID) and kind.get_super().equal(PLACE)
-            is_right = of_places and attribute.shape == (n_dimensions,)
+            is_right = of_places and attribute.shape == (entry.ndim,)
         case "DIMENSION_LABELS":
-            is_right = is_text(kind) and attribute.shape == (n_dimensions,)
+            is_right = is_text(kind) and attribute.shape == (entry.ndim,)
         case "REFERENCE_LIST":
             is_right = _is_reference_list(kind) and len(attribute.shape or ()) == 1
         case "CLASS" | "NAME":
