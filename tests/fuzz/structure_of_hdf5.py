@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from unmixel.errors import SceneError
 from unmixel.io.hdf5_contents import check_hdf5
+from unmixel.io.hdf5_types import has_references, is_text
 
 from .mutation import CANARY, NUMBERS, SIZES, TEXTS, TYPES, mutate_bytes
 
@@ -131,7 +132,8 @@ def _set_attribute(where: Any, key: str, rng: random.Random) -> None:
     )
     references = (where.ref, where.file.ref)
     if rng.random() < 0.2:
-        where.attrs.pop(key, None)
+        if key in where.attrs:
+            del where.attrs[key]
         return
     if rng.random() < 0.2:
         kind, values = _odd_values(where, rng)
@@ -184,7 +186,7 @@ def _link(file: h5py.File, name: str, rng: random.Random) -> None:
 
 def _replace(file: h5py.File, name: str, rng: random.Random) -> None:
     """Put a dataset of another shape or type in the place of one; large ones have no data behind them."""
-    attributes = dict(file[name].attrs) if name in file else {}
+    attributes = _plain_attributes(file[name]) if name in file else {}
     old = file[name].shape if name in file and isinstance(file[name], h5py.Dataset) else (4, 6, 5)
     kind = rng.choice((*TYPES, "f4", "f4", h5py.string_dtype(), np.dtype([("a", "f4"), ("b", "i2")]), h5py.ref_dtype))
     shape = old if rng.random() < 0.3 and old is not None else tuple(rng.choice(SIZES) for _ in range(rng.randrange(5)))
@@ -203,5 +205,11 @@ def _replace(file: h5py.File, name: str, rng: random.Random) -> None:
     if is_text and rng.random() < 0.7 and math.prod(shape) < 1000:
         made[...] = "text"
     for key, value in attributes.items():
-        if key not in ("DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME"):
+        if key not in ("CLASS", "NAME"):
             made.attrs[key] = value
+
+
+def _plain_attributes(entry: h5py.Group | h5py.Dataset) -> dict[str, Any]:
+    """Return the attributes that a library which reads them survives."""
+    kinds = {key: entry.attrs.get_id(key).get_type() for key in entry.attrs}
+    return {key: entry.attrs[key] for key, kind in kinds.items() if is_text(kind) or not has_references(kind)}

@@ -127,6 +127,7 @@ class Fuzzing:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.seed += 1
+            (self.folder / "log").unlink(missing_ok=True)
             for report in in_child(lambda tell: self._work(tell, end), self.folder / "log"):
                 self._take(report, on_finding)
 

@@ -85,6 +85,24 @@ def test_a_chunk_of_hdf5_shorter_than_its_checksum(packed: str | None, tmp_path:
     refused(tmp_path / "s.mat", "with 3 bytes in a chunk of 'cube'")
 
 
+@pytest.mark.parametrize("size", [1, 31, 48, 1085])
+@pytest.mark.parametrize("kind", ["texts", "places", "numbers"])
+def test_a_chunk_of_hdf5_of_another_size(kind: str, size: int, tmp_path: Path) -> None:
+    types = {"texts": h5py.string_dtype(), "places": h5py.ref_dtype, "numbers": "f8"}
+    path = tmp_path / "s.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["cube"] = VALUES.T
+        values = {"texts": ["a", "b", "c"], "places": [file.ref] * 3, "numbers": [1.0, 2.0, 3.0]}[kind]
+        several = file.create_dataset("several", data=values, dtype=types[kind], chunks=(2,))
+        stored = several.id.get_chunk_info(1)
+    check_hdf5(path)
+    content = path.read_bytes()
+    key = stored.size.to_bytes(4, "little") + bytes(4) + (2).to_bytes(8, "little")
+    assert content.count(key) == 1
+    path.write_bytes(content.replace(key, size.to_bytes(4, "little") + key[4:]))
+    refused(path, f"with {size} bytes in a chunk of 'several'")
+
+
 TEXTS = bytes.fromhex("19010100 10000000")
 """How a type message of HDF5 begins that says: UTF-8 texts of any length."""
 

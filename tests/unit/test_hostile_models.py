@@ -194,6 +194,7 @@ def test_a_model_in_double_precision_unmixes_as_it_did(name: str, tmp_path: Path
         ("bundle_group_sparse", {"sizes": np.array([2**62, 2**62, 2**62])}, "endmembers of .* spectra"),
         ("mesma", {"sizes": np.array([0, 1, 2])}, "endmembers of .* spectra"),
         ("ncm", {"noise_variance": np.zeros(5, np.float32)}, "variances of noise that are 0"),
+        ("ncm", {"factors": np.full((3, 4, 5), 1e5, np.float32)}, r"factors that are above 1e\+06 times the noise"),
     ],
 )
 def test_numbers_that_no_model_has(name: str, changed: dict[str, np.ndarray], said: str, tmp_path: Path) -> None:

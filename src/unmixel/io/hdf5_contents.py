@@ -15,12 +15,12 @@ import h5py
 
 from unmixel.claims import check_chunks, check_claim
 from unmixel.errors import SceneError, damage_told
-from unmixel.io.hdf5_chunks import CHECKSUM, filters_of
+from unmixel.io.hdf5_chunks import CHECKSUM, TEXT, filters_of
 from unmixel.io.hdf5_guard import GuardedFile
 from unmixel.io.hdf5_headers import check_header, check_lengths
 from unmixel.io.hdf5_texts import check_filling, check_texts
 from unmixel.io.hdf5_trees import Read
-from unmixel.io.hdf5_types import has_references, parts_of
+from unmixel.io.hdf5_types import PLACE, has_references, is_text, parts_of
 
 _HELD = "a file that holds all of its data"
 _DEEPEST = 100
@@ -135,13 +135,13 @@ def _check_dataset(path: Path, read: Read, shown: str, entry: h5py.h5d.DatasetID
     if sum(one in _UNPACKING for one in filters) > 1:
         raise SceneError(f"{path}, whose {shown} is packed more than once", "compressed once, or not at all")
     if stored.get_layout() == h5py.h5d.CHUNKED:
-        chunk = stored.get_chunk()
-        of_a_chunk = math.prod(chunk) * entry.get_type().get_size()
+        chunk, kind = stored.get_chunk(), entry.get_type()
+        of_a_chunk = math.prod(chunk) * (TEXT if is_text(kind) else kind.get_size())
         check_claim(path, shown, of_a_chunk)
         check_chunks(path, shown, entry.shape, chunk)
         _check_room(path, shown, entry.get_space().get_simple_extent_dims(True), chunk, room)
         of_a_chunk += CHECKSUM * filters.count(h5py.h5z.FILTER_FLETCHER32)
-        if not has_references(entry.get_type()):
+        if is_text(kind) or kind.equal(PLACE) or not has_references(kind):
             _check_sizes(path, shown, entry, of_a_chunk, filters)
     check_texts(read, header, entry)
 
@@ -158,7 +158,8 @@ def _check_room(path: Path, shown: str, largest: tuple[int, ...], chunk: tuple[i
 def _check_sizes(path: Path, shown: str, entry: h5py.h5d.DatasetID, whole: int, filters: list[int]) -> None:
     """Check the sizes of stored chunks, where the library doesn't.
 
-    It would fill up one that is short from anywhere in memory, and dies of one that is shorter than its checksum.
+    It would fill up one that is short from anywhere in memory, write one that is long beyond its room, and dies of one
+    that is shorter than its checksum.
     """
     sizes: set[int] = set()
     if set(filters) <= _OF_THE_SAME_SIZE:

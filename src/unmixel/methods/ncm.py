@@ -31,6 +31,8 @@ LEAST_NOISE = 1e-3
 """Standard deviation of the noise below which none is believed, relative to the endmembers' root mean square."""
 INSIDE = 0.02
 """Share of the middle of the simplex in the abundances from which the mode is looked for."""
+MOST_SPREAD = 1e6
+"""Root of the sum of squares of the factors, in units of the noise, above which it is lost beside their products."""
 THIN = 4
 MOST_DRAWS = 3_000
 
@@ -173,6 +175,8 @@ class FittedNCM(ProbabilisticFitted):
         noise_variance = np.array(numbers_in(state, "noise_variance", n_bands), dtype=np.float32)
         if not noise_variance.all():
             raise ValueError("variances of noise that are 0")
+        if np.linalg.norm(factors / np.sqrt(noise_variance.astype(np.float64))) > MOST_SPREAD:
+            raise ValueError(f"factors that are above {MOST_SPREAD:g} times the noise")
         return cls(method, scene, endmember, endmembers, factors, noise_variance)
 
 
