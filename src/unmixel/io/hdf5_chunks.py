@@ -19,12 +19,10 @@ from h5py.h5z import FILTER_DEFLATE, FILTER_FLETCHER32, FILTER_SHUFFLE
 from numpy.typing import NDArray
 
 from unmixel.errors import SceneError
-from unmixel.io.hdf5_types import is_text
+from unmixel.io.hdf5_types import REFERENCE, is_text
 
 CHECKSUM = 4
 """Bytes that the filter of checksums adds to a chunk."""
-TEXT = 16
-"""Bytes that are stored for a text of variable length, which lies elsewhere: length, place and number."""
 
 
 class _Overlap(NamedTuple):
@@ -72,7 +70,7 @@ class PackedDataset(h5py.Dataset):
         packing = numbers.index(FILTER_DEFLATE)
         if set(numbers[packing + 1 :]) - {FILTER_FLETCHER32}:
             raise SceneError(f"{self.name!r}, which was changed after it was packed", "compressed last, or not at all")
-        of_one = TEXT if is_text(self.id.get_type()) else self.id.get_type().get_size()
+        of_one = REFERENCE.itemsize if is_text(self.id.get_type()) else self.id.get_type().get_size()
         n_bytes = math.prod(self.chunks) * of_one
         n_bytes += CHECKSUM * numbers[:packing].count(FILTER_FLETCHER32)
         given = args if isinstance(args, tuple) else (args,)

@@ -15,12 +15,12 @@ import h5py
 
 from unmixel.claims import check_chunks, check_claim
 from unmixel.errors import SceneError, damage_told
-from unmixel.io.hdf5_chunks import CHECKSUM, TEXT, filters_of
+from unmixel.io.hdf5_chunks import CHECKSUM, filters_of
 from unmixel.io.hdf5_guard import GuardedFile
 from unmixel.io.hdf5_headers import check_header, check_lengths
 from unmixel.io.hdf5_texts import check_filling, check_texts
 from unmixel.io.hdf5_trees import Read
-from unmixel.io.hdf5_types import PLACE, has_references, is_text, parts_of
+from unmixel.io.hdf5_types import PLACE, REFERENCE, has_references, is_text, parts_of
 
 _HELD = "a file that holds all of its data"
 _DEEPEST = 100
@@ -136,7 +136,7 @@ def _check_dataset(path: Path, read: Read, shown: str, entry: h5py.h5d.DatasetID
         raise SceneError(f"{path}, whose {shown} is packed more than once", "compressed once, or not at all")
     if stored.get_layout() == h5py.h5d.CHUNKED:
         chunk, kind = stored.get_chunk(), entry.get_type()
-        of_a_chunk = math.prod(chunk) * (TEXT if is_text(kind) else kind.get_size())
+        of_a_chunk = math.prod(chunk) * (REFERENCE.itemsize if is_text(kind) else kind.get_size())
         check_claim(path, shown, of_a_chunk)
         check_chunks(path, shown, entry.shape, chunk)
         _check_room(path, shown, entry.get_space().get_simple_extent_dims(True), chunk, room)

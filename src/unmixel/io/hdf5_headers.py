@@ -13,8 +13,9 @@ import numpy as np
 
 from unmixel.io.hdf5_heaps import FractalHeap
 from unmixel.io.hdf5_trees import CHUNKS, NOWHERE, Read, kind_of_tree
+from unmixel.io.hdf5_types import REFERENCE
 
-_LINKS, _LAYOUT, _ATTRIBUTE, _CONTINUED, _ATTRIBUTES = 2, 8, 12, 16, 21
+_LINKS, LAYOUT, _ATTRIBUTE, _CONTINUED, _ATTRIBUTES = 2, 8, 12, 16, 21
 """Kinds of messages."""
 _CHUNKED = 2
 _SINGLE, _FIXED_ARRAY, _TREE = 1, 3, 5
@@ -24,8 +25,6 @@ _OWN_BYTES = {_FIXED_ARRAY: 1, _TREE: 6}
 _FIXED_HEADER = b"FAHD\x00"
 _VARIABLE = 9
 """The class of types of variable length: texts, and lists."""
-_REFERENCE = np.dtype([("length", "<u4"), ("place", "<u8"), ("number", "<u4")])
-"""To what is of variable length."""
 _LONGEST = 1 << 24
 """Bytes of a text that may lie there unread."""
 _LARGEST_PIECE, _MOST_BYTES, _MOST_MESSAGES = 1 << 20, 1 << 24, 1 << 17
@@ -50,7 +49,7 @@ def check_header(read: Read, header: int) -> int | None:
             _check_trees(read, message, 8, (5, 6))
         elif kind == _ATTRIBUTES:
             _check_trees(read, message, 2, (8, 9))
-        elif kind == _LAYOUT:
+        elif kind == LAYOUT:
             n_layouts += 1
             if message[0] >= 4 and message[1] == _CHUNKED:
                 room = _room_for_chunks(read, message)
@@ -72,7 +71,7 @@ def check_lengths(read: Read, header: int) -> None:
             _check_length(message)
         elif kind == _ATTRIBUTES:
             first = 2 + 2 * (message[1] & 1)
-            heap, tree = (_number(message[at : at + 8]) for at in (first, first + 8))
+            heap, tree = (number_in(message[at : at + 8]) for at in (first, first + 8))
             if heap != NOWHERE and tree != NOWHERE:
                 for attribute in FractalHeap(read, heap).objects_of(tree):
                     _check_length(attribute)
@@ -83,12 +82,12 @@ def _check_length(attribute: bytes) -> None:
     if len(attribute) < 8:
         raise ValueError("an attribute that is none")
     version = attribute[0]
-    sizes = (_number(attribute[at : at + 2]) for at in (2, 4, 6))
+    sizes = (number_in(attribute[at : at + 2]) for at in (2, 4, 6))
     name, kind, space = (-(-size // 8) * 8 if version == 1 else size for size in sizes)
     at = 8 + (version == 3) + name
     if kind < 16 or attribute[at] & 15 != _VARIABLE:
         return
-    of_one = _number(attribute[at + 12 : at + 16])
+    of_one = number_in(attribute[at + 12 : at + 16])
     check_references(attribute[at + kind + space :], of_one)
 
 
@@ -100,7 +99,7 @@ def check_references(references: bytes, of_one: int = 1) -> None:
     ValueError
         If one is.
     """
-    lengths = np.frombuffer(references, _REFERENCE, len(references) // _REFERENCE.itemsize)["length"]
+    lengths = np.frombuffer(references, REFERENCE, len(references) // REFERENCE.itemsize)["length"]
     if (longest := int(lengths.max(initial=0)) * of_one) > _LONGEST:
         raise ValueError(f"a text or list that claims {longest} bytes")
 
@@ -110,7 +109,7 @@ def _check_trees(read: Read, message: bytes, n_counted: int, kinds: tuple[int, i
     flags = message[1]
     at = 2 + n_counted * (flags & 1) + 8
     for number, kind in enumerate(kinds[: 1 + (flags >> 1 & 1)]):
-        place = _number(message[at + 8 * number : at + 8 * number + 8])
+        place = number_in(message[at + 8 * number : at + 8 * number + 8])
         if place != NOWHERE and kind_of_tree(read, place) != kind:
             raise ValueError("a header that leads to a tree of another kind")
 
@@ -124,7 +123,7 @@ def _room_for_chunks(read: Read, layout: bytes) -> int | None:
     if kind not in _OWN_BYTES:
         return None
     at = index + 1 + _OWN_BYTES[kind]
-    place = _number(layout[at : at + 8])
+    place = number_in(layout[at : at + 8])
     if place == NOWHERE:
         return None
     if kind == _TREE:
@@ -134,7 +133,7 @@ def _room_for_chunks(read: Read, layout: bytes) -> int | None:
     array = read(place, 16)
     if not array.startswith(_FIXED_HEADER):
         raise ValueError("a header that leads to no array")
-    return _number(array[8:])
+    return number_in(array[8:])
 
 
 def messages(read: Read, header: int) -> Iterator[tuple[int, bytes]]:
@@ -145,24 +144,24 @@ def messages(read: Read, header: int) -> Iterator[tuple[int, bytes]]:
         first = 6 + 16 * (start[5] >> 5 & 1) + 4 * (start[5] >> 4 & 1)
         size = 1 << (start[5] & 3)
         lead = 4 + 2 * (start[5] >> 2 & 1)
-        pieces = [(header + first + size, _number(read(header + first, size)))]
+        pieces = [(header + first + size, number_in(read(header + first, size)))]
     else:
         lead = 8
-        pieces = [(header + 16, _number(start[8:12]))]
+        pieces = [(header + 16, number_in(start[8:12]))]
     n_bytes = n_messages = 0
     for place, length in pieces:
         n_bytes += length
         content, at = _whole(read, place, length), 0
         while at + lead <= len(content):
             head = content[at : at + lead]
-            kind, size = (head[0], _number(head[1:3])) if is_new else (_number(head[:2]), _number(head[2:4]))
+            kind, size = (head[0], number_in(head[1:3])) if is_new else (number_in(head[:2]), number_in(head[2:4]))
             message = content[at + lead : at + lead + size]
             at += lead + size
             n_messages += 1
             if n_bytes > _MOST_BYTES or n_messages > _MOST_MESSAGES:
                 raise ValueError("a header that never ends")
             if kind == _CONTINUED:
-                there, more = _number(message[:8]), _number(message[8:16])
+                there, more = number_in(message[:8]), number_in(message[8:16])
                 pieces.append((there + 4, more - 8) if is_new else (there, more))  # between a mark and a checksum
             yield kind, message
 
@@ -175,5 +174,6 @@ def _whole(read: Read, place: int, size: int) -> bytes:
     return content
 
 
-def _number(content: bytes) -> int:
+def number_in(content: bytes) -> int:
+    """Return a number as HDF5 stores it."""
     return int.from_bytes(content, "little")

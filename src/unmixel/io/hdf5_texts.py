@@ -15,14 +15,14 @@ from collections.abc import Iterator
 import h5py
 from h5py.h5z import FILTER_DEFLATE
 
-from unmixel.io.hdf5_chunks import TEXT, filters_of
-from unmixel.io.hdf5_headers import check_references, messages
+from unmixel.io.hdf5_chunks import filters_of
+from unmixel.io.hdf5_headers import LAYOUT, check_references, messages, number_in
 from unmixel.io.hdf5_trees import NOWHERE, Read
-from unmixel.io.hdf5_types import has_variable, is_text
+from unmixel.io.hdf5_types import REFERENCE, has_variable, is_text
 
 MOST_TEXTS = 1000
 """In a dataset; what has more is not read by any reader."""
-_OLD_FILL, _FILL, _LAYOUT = 4, 5, 8
+_OLD_FILL, _FILL = 4, 5
 """Kinds of messages."""
 _COMPACT, _CONTIGUOUS = 0, 1
 """Kinds of layouts."""
@@ -60,8 +60,8 @@ def check_texts(read: Read, header: int, stored: h5py.h5d.DatasetID) -> None:
     if not is_text(stored.get_type()) or not 0 < n_texts <= MOST_TEXTS:
         return
     for kind, message in messages(read, header):
-        if kind == _LAYOUT:
-            check_references(_together(read, message, n_texts * TEXT))
+        if kind == LAYOUT:
+            check_references(_together(read, message, n_texts * REFERENCE.itemsize))
     if stored.get_create_plist().get_layout() == h5py.h5d.CHUNKED:
         for chunk in _chunks(stored):
             check_references(chunk)
@@ -72,7 +72,7 @@ def _fill(message: bytes) -> bytes:
     version, flags = message[:2]
     at = 4 if version < 3 else 2
     is_given = version == 1 or (message[3] == 1 if version == 2 else flags >> 5 & 1)
-    return message[at + 4 : at + 4 + _number(message[at : at + 4])] if is_given else b""
+    return message[at + 4 : at + 4 + number_in(message[at : at + 4])] if is_given else b""
 
 
 def _together(read: Read, layout: bytes, n_bytes: int) -> bytes:
@@ -85,13 +85,13 @@ def _together(read: Read, layout: bytes, n_bytes: int) -> bytes:
         at = 4 if kind == _COMPACT else 2
     if kind == _COMPACT:
         return layout[at : at + n_bytes]
-    place = _number(layout[at : at + 8])
+    place = number_in(layout[at : at + 8])
     return read(place, n_bytes) if kind == _CONTIGUOUS and place != NOWHERE else b""
 
 
 def _chunks(stored: h5py.h5d.DatasetID) -> Iterator[bytes]:
     """Yield what was packed into each chunk."""
-    n_bytes = math.prod(stored.get_create_plist().get_chunk()) * TEXT
+    n_bytes = math.prod(stored.get_create_plist().get_chunk()) * REFERENCE.itemsize
     if n_bytes > _LARGEST_CHUNK:
         raise ValueError(f"{MOST_TEXTS} texts or fewer in chunks of {n_bytes} bytes")
     starts: list[tuple[int, ...]] = []
@@ -106,7 +106,3 @@ def _chunks(stored: h5py.h5d.DatasetID) -> Iterator[bytes]:
         if len(content) != n_bytes:
             raise ValueError(f"{len(content)} bytes in a chunk of texts, which has {n_bytes}")
         yield content
-
-
-def _number(content: bytes) -> int:
-    return int.from_bytes(content, "little")

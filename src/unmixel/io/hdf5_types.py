@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import h5py
+import numpy as np
 
 PLACE = h5py.h5t.STD_REF_OBJ
 """The type of what leads to a whole array; on a list of what leads to parts of one, h5py 3.16 dies."""
+REFERENCE = np.dtype([("length", "<u4"), ("place", "<u8"), ("number", "<u4")])
+"""What is stored of a text or list of variable length, which lies elsewhere."""
 
 
 def parts_of(whole: h5py.h5t.TypeID) -> Iterator[h5py.h5t.TypeID]:
