@@ -17,7 +17,8 @@ from unmixel.io.hdf5_types import REFERENCE
 
 _LINKS, LAYOUT, _ATTRIBUTE, _CONTINUED, _ATTRIBUTES = 2, 8, 12, 16, 21
 """Kinds of messages."""
-_CHUNKED = 2
+_CHUNKED, _VIRTUAL = 2, 3
+"""Kinds of layouts."""
 _SINGLE, _FIXED_ARRAY, _TREE = 1, 3, 5
 """Kinds of indexes of chunks."""
 _OWN_BYTES = {_FIXED_ARRAY: 1, _TREE: 6}
@@ -56,6 +57,12 @@ def check_header(read: Read, header: int) -> int | None:
     if n_layouts > 1:
         raise ValueError(f"a header with {n_layouts} layouts")
     return room
+
+
+def is_virtual(read: Read, header: int) -> bool:
+    """Return whether the values of a dataset are parts of others, which the library looks for when it opens one."""
+    layouts = (message for kind, message in messages(read, header) if kind == LAYOUT)
+    return any(layout[0] >= 3 and layout[1] == _VIRTUAL for layout in layouts)
 
 
 def check_lengths(read: Read, header: int) -> None:
