@@ -27,6 +27,18 @@ def test_quadratic_functions_of_least_squares_have_the_minimum_that_fcls_finds()
     np.testing.assert_allclose(found, fcls(pixels, endmembers), atol=1e-8)
 
 
+def test_the_minimum_of_a_quadratic_function_stays_where_it_is_however_much_all_slopes_share():
+    pixels, endmembers = drawn()
+    gram = np.repeat((endmembers @ endmembers.T)[None], len(pixels), axis=0)
+    start = np.full((len(pixels), 4), 0.25)
+    shared = 2.0**30
+    found = minimise_on_simplex(gram, np.round(pixels @ endmembers.T, 3) + shared, start)
+    expected = minimise_on_simplex(gram, np.round(pixels @ endmembers.T, 3), start)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    steep = minimise_on_simplex(np.eye(2)[None], np.full((1, 2), 1e23), np.full((1, 2), 0.5))
+    np.testing.assert_array_equal(steep, [[0.5, 0.5]])
+
+
 def test_alone_and_with_exact_spectra_it_is_fcls():
     pixels, endmembers = drawn()
     gram = np.repeat((endmembers @ endmembers.T)[None], len(pixels), axis=0)

@@ -350,6 +350,34 @@ def test_dimensions_of_netcdf_that_are_none(name: str, array: str, value: object
     refused(tmp_path / "s.nc", f"with '{name}' of")
 
 
+@pytest.mark.parametrize("where", ["heap", "list"])
+def test_dimensions_of_netcdf_that_are_in_no_group(where: str, tmp_path: Path) -> None:
+    path = tmp_path / "s.nc"
+    save_scene(SCENE, path)
+    open_scene(path)
+    with h5py.File(path, "r+") as file:
+        if where == "heap":
+            start = h5py.h5o.get_info(file["band"].id).addr
+            lists = file["reflectance"].attrs["DIMENSION_LIST"]
+        else:
+            start = h5py.h5o.get_info(file["reflectance"].id).addr
+            lists = file["x"].attrs["REFERENCE_LIST"]
+        header = np.frombuffer(path.read_bytes()[start : start + 2000], np.uint8)
+        hidden = file.create_dataset("notes", data=header, track_times=False).id
+        file.flush()
+        place = hidden.get_offset()
+    content = path.read_bytes()
+    assert lists.size and content[place : place + 100] == content[start : start + 100]
+    named, other = start.to_bytes(8, "little"), place.to_bytes(8, "little")
+    at = content.index(named, content.index(b"GCOL" if where == "heap" else b"REFERENCE_LIST"))
+    if where == "heap":
+        path.write_bytes(content[:at] + other + content[at + 8 :])
+    else:
+        first, size = header_around(content, at)
+        path.write_bytes(with_checksum(content, first, size, at - first, other))
+    refused(path, "dimensions that are in no group")
+
+
 @pytest.mark.parametrize("versions", [("earliest", "v108"), ("v114", "v114")], ids=["old", "new"])
 @pytest.mark.parametrize("value", ["x" * 1003, ["y", "x" * 1003]], ids=["text", "list"])
 def test_a_text_that_claims_gigabytes(value: str | list[str], versions: tuple[str, str], tmp_path: Path) -> None:

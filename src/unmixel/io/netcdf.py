@@ -19,6 +19,7 @@ from unmixel.errors import BundleError, damage_told
 from unmixel.io._raw import RawScene
 from unmixel.io.hdf5_chunks import PackedDataset
 from unmixel.io.hdf5_guard import GuardedFile
+from unmixel.io.netcdf_scales import check_places
 from unmixel.io.netcdf_texts import check_texts, is_of_texts, unread_texts
 from unmixel.io.scene_dataset import dataset_of, described_in, without_pixels
 from unmixel.io.steady_file import steady_file
@@ -114,6 +115,7 @@ def _opened(path: Path) -> Iterator[xr.Dataset]:
         with h5py.File(guarded, "r") as file:
             file.visititems(_check_packed)
             check_texts(path, file)
+            check_places(path, file)
             unread = unread_texts(file)
         with _decoded(guarded, unread) as dataset:
             for name, variable in dataset.variables.items():  # one may be shorter in the file than its dimensions

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from unmixel.errors import SceneError
 from unmixel.io.hdf5_types import PLACE, is_text
@@ -39,6 +40,34 @@ def check_scale(path: Path, entry: h5py.Group | h5py.Dataset, name: str) -> None
             is_right = attribute.shape in ((), (1,))
     if not is_right:
         raise SceneError(f"{path} with {name!r} of {attribute.shape}, {type(kind).__name__}", "one of netCDF")
+
+
+def check_places(path: Path, file: h5py.File) -> None:
+    """Check that all that dimensions lead to is in a group: what is not has not been looked at, but would be opened.
+
+    Raises
+    ------
+    SceneError
+        If something is not.
+    """
+    entries: list[h5py.Group | h5py.Dataset] = [file]
+    file.visititems(lambda _, entry: entries.append(entry))
+    named: list[h5py.Reference] = []
+    for entry in entries:
+        if isinstance(entry, h5py.Dataset) and "DIMENSION_LIST" in entry.attrs:
+            named.extend(place for places in entry.attrs["DIMENSION_LIST"] for place in places)
+        if isinstance(entry, h5py.Dataset) and "REFERENCE_LIST" in entry.attrs:
+            named.extend(place for place, _ in entry.attrs["REFERENCE_LIST"])
+    if named and not _addresses(named) <= _addresses([entry.ref for entry in entries]):
+        raise SceneError(f"{path} with dimensions that are in no group", "one of netCDF", "is it damaged?")
+
+
+def _addresses(places: list[h5py.Reference]) -> set[bytes]:
+    """Return what tells places of a file from each other: as HDF5 stores them."""
+    with h5py.File("places", "w", driver="core", backing_store=False) as scratch:
+        stored = scratch.create_dataset("places", data=places, dtype=h5py.ref_dtype, chunks=(len(places),))
+        scratch.flush()
+        return set(np.frombuffer(stored.id.read_direct_chunk((0,))[1], "V8").tolist())
 
 
 def _is_reference_list(kind: h5py.h5t.TypeID) -> bool:

@@ -192,8 +192,8 @@ def was_interrupted(record: Mapping[str, Any]) -> bool:
 
 
 def scale_of(endmembers: Float[np.ndarray, "endmember band"]) -> float:
-    """Return the largest reflectance of endmembers, by which networks divide, so that units don't matter."""
-    return max(float(endmembers.max()), float(np.finfo(np.float32).tiny))
+    """Return the largest reflectance of endmembers, without its sign, by which networks divide: units don't matter."""
+    return float(np.abs(endmembers).max()) or 1.0
 
 
 def taught_abundances(

@@ -84,10 +84,14 @@ def _minimum_on(
     linear: Float[np.ndarray, "pixel endmember"],
     member: np.ndarray,
 ) -> Float[np.ndarray, "pixel endmember"]:
-    """Return the minimum over abundances that sum to one, those that are no members being zero."""
+    """Return the minimum over abundances that sum to one, those that are no members being zero.
+
+    It stays where it is if a number is added to all of `linear`: what they share is left out, as it may be far larger.
+    """
     both = member[:, :, None] & member[:, None, :]
     reduced = np.where(both, hessian, np.eye(linear.shape[1]))
-    right = np.stack([np.where(member, linear, 0.0), member.astype(np.float64)], axis=2)
+    shared = np.where(member, linear, 0.0).sum(axis=1, keepdims=True) / member.sum(axis=1, keepdims=True)
+    right = np.stack([np.where(member, linear - shared, 0.0), member.astype(np.float64)], axis=2)
     free, ones = np.linalg.solve(reduced, right).transpose(2, 0, 1)
     multiplier = (1 - free.sum(axis=1)) / ones.sum(axis=1)
     return free + multiplier[:, None] * ones
