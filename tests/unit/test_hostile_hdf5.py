@@ -85,6 +85,17 @@ def test_a_chunk_of_hdf5_shorter_than_its_checksum(packed: str | None, tmp_path:
     refused(tmp_path / "s.mat", "with 3 bytes in a chunk of 'cube'")
 
 
+def test_a_name_twice_in_a_group(tmp_path: Path) -> None:
+    path = tmp_path / "s.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["cube"], file["cubf"] = VALUES.T, 1.0
+    check_hdf5(path)
+    content = path.read_bytes()
+    assert content.count(b"cubf") == 1
+    path.write_bytes(content.replace(b"cubf", b"cube"))
+    refused(path, "a name twice")
+
+
 @pytest.mark.parametrize("size", [1, 31, 48, 1085])
 @pytest.mark.parametrize("kind", ["texts", "places", "numbers"])
 def test_a_chunk_of_hdf5_of_another_size(kind: str, size: int, tmp_path: Path) -> None:

@@ -96,9 +96,11 @@ def _shown(place: tuple[bytes, ...]) -> str:
 
 
 def _links_in(group: h5py.h5g.GroupID) -> list[tuple[bytes, int, int]]:
-    """Return name, kind and address of each link of a group."""
+    """Return name, kind and address of each link of a group; an error if two have the same name."""
     links: list[tuple[bytes, int, int]] = []
     group.links.iterate(lambda name, link: links.append((name, link.type, link.u)), info=True)
+    if len({name for name, _, _ in links}) < len(links):
+        raise ValueError("a group with a name twice")
     return links
 
 
