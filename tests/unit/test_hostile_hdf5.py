@@ -85,15 +85,30 @@ def test_a_chunk_of_hdf5_shorter_than_its_checksum(packed: str | None, tmp_path:
     refused(tmp_path / "s.mat", "with 3 bytes in a chunk of 'cube'")
 
 
-def test_a_name_twice_in_a_group(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "said"), [("cube", "a name twice"), ("cu/f", "a name that is a path")])
+def test_names_in_a_group_that_may_lead_to_another(name: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "s.mat"
     with h5py.File(path, "w", userblock_size=512) as file:
         file["cube"], file["cubf"] = VALUES.T, 1.0
     check_hdf5(path)
     content = path.read_bytes()
     assert content.count(b"cubf") == 1
-    path.write_bytes(content.replace(b"cubf", b"cube"))
-    refused(path, "a name twice")
+    path.write_bytes(content.replace(b"cubf", name.encode()))
+    refused(path, said)
+
+
+@pytest.mark.parametrize("kind", [15, 24])
+def test_what_hdf5_reads_before_anything_else(kind: int, tmp_path: Path) -> None:
+    path = tmp_path / "s.mat"
+    with h5py.File(path, "w", userblock_size=512, libver="latest", fs_strategy="fsm", fs_persist=True) as file:
+        file["cube"] = VALUES.T
+    np.testing.assert_array_equal(open_scene(path).values, VALUES)
+    content = path.read_bytes()
+    start, size = header_around(content, content.index(b"OHDR") + 7)
+    assert start == 512 + int.from_bytes(content[532:540], "little")
+    assert content[start + 23] == 23
+    path.write_bytes(with_checksum(content, start, size, 23, bytes([kind])))
+    refused(path, "messages that objects share")
 
 
 @pytest.mark.parametrize("size", [1, 31, 48, 1085])

@@ -96,11 +96,14 @@ def _shown(place: tuple[bytes, ...]) -> str:
 
 
 def _links_in(group: h5py.h5g.GroupID) -> list[tuple[bytes, int, int]]:
-    """Return name, kind and address of each link of a group; an error if two have the same name."""
+    """Return name, kind and address of each link of a group; an error if a name may lead to another one."""
     links: list[tuple[bytes, int, int]] = []
     group.links.iterate(lambda name, link: links.append((name, link.type, link.u)), info=True)
-    if len({name for name, _, _ in links}) < len(links):
+    names = {name for name, _, _ in links}
+    if len(names) < len(links):
         raise ValueError("a group with a name twice")
+    if any(name in (b"", b".") or b"/" in name for name in names):
+        raise ValueError("a name that is a path")
     return links
 
 

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from unmixel.io.hdf5_trees import ARRAY, HEAP, TREE, check_array, check_heap, check_tree
+from unmixel.io.hdf5_headers import messages
+from unmixel.io.hdf5_trees import ARRAY, HEAP, NOWHERE, TREE, check_array, check_heap, check_tree
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _COLLECTION = b"GCOL\x01"
@@ -26,6 +27,8 @@ _LONGEST_MARK = 5
 _OBJECT = 16
 """Bytes before each object of a collection, and of the collection itself."""
 _LAST_FREE = 1
+_UNREAD = {15, 24}
+"""Kinds of messages: on tables of shared messages, and on an image of the library's memory."""
 _LARGEST = 1 << 24
 LARGEST_COLLECTION = 1 << 20
 """Bytes of a collection of a global heap: a text that is larger has one of its own, and any number may refer to it."""
@@ -69,6 +72,8 @@ class GuardedFile(io.RawIOBase):
         }
         self._checked: set[int] = set()
         """The places at which something has passed its check."""
+        self._check_extension()
+        self._file.seek(0)
 
     def readinto(self, buffer: Any) -> int:
         """Read into a buffer, and check what begins in it or just before it."""
@@ -126,8 +131,15 @@ class GuardedFile(io.RawIOBase):
                 break
         else:
             base = 0
-        self._file.seek(0)
         return base
+
+    def _check_extension(self) -> None:
+        """Check what the library reads before anything else, if there is more than a superblock to it."""
+        head = self._of_hdf5(0, 28)
+        if len(head) < 28 or head[8] < 2 or (place := int.from_bytes(head[20:], "little")) == NOWHERE:
+            return
+        if {kind for kind, _ in messages(self._of_hdf5, place)} & _UNREAD:
+            raise OSError("an HDF5 file with messages that objects share, or an image of memory")
 
     def _check_collection(self, start: int) -> None:
         size = int.from_bytes(self._at(start + 8, 8), "little")
