@@ -406,11 +406,16 @@ def test_dimensions_of_netcdf_that_are_in_no_group(where: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("versions", [("earliest", "v108"), ("v114", "v114")], ids=["old", "new"])
 @pytest.mark.parametrize("value", ["x" * 1003, ["y", "x" * 1003]], ids=["text", "list"])
-def test_a_text_that_claims_gigabytes(value: str | list[str], versions: tuple[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["cube", "kind", "group"])
+def test_a_text_that_claims_gigabytes(
+    value: str | list[str], where: str, versions: tuple[str, str], tmp_path: Path
+) -> None:
     path = tmp_path / "s.mat"
     with h5py.File(path, "w", userblock_size=512, libver=versions) as file:
         file["cube"] = VALUES
-        file["cube"].attrs.create("name", value, dtype=h5py.string_dtype())
+        file["kind"] = np.dtype("f4")
+        file.create_group("group")
+        file[where].attrs.create("name", value, dtype=h5py.string_dtype())
     content = path.read_bytes()
     check_hdf5(path)
     length = content.index((1003).to_bytes(4, "little"))

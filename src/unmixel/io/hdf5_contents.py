@@ -84,6 +84,9 @@ def check_contents(path: Path, file: h5py.File) -> None:
                         )
                     seen.add(address)
                     groups.append((entry, place))
+                elif isinstance(entry, h5py.h5t.TypeID):
+                    _check_type(path, _shown(place), entry)
+                    _check_attributes(path, read, entry)
 
 
 def _bytes_at(raw: BinaryIO, base: int, place: int, size: int) -> bytes:
@@ -107,7 +110,7 @@ def _links_in(group: h5py.h5g.GroupID) -> list[tuple[bytes, int, int]]:
     return links
 
 
-def _check_attributes(path: Path, read: Read, place: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> None:
+def _check_attributes(path: Path, read: Read, place: h5py.h5g.GroupID | h5py.h5d.DatasetID | h5py.h5t.TypeID) -> None:
     names: list[bytes] = []
     h5py.h5a.iterate(place, names.append)
     for name in names:
