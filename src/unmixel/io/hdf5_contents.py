@@ -17,7 +17,7 @@ from unmixel.claims import check_chunks, check_claim
 from unmixel.errors import SceneError, damage_told
 from unmixel.io.hdf5_chunks import CHECKSUM, filters_of
 from unmixel.io.hdf5_guard import GuardedFile
-from unmixel.io.hdf5_headers import check_header, check_lengths, is_virtual
+from unmixel.io.hdf5_headers import check_header, check_lengths, is_elsewhere
 from unmixel.io.hdf5_texts import check_filling, check_texts
 from unmixel.io.hdf5_trees import Read
 from unmixel.io.hdf5_types import PLACE, REFERENCE, has_references, is_text, parts_of
@@ -72,7 +72,7 @@ def check_contents(path: Path, file: h5py.File) -> None:
                     continue
                 place = (*above, name)
                 room = check_header(read, address) if kind == h5py.h5l.TYPE_HARD else None
-                if kind != h5py.h5l.TYPE_HARD or is_virtual(read, address):
+                if kind != h5py.h5l.TYPE_HARD or is_elsewhere(read, address):
                     raise SceneError(f"{path}, whose {_shown(place)} lies in another file", _HELD, "copy it in")
                 entry = h5py.h5o.open(group, name)
                 if isinstance(entry, h5py.h5d.DatasetID):
@@ -135,8 +135,6 @@ def _check_dataset(path: Path, read: Read, shown: str, entry: h5py.h5d.DatasetID
     check_filling(read, header, entry.get_type())
     stored = entry.get_create_plist()
     stored.fill_value_defined()  # an error if it is neither: the library would die of it
-    if stored.get_external_count() > 0:
-        raise SceneError(f"{path}, whose {shown} lies in another file", _HELD, "copy it in")
     claimed = entry.get_space().get_simple_extent_npoints()
     check_claim(path, shown, claimed * entry.get_type().get_size())
     filters = [number for number, _ in filters_of(entry)]

@@ -15,7 +15,7 @@ from unmixel.io.hdf5_heaps import FractalHeap
 from unmixel.io.hdf5_trees import CHUNKS, NOWHERE, Read, kind_of_tree
 from unmixel.io.hdf5_types import REFERENCE
 
-_LINKS, LAYOUT, _ATTRIBUTE, _CONTINUED, _ATTRIBUTES = 2, 8, 12, 16, 21
+_LINKS, _EXTERNAL, LAYOUT, _ATTRIBUTE, _CONTINUED, _ATTRIBUTES = 2, 7, 8, 12, 16, 21
 """Kinds of messages."""
 _CHUNKED, _VIRTUAL = 2, 3
 """Kinds of layouts."""
@@ -59,10 +59,12 @@ def check_header(read: Read, header: int) -> int | None:
     return room
 
 
-def is_virtual(read: Read, header: int) -> bool:
-    """Return whether the values of a dataset are parts of others, which the library looks for when it opens one."""
-    layouts = (message for kind, message in messages(read, header) if kind == LAYOUT)
-    return any(layout[0] >= 3 and layout[1] == _VIRTUAL for layout in layouts)
+def is_elsewhere(read: Read, header: int) -> bool:
+    """Return whether the values of a dataset lie in others or in other files, which it is opened with."""
+    return any(
+        kind == _EXTERNAL or (kind == LAYOUT and message[0] >= 3 and message[1] == _VIRTUAL)
+        for kind, message in messages(read, header)
+    )
 
 
 def check_lengths(read: Read, header: int) -> None:
