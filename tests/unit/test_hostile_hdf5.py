@@ -111,6 +111,20 @@ def test_what_hdf5_reads_before_anything_else(kind: int, tmp_path: Path) -> None
     refused(path, "messages that objects share")
 
 
+@pytest.mark.parametrize(("versions", "root"), [(("earliest", "v108"), 64), (("latest", "latest"), 36)])
+def test_a_root_of_hdf5_that_is_no_group(versions: tuple[str, str], root: int, tmp_path: Path) -> None:
+    path = tmp_path / "s.mat"
+    with h5py.File(path, "w", userblock_size=512, libver=versions) as file:
+        file["cube"] = VALUES.T
+        place = h5py.h5o.get_info(file["cube"].id).addr.to_bytes(8, "little")
+    content = path.read_bytes()
+    if root == 36:
+        path.write_bytes(with_checksum(content, 512, 44, root, place))
+    else:
+        path.write_bytes(content[: 512 + root] + place + content[512 + root + 8 :])
+    refused(path, "root is not a group")
+
+
 @pytest.mark.parametrize("size", [1, 31, 48, 1085])
 @pytest.mark.parametrize("kind", ["texts", "places", "numbers"])
 def test_a_chunk_of_hdf5_of_another_size(kind: str, size: int, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from unmixel.io.hdf5_headers import messages
+from unmixel.io.hdf5_headers import LAYOUT, messages
 from unmixel.io.hdf5_trees import ARRAY, HEAP, NOWHERE, TREE, check_array, check_heap, check_tree
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -27,6 +27,8 @@ _LONGEST_MARK = 5
 _OBJECT = 16
 """Bytes before each object of a collection, and of the collection itself."""
 _LAST_FREE = 1
+_PLACES = (64, None), (68, None), (36, 20), (36, 20)
+"""Where superblocks of each version have the places of the root and of their extension, if they have one."""
 _UNREAD = {15, 24}
 """Kinds of messages: on tables of shared messages, and on an image of the library's memory."""
 _LARGEST = 1 << 24
@@ -72,7 +74,7 @@ class GuardedFile(io.RawIOBase):
         }
         self._checked: set[int] = set()
         """The places at which something has passed its check."""
-        self._check_extension()
+        self._check_first()
         self._file.seek(0)
 
     def readinto(self, buffer: Any) -> int:
@@ -133,13 +135,21 @@ class GuardedFile(io.RawIOBase):
             base = 0
         return base
 
-    def _check_extension(self) -> None:
-        """Check what the library reads before anything else, if there is more than a superblock to it."""
-        head = self._of_hdf5(0, 28)
-        if len(head) < 28 or head[8] < 2 or (place := int.from_bytes(head[20:], "little")) == NOWHERE:
+    def _check_first(self) -> None:
+        """Check what the library opens before all else: the root, and what belongs to the superblock."""
+        head = self._of_hdf5(0, 80)
+        if not head.startswith(SIGNATURE) or len(head) < 80:
             return
-        if {kind for kind, _ in messages(self._of_hdf5, place)} & _UNREAD:
+        root, extension = _PLACES[min(head[8], len(_PLACES) - 1)]
+        if LAYOUT in self._kinds_at(head, root):
+            raise OSError("an HDF5 file whose root is not a group")
+        if extension is not None and self._kinds_at(head, extension) & _UNREAD:
             raise OSError("an HDF5 file with messages that objects share, or an image of memory")
+
+    def _kinds_at(self, superblock: bytes, at: int) -> set[int]:
+        """Return the kinds of messages of an object that a superblock names."""
+        place = int.from_bytes(superblock[at : at + 8], "little")
+        return set() if place == NOWHERE else {kind for kind, _ in messages(self._of_hdf5, place)}
 
     def _check_collection(self, start: int) -> None:
         size = int.from_bytes(self._at(start + 8, 8), "little")
