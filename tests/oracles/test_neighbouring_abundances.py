@@ -48,6 +48,18 @@ def test_alone_and_with_exact_spectra_it_is_fcls():
     np.testing.assert_allclose(found, fcls(pixels, endmembers), atol=1e-7)
 
 
+def test_endmembers_that_are_the_same_share_what_is_theirs():
+    """A pixel without neighbours can't tell them apart."""
+    pixels, endmembers = drawn(n_pixels=1, n_endmembers=2)
+    both = endmembers[[0, 0, 1]]
+    mixture = VariableMixture((both @ both.T)[None], pixels @ both.T, (pixels**2).sum(axis=1), 0.01, 0.0)
+    graph = PixelGraph(np.ones((1, 1), dtype=bool))
+    found = improve_abundances(mixture, np.full((1, 3), 1 / 3), graph, np.zeros(0))[0]
+    expected = fcls(pixels, endmembers)[0]
+    np.testing.assert_allclose([found[:2].sum(), found[2]], expected, atol=1e-6)
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+
+
 def test_the_objective_is_that_of_the_best_spectra_and_these_are_optimal():
     """With S >= 0: where S > 0 the derivative is zero, where S = 0 it is not negative."""
     pixels, endmembers = drawn(seed=1)

@@ -11,6 +11,8 @@ from unmixel.solvers.pixel_graph import PixelGraph
 from unmixel.solvers.simplex_quadratic import minimise_on_simplex
 
 HALVINGS = 12
+FIRM = 1e-9
+"""Curvature, relative to that of all endmembers, that steps see where a pixel can't tell endmembers apart."""
 
 
 class VariableMixture(NamedTuple):
@@ -115,9 +117,10 @@ def _improved(
         return some.misfit(abundances) + degree * square / 2 - np.einsum("nk,nk->n", abundances, pull)
 
     variance, squared = mixture.variance(start), mixture.squared_misfit(start)
-    hessian = mixture.gram / variance[:, None, None] + degree[:, None, None] * np.eye(start.shape[1])
+    firm = FIRM * np.trace(mixture.gram, axis1=1, axis2=2) / variance
+    hessian = mixture.gram / variance[:, None, None] + (degree + firm)[:, None, None] * np.eye(start.shape[1])
     of_variance = mixture.spectrum_variance * squared / variance**2
-    linear = mixture.inner / variance[:, None] + of_variance[:, None] * start + pull
+    linear = mixture.inner / variance[:, None] + (of_variance + firm)[:, None] * start + pull
     direction = minimise_on_simplex(hessian, linear, start) - start
     found, before = start.copy(), objective(mixture, start, degree, pull)
     going = np.arange(len(start))

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from unmixel.solvers.accelerated_rounds import Ended, accelerated_rounds
-from unmixel.solvers.neighbouring_abundances import VariableMixture
+from unmixel.solvers.neighbouring_abundances import FIRM, VariableMixture
 from unmixel.solvers.pixel_graph import PixelGraph
 from unmixel.solvers.simplex_projection import project_to_simplex
 from unmixel.solvers.simplex_quadratic import minimise_on_simplex
@@ -24,9 +24,6 @@ TOGETHER = 2048
 """Pixels that are improved at a time, at most: so their matrices need little memory."""
 WEAK = 0.5
 """Curvature by a combination of scaled references, relative to the least of the other terms, that steps leave out."""
-
-FIRM = 1e-9
-"""Curvature, relative to that of all endmembers, that steps see where a pixel can't tell endmembers apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
