@@ -193,7 +193,8 @@ def test_a_model_in_double_precision_unmixes_as_it_did(name: str, tmp_path: Path
         ("bundle_group_sparse", {"sizes": np.array([1.0, 1.0, 1.0])}, "endmembers of .* spectra"),
         ("bundle_group_sparse", {"sizes": np.array([2**62, 2**62, 2**62])}, "endmembers of .* spectra"),
         ("mesma", {"sizes": np.array([0, 1, 2])}, "endmembers of .* spectra"),
-        ("ncm", {"noise_variance": np.zeros(5, np.float32)}, "variances of noise that are 0"),
+        ("ncm", {"noise_variance": np.zeros(5, np.float32)}, "noise below 0.001 of the endmembers"),
+        ("ncm", {"endmembers": np.full((3, 5), 1e14, np.float32)}, "noise below 0.001 of the endmembers"),
         ("ncm", {"factors": np.full((3, 4, 5), 1e5, np.float32)}, r"factors that are above 1e\+06 times the noise"),
     ],
 )

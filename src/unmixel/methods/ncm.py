@@ -31,6 +31,8 @@ LEAST_NOISE = 1e-3
 """Standard deviation of the noise below which none is believed, relative to the endmembers' root mean square."""
 INSIDE = 0.02
 """Share of the middle of the simplex in the abundances from which the mode is looked for."""
+ROUNDED = 0.99
+"""Of a variance, in single precision."""
 MOST_SPREAD = 1e6
 """Root of the sum of squares of the factors, in units of the noise, above which it is lost beside their products."""
 THIN = 4
@@ -173,11 +175,16 @@ class FittedNCM(ProbabilisticFitted):
         if factors.ndim != 3 or (len(factors), factors.shape[2]) != endmembers.shape or not np.isfinite(factors).all():
             raise ValueError(f"factors of shape {factors.shape}")
         noise_variance = np.array(numbers_in(state, "noise_variance", n_bands), dtype=np.float32)
-        if not noise_variance.all():
-            raise ValueError("variances of noise that are 0")
+        if noise_variance.min() < max(ROUNDED * least_noise_variance(endmembers), float(np.finfo(np.float32).tiny)):
+            raise ValueError(f"noise below {LEAST_NOISE:g} of the endmembers")
         if np.linalg.norm(factors / np.sqrt(noise_variance.astype(np.float64))) > MOST_SPREAD:
             raise ValueError(f"factors that are above {MOST_SPREAD:g} times the noise")
         return cls(method, scene, endmember, endmembers, factors, noise_variance)
+
+
+def least_noise_variance(means: Float[np.ndarray, "endmember band"]) -> float:
+    """Return the variance of the noise below which none is believed."""
+    return LEAST_NOISE**2 * float(np.mean(means.astype(np.float64) ** 2))
 
 
 def concentration_of(
@@ -286,8 +293,7 @@ class NCM(Method):
         checkpoint: Path | None,
     ) -> FittedNCM:
         means = endmembers.means
-        least = (LEAST_NOISE**2) * float(np.mean(means.astype(np.float64) ** 2))
-        noise_variance = np.maximum(noise_variance_of(scene, pixels, seed=self.seed), least)
+        noise_variance = np.maximum(noise_variance_of(scene, pixels, seed=self.seed), least_noise_variance(means))
         factors = np.stack([factors_of(group, noise_variance, self.n_factors) for group in endmembers.spectra])
         law = means, factors.astype(np.float32), noise_variance.astype(np.float32)
         fitted = FittedNCM(self, scene, endmembers.names, *law)
