@@ -401,6 +401,11 @@ def test_dimensions_of_netcdf_that_are_in_no_group(where: str, tmp_path: Path) -
             lists = file["reflectance"].attrs["DIMENSION_LIST"]
         else:
             start = h5py.h5o.get_info(file["reflectance"].id).addr
+            values = file["x"][()]
+            file["reflectance"].dims[1].detach_scale(file["x"])
+            del file["x"]
+            file.create_dataset("x", data=values, maxshape=(None,))
+            file["reflectance"].dims[1].attach_scale(file["x"])
             lists = file["x"].attrs["REFERENCE_LIST"]
         header = np.frombuffer(path.read_bytes()[start : start + 2000], np.uint8)
         hidden = file.create_dataset("notes", data=header, track_times=False).id
@@ -408,13 +413,9 @@ def test_dimensions_of_netcdf_that_are_in_no_group(where: str, tmp_path: Path) -
         place = hidden.get_offset()
     content = path.read_bytes()
     assert lists.size and content[place : place + 100] == content[start : start + 100]
-    named, other = start.to_bytes(8, "little"), place.to_bytes(8, "little")
-    at = content.index(named, content.index(b"GCOL" if where == "heap" else b"REFERENCE_LIST"))
-    if where == "heap":
-        path.write_bytes(content[:at] + other + content[at + 8 :])
-    else:
-        first, size = header_around(content, at)
-        path.write_bytes(with_checksum(content, first, size, at - first, other))
+    named = start.to_bytes(8, "little")
+    at = content.index(named, content.index(b"GCOL")) if where == "heap" else content.index(named + b"\1\0\0\0")
+    path.write_bytes(content[:at] + place.to_bytes(8, "little") + content[at + 8 :])
     refused(path, "dimensions that are in no group")
 
 

@@ -45,6 +45,9 @@ def check_scale(path: Path, entry: h5py.Group | h5py.Dataset, name: str) -> None
 def check_places(path: Path, file: h5py.File) -> None:
     """Check that all that dimensions lead to is in a group: what is not has not been looked at, but would be opened.
 
+    What leads back from a dimension to its arrays is followed only where that has no limit; elsewhere it may lead to
+    arrays that were taken out.
+
     Raises
     ------
     SceneError
@@ -54,9 +57,11 @@ def check_places(path: Path, file: h5py.File) -> None:
     file.visititems(lambda _, entry: entries.append(entry))
     named: list[h5py.Reference] = []
     for entry in entries:
-        if isinstance(entry, h5py.Dataset) and "DIMENSION_LIST" in entry.attrs:
+        if not isinstance(entry, h5py.Dataset):
+            continue
+        if "DIMENSION_LIST" in entry.attrs:
             named.extend(place for places in entry.attrs["DIMENSION_LIST"] for place in places)
-        if isinstance(entry, h5py.Dataset) and "REFERENCE_LIST" in entry.attrs:
+        if "REFERENCE_LIST" in entry.attrs and entry.maxshape == (None,):
             named.extend(place for place, _ in entry.attrs["REFERENCE_LIST"])
     if named and not _addresses(named) <= _addresses([entry.ref for entry in entries]):
         raise SceneError(f"{path} with dimensions that are in no group", "one of netCDF", "is it damaged?")
