@@ -67,3 +67,11 @@ def test_an_error_of_long_names_is_short(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "s.mat", "w", userblock_size=512) as file:
         file["a" * 3000], file["b" * 3000] = VALUES, VALUES
     assert len(refused(tmp_path / "s.mat", "several arrays")) < 2000
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_wavelength_that_is_a_signalling_nan(tmp_path: Path) -> None:
+    wavelength = SCENE.wavelength.values.astype(np.float64)
+    wavelength.view(np.uint64)[0] = 0x7FF4_0000_0000_0000
+    np.savez(tmp_path / "s.npz", reflectance=VALUES, wavelength=wavelength)
+    refused(tmp_path / "s.npz", "1 of 5 of them NaN")

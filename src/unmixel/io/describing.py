@@ -132,7 +132,7 @@ def _in_nanometres(raw: RawScene, notes: list[str]) -> tuple[NDArray[np.float64]
         notes.append(note)
     if factor is None:
         return None, None
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # a NaN of a file may be a signalling one
         return raw.wavelength * factor, None if raw.fwhm is None else raw.fwhm * factor
 
 
