@@ -17,6 +17,10 @@ VALUES = np.random.default_rng(3).uniform(0.05, 0.6, (4, 6, 5)).astype(np.float3
 SCENE = make_scene(VALUES, wavelength=np.linspace(450, 850, 5))
 BUNDLE = make_bundle(VALUES[0, :3], ["soil", "water", "tree"], wavelength=np.linspace(450, 850, 5))
 
+SHUFFLED = {"chunks": (2,), "compression": "gzip", "shuffle": True}
+HOW = {"in chunks": {"chunks": (2,)}, "packed": {"chunks": (2,), "compression": "gzip"}, "shuffled": SHUFFLED}
+"""Ways to store a dataset of HDF5."""
+
 
 def refused(path: Path, words: str) -> str:
     """Both ways to open a scene refuse it; return what is said."""

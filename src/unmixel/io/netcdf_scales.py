@@ -42,6 +42,13 @@ def check_scale(path: Path, entry: h5py.Group | h5py.Dataset, name: str) -> None
         raise SceneError(f"{path} with {name!r} of {attribute.shape}, {type(kind).__name__}", "one of netCDF")
 
 
+def entries_of(file: h5py.File) -> list[h5py.Group | h5py.Dataset]:
+    """Return a file, and all that is in its groups."""
+    entries: list[h5py.Group | h5py.Dataset] = [file]
+    file.visititems(lambda _, entry: entries.append(entry))
+    return entries
+
+
 def check_places(path: Path, file: h5py.File) -> None:
     """Check that all that dimensions lead to is in a group: what is not has not been looked at, but would be opened.
 
@@ -53,8 +60,7 @@ def check_places(path: Path, file: h5py.File) -> None:
     SceneError
         If something is not.
     """
-    entries: list[h5py.Group | h5py.Dataset] = [file]
-    file.visititems(lambda _, entry: entries.append(entry))
+    entries = entries_of(file)
     named: list[h5py.Reference] = []
     for entry in entries:
         if not isinstance(entry, h5py.Dataset):

@@ -17,7 +17,7 @@ from unmixel.errors import SceneError
 from unmixel.io.hdf5_guard import LARGEST_COLLECTION, GuardedFile
 from unmixel.io.hdf5_texts import MOST_TEXTS
 from unmixel.io.hdf5_types import PLACE, has_references, has_variable, is_text, parts_of
-from unmixel.io.netcdf_scales import check_scale
+from unmixel.io.netcdf_scales import check_scale, entries_of
 
 _LARGEST_OF_A_LIST = 1 << 16
 """Bytes of a heap that a long list of texts refers to."""
@@ -50,9 +50,7 @@ def check_texts(path: Path, file: h5py.File) -> None:
 
 
 def _values(path: Path, file: h5py.File, for_lists: h5py.File) -> Iterator[Any]:
-    entries: list[h5py.Group | h5py.Dataset] = [file]
-    file.visititems(lambda _, entry: entries.append(entry))
-    for entry in entries:
+    for entry in entries_of(file):
         for name in entry.attrs:
             check_scale(path, entry, name)
             attribute = entry.attrs.get_id(name)
