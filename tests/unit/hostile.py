@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from numcodecs.jenkins import jenkins_lookup3
 
 from unmixel.errors import SceneError
 from unmixel.io import open_lazily, open_scene
@@ -40,3 +41,27 @@ def written_tiff(path: Path) -> Path:
     ):
         file.write(np.moveaxis(VALUES, 2, 0))
     return path
+
+
+def with_checksum(content: bytes, start: int, size: int, at: int, changed: bytes) -> bytes:
+    """Change a structure of so many bytes, after which its checksum comes, and make that right again."""
+    structure = content[start : start + size]
+    assert content[start + size : start + size + 4] == checksum_of(structure)
+    structure = structure[:at] + changed + structure[at + len(changed) :]
+    return content[:start] + structure + checksum_of(structure) + content[start + size + 4 :]
+
+
+def checksum_of(structure: bytes) -> bytes:
+    return jenkins_lookup3(structure, 0).to_bytes(4, "little")
+
+
+def header_around(content: bytes, place: int) -> tuple[int, int]:
+    """Return start and size of the header, or the piece of one, in which a place lies."""
+    start = max(content.rfind(b"OHDR", 0, place), content.rfind(b"OCHK", 0, place))
+    return start, size_at(content, start, place - start + 8)
+
+
+def size_at(content: bytes, start: int, least: int = 8) -> int:
+    """Return the bytes of a structure before its checksum."""
+    sizes = range(least, len(content) - start - 3)
+    return next(n for n in sizes if content[start + n : start + n + 4] == checksum_of(content[start : start + n]))

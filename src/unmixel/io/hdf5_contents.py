@@ -17,9 +17,10 @@ from unmixel.claims import check_chunks, check_claim
 from unmixel.errors import SceneError, damage_told
 from unmixel.io.hdf5_chunks import CHECKSUM, filters_of
 from unmixel.io.hdf5_guard import GuardedFile
-from unmixel.io.hdf5_headers import check_header, check_lengths, is_elsewhere
+from unmixel.io.hdf5_headers import check_lengths, first_headers, is_elsewhere
+from unmixel.io.hdf5_structures import Index, Structures
 from unmixel.io.hdf5_texts import check_filling, check_texts
-from unmixel.io.hdf5_trees import Read
+from unmixel.io.hdf5_trees import NOWHERE, Read
 from unmixel.io.hdf5_types import PLACE, REFERENCE, has_references, is_text, parts_of
 
 _HELD = "a file that holds all of its data"
@@ -58,12 +59,15 @@ def check_contents(path: Path, file: h5py.File) -> None:
     SceneError
         If something does.
     """
-    root = file["/"].id
-    groups: list[tuple[h5py.h5g.GroupID, tuple[bytes, ...]]] = [(root, ())]
-    seen = {h5py.h5o.get_info(root).addr}
+    groups: list[tuple[h5py.h5g.GroupID, tuple[bytes, ...]]] = [(file["/"].id, ())]
     with path.open("rb") as raw:
-        read = partial(_bytes_at, raw, file.userblock_size)
-        check_header(read, h5py.h5o.get_info(root).addr)
+        n_bytes = path.stat().st_size - file.userblock_size
+        read = partial(_bytes_at, raw, file.userblock_size, n_bytes)
+        structures = Structures(read, n_bytes)
+        first = [place for place in first_headers(read) if place != NOWHERE]
+        for header in first:
+            structures.check(header)
+        seen = {first[0]}
         while groups:
             group, above = groups.pop()
             _check_attributes(path, read, group)
@@ -71,12 +75,12 @@ def check_contents(path: Path, file: h5py.File) -> None:
                 if kind == h5py.h5l.TYPE_SOFT:
                     continue
                 place = (*above, name)
-                room = check_header(read, address) if kind == h5py.h5l.TYPE_HARD else None
+                index = structures.check(address) if kind == h5py.h5l.TYPE_HARD else Index()
                 if kind != h5py.h5l.TYPE_HARD or is_elsewhere(read, address):
                     raise SceneError(f"{path}, whose {_shown(place)} lies in another file", _HELD, "copy it in")
                 entry = h5py.h5o.open(group, name)
                 if isinstance(entry, h5py.h5d.DatasetID):
-                    _check_dataset(path, read, _shown(place), entry, room)
+                    _check_dataset(path, read, _shown(place), entry, index)
                 elif isinstance(entry, h5py.h5g.GroupID) and address not in seen:
                     if len(place) > _DEEPEST:
                         raise SceneError(
@@ -89,7 +93,9 @@ def check_contents(path: Path, file: h5py.File) -> None:
                     _check_attributes(path, read, entry)
 
 
-def _bytes_at(raw: BinaryIO, base: int, place: int, size: int) -> bytes:
+def _bytes_at(raw: BinaryIO, base: int, n_bytes: int, place: int, size: int) -> bytes:
+    if place >= n_bytes:
+        return b""
     raw.seek(base + place)
     return raw.read(size)
 
@@ -128,7 +134,7 @@ def _check_type(path: Path, shown: str, whole: h5py.h5t.TypeID) -> None:
             raise SceneError(f"{path}, whose {shown} is of no type of HDF5", "numbers or texts", "is it damaged?")
 
 
-def _check_dataset(path: Path, read: Read, shown: str, entry: h5py.h5d.DatasetID, room: int | None) -> None:
+def _check_dataset(path: Path, read: Read, shown: str, entry: h5py.h5d.DatasetID, index: Index) -> None:
     _check_attributes(path, read, entry)
     _check_type(path, shown, entry.get_type())
     header = h5py.h5o.get_info(entry).addr
@@ -140,12 +146,14 @@ def _check_dataset(path: Path, read: Read, shown: str, entry: h5py.h5d.DatasetID
     filters = [number for number, _ in filters_of(entry)]
     if sum(one in _UNPACKING for one in filters) > 1:
         raise SceneError(f"{path}, whose {shown} is packed more than once", "compressed once, or not at all")
+    if index.is_packed not in (None, bool(filters)):
+        raise SceneError(f"{path} with a list of chunks that is not of {shown}", "its own", "is it damaged?")
     if stored.get_layout() == h5py.h5d.CHUNKED:
         chunk, kind = stored.get_chunk(), entry.get_type()
         of_a_chunk = math.prod(chunk) * (REFERENCE.itemsize if is_text(kind) else kind.get_size())
         check_claim(path, shown, of_a_chunk)
         check_chunks(path, shown, entry.shape, chunk)
-        _check_room(path, shown, entry.get_space().get_simple_extent_dims(True), chunk, room)
+        _check_room(path, shown, entry.get_space().get_simple_extent_dims(True), chunk, index.room)
         of_a_chunk += CHECKSUM * filters.count(h5py.h5z.FILTER_FLETCHER32)
         if is_text(kind) or kind.equal(PLACE) or not has_references(kind):
             _check_sizes(path, shown, entry, of_a_chunk, filters)

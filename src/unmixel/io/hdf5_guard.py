@@ -1,9 +1,9 @@
 """An HDF5 file in which the library cannot lose its way.
 
-Groups and texts lie in structures whose pieces say where the next one is, and the library goes where they say: round
-and round in a heap, until all memory is taken, or down a tree until its stack is full and the process dies. So what it
-reads of them goes through here, and it is told of a damaged file instead. (The HDF5 File Format Specification, version
-3.0, sections II, III.A.1, III.D and III.E, says how they are stored; `hdf5_trees` has those of newer files.)
+Names and texts lie in heaps whose pieces say where the next one is, and the library goes where they say: round and
+round, until all memory is taken. So what it reads of them goes through here, and it is told of a damaged file instead.
+(The HDF5 File Format Specification, version 3.0, sections II, III.D and III.E, says how they are stored; what an object
+leads to is for `hdf5_structures`.)
 """
 
 from __future__ import annotations
@@ -14,21 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from unmixel.io.hdf5_headers import LAYOUT, messages
-from unmixel.io.hdf5_trees import ARRAY, HEAP, NOWHERE, TREE, check_array, check_heap, check_tree
+from unmixel.io.hdf5_headers import LAYOUT, first_headers, messages
+from unmixel.io.hdf5_trees import NOWHERE
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _COLLECTION = b"GCOL\x01"
 """The first bytes of a collection of a global heap, which has texts of variable length."""
 _LOCAL_HEAP = b"HEAP\x00"
-_GROUP_NODE = b"TREE\x00"
-_SYMBOLS = b"SNOD"
 _LONGEST_MARK = 5
 _OBJECT = 16
 """Bytes before each object of a collection, and of the collection itself."""
 _LAST_FREE = 1
-_PLACES = (64, None), (68, None), (36, 20), (36, 20)
-"""Where superblocks of each version have the places of the root and of their extension, if they have one."""
 _UNREAD = {15, 24}
 """Kinds of messages: on tables of shared messages, and on an image of the library's memory."""
 _LARGEST = 1 << 24
@@ -62,15 +58,9 @@ class GuardedFile(io.RawIOBase):
         self._file = path.open("rb", buffering=0)
         self._n_bytes = path.stat().st_size
         self._base = self._checked_base()
-        self._above: dict[int, int] = {}
-        """The place of the node above each node of a tree."""
         self._checks: dict[bytes, Callable[[int], None]] = {
             _COLLECTION: self._check_collection,
             _LOCAL_HEAP: self._check_local_heap,
-            _GROUP_NODE: self._check_node,
-            TREE: lambda start: check_tree(self._of_hdf5, start - self._base, self._n_bytes),
-            HEAP: lambda start: check_heap(self._of_hdf5, start - self._base),
-            ARRAY: lambda start: check_array(self._of_hdf5, start - self._base, self._n_bytes),
         }
         self._checked: set[int] = set()
         """The places at which something has passed its check."""
@@ -140,16 +130,15 @@ class GuardedFile(io.RawIOBase):
         head = self._of_hdf5(0, 80)
         if not head.startswith(SIGNATURE) or len(head) < 80:
             return
-        root, extension = _PLACES[min(head[8], len(_PLACES) - 1)]
-        if LAYOUT in self._kinds_at(head, root):
+        root, extension = first_headers(self._of_hdf5)
+        if LAYOUT in self._kinds_in(root):
             raise OSError("an HDF5 file whose root is not a group")
-        if extension is not None and self._kinds_at(head, extension) & _UNREAD:
+        if self._kinds_in(extension) & _UNREAD:
             raise OSError("an HDF5 file with messages that objects share, or an image of memory")
 
-    def _kinds_at(self, superblock: bytes, at: int) -> set[int]:
-        """Return the kinds of messages of an object that a superblock names."""
-        place = int.from_bytes(superblock[at : at + 8], "little")
-        return set() if place == NOWHERE else {kind for kind, _ in messages(self._of_hdf5, place)}
+    def _kinds_in(self, header: int) -> set[int]:
+        """Return the kinds of messages of a header, if there is one."""
+        return set() if header == NOWHERE else {kind for kind, _ in messages(self._of_hdf5, header)}
 
     def _check_collection(self, start: int) -> None:
         size = int.from_bytes(self._at(start + 8, 8), "little")
@@ -180,27 +169,6 @@ class GuardedFile(io.RawIOBase):
             shown = f"{most >> 20} MB" if most >> 20 else f"{most >> 10} kB"
             raise OSError(f"a heap of more than {shown}")
         return True
-
-    def _check_node(self, start: int) -> None:
-        """Check that what lies under a node of a group's tree lies under no other, nor above it."""
-        head = self._at(start, 24)
-        if len(head) < 24:
-            return
-        below = _GROUP_NODE[:4] if head[5] else _SYMBOLS
-        places = self._at(start + 32, 16 * int.from_bytes(head[6:8], "little"))
-        seen = set()
-        for at in range(0, len(places) - 7, 16):
-            place = self._base + int.from_bytes(places[at : at + 8], "little")
-            if place >= self._n_bytes or self._at(place, 4) != below:
-                continue
-            if place in seen or self._above.setdefault(place, start) != start or self._is_above(place, start):
-                raise OSError("a group whose links never end")
-            seen.add(place)
-
-    def _is_above(self, node: int, place: int | None) -> bool:
-        while place is not None and place != node:
-            place = self._above.get(place)
-        return place == node
 
 
 def _heap_ends(collection: bytes) -> bool:

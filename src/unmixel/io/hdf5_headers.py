@@ -1,8 +1,7 @@
-"""What the headers of HDF5 objects lead to: trees of the right kind, and arrays with room for all chunks.
+"""The headers of HDF5 objects: their messages, and what these say of other files and of texts.
 
-The library takes what it finds there for what it expects: records of links for records of chunks, or the number of a
-chunk for its place in an array, however long that is. (The HDF5 File Format Specification, version 3.0: sections IV.A.1
-for headers, IV.A.2.c, .i, .m and .v for the messages on links, chunks and attributes, VII.C for fixed arrays.)
+(The HDF5 File Format Specification, version 3.0: sections II for the superblock, IV.A.1 for headers, IV.A.2.i and .m
+for the messages on values and attributes.)
 """
 
 from __future__ import annotations
@@ -12,18 +11,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from unmixel.io.hdf5_heaps import FractalHeap
-from unmixel.io.hdf5_trees import CHUNKS, NOWHERE, Read, kind_of_tree
+from unmixel.io.hdf5_trees import NOWHERE, Read
 from unmixel.io.hdf5_types import REFERENCE
 
-_LINKS, _EXTERNAL, LAYOUT, _ATTRIBUTE, _CONTINUED, _ATTRIBUTES = 2, 7, 8, 12, 16, 21
+LINKS, _EXTERNAL, LAYOUT, _ATTRIBUTE, CONTINUED, SYMBOLS, ATTRIBUTES = 2, 7, 8, 12, 16, 17, 21
 """Kinds of messages."""
-_CHUNKED, _VIRTUAL = 2, 3
+CHUNKED, _VIRTUAL = 2, 3
 """Kinds of layouts."""
-_SINGLE, _FIXED_ARRAY, _TREE = 1, 3, 5
-"""Kinds of indexes of chunks."""
-_OWN_BYTES = {_FIXED_ARRAY: 1, _TREE: 6}
-"""Between the kind of an index and its place."""
-_FIXED_HEADER = b"FAHD\x00"
+_PLACES = (64, None), (68, None), (36, 20), (36, 20)
+"""Where superblocks of each version have the places of the root and of their extension, if they have one."""
 _VARIABLE = 9
 """The class of types of variable length: texts, and lists."""
 _LONGEST = 1 << 24
@@ -31,32 +27,11 @@ _LONGEST = 1 << 24
 _LARGEST_PIECE, _MOST_BYTES, _MOST_MESSAGES = 1 << 20, 1 << 24, 1 << 17
 
 
-def check_header(read: Read, header: int) -> int | None:
-    """Check what the header of an object leads to.
-
-    Returns
-    -------
-    int or None
-        For how many chunks a dataset has room; None for any number, and for all other objects.
-
-    Raises
-    ------
-    ValueError
-        If it leads to what it should not, or is no header that the library could read.
-    """
-    room, n_layouts = None, 0
-    for kind, message in messages(read, header):
-        if kind == _LINKS:
-            _check_trees(read, message, 8, (5, 6))
-        elif kind == _ATTRIBUTES:
-            _check_trees(read, message, 2, (8, 9))
-        elif kind == LAYOUT:
-            n_layouts += 1
-            if message[0] >= 4 and message[1] == _CHUNKED:
-                room = _room_for_chunks(read, message)
-    if n_layouts > 1:
-        raise ValueError(f"a header with {n_layouts} layouts")
-    return room
+def first_headers(read: Read) -> tuple[int, int]:
+    """Return the places of the headers of the root and of the superblock's extension, from the superblock."""
+    head = read(0, 80)
+    root, extension = _PLACES[min(head[8], len(_PLACES) - 1)]
+    return number_in(head[root : root + 8]), NOWHERE if extension is None else number_in(head[extension:][:8])
 
 
 def is_elsewhere(read: Read, header: int) -> bool:
@@ -78,7 +53,7 @@ def check_lengths(read: Read, header: int) -> None:
     for kind, message in messages(read, header):
         if kind == _ATTRIBUTE:
             _check_length(message)
-        elif kind == _ATTRIBUTES:
+        elif kind == ATTRIBUTES:
             first = 2 + 2 * (message[1] & 1)
             heap, tree = (number_in(message[at : at + 8]) for at in (first, first + 8))
             if heap != NOWHERE and tree != NOWHERE:
@@ -113,38 +88,6 @@ def check_references(references: bytes, of_one: int = 1) -> None:
         raise ValueError(f"a text or list that claims {longest} bytes")
 
 
-def _check_trees(read: Read, message: bytes, n_counted: int, kinds: tuple[int, int]) -> None:
-    """Check the trees, by name and by order, of links or attributes."""
-    flags = message[1]
-    at = 2 + n_counted * (flags & 1) + 8
-    for number, kind in enumerate(kinds[: 1 + (flags >> 1 & 1)]):
-        place = number_in(message[at + 8 * number : at + 8 * number + 8])
-        if place != NOWHERE and kind_of_tree(read, place) != kind:
-            raise ValueError("a header that leads to a tree of another kind")
-
-
-def _room_for_chunks(read: Read, layout: bytes) -> int | None:
-    """Return for how many chunks there is room, from a layout message of version 4 or later."""
-    index = 5 + layout[3] * layout[4]
-    kind = layout[index]
-    if kind == _SINGLE:
-        return 1
-    if kind not in _OWN_BYTES:
-        return None
-    at = index + 1 + _OWN_BYTES[kind]
-    place = number_in(layout[at : at + 8])
-    if place == NOWHERE:
-        return None
-    if kind == _TREE:
-        if kind_of_tree(read, place) not in CHUNKS:
-            raise ValueError("a header that leads to a tree of another kind")
-        return None
-    array = read(place, 16)
-    if not array.startswith(_FIXED_HEADER):
-        raise ValueError("a header that leads to no array")
-    return number_in(array[8:])
-
-
 def messages(read: Read, header: int) -> Iterator[tuple[int, bytes]]:
     """Yield kind and content of each message of a header, in all of its pieces."""
     start = read(header, 16)
@@ -169,7 +112,7 @@ def messages(read: Read, header: int) -> Iterator[tuple[int, bytes]]:
             n_messages += 1
             if n_bytes > _MOST_BYTES or n_messages > _MOST_MESSAGES:
                 raise ValueError("a header that never ends")
-            if kind == _CONTINUED:
+            if kind == CONTINUED:
                 there, more = number_in(message[:8]), number_in(message[8:16])
                 pieces.append((there + 4, more - 8) if is_new else (there, more))  # between a mark and a checksum
             yield kind, message
