@@ -70,8 +70,11 @@ def test_an_error_of_long_names_is_short(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_a_wavelength_that_is_a_signalling_nan(tmp_path: Path) -> None:
+@pytest.mark.parametrize("others", [0, 3])
+@pytest.mark.parametrize("place", range(5))
+def test_a_wavelength_that_is_a_signalling_nan(place: int, others: int, tmp_path: Path) -> None:
     wavelength = SCENE.wavelength.values.astype(np.float64)
-    wavelength.view(np.uint64)[0] = 0x7FF4_0000_0000_0000
+    wavelength[(place + 1 + np.arange(others)) % 5] = np.nan
+    wavelength.view(np.uint64)[place] = 0x7FF4_0000_0000_0000
     np.savez(tmp_path / "s.npz", reflectance=VALUES, wavelength=wavelength)
-    refused(tmp_path / "s.npz", "1 of 5 of them NaN")
+    refused(tmp_path / "s.npz", f"{1 + others} of 5 of them NaN")

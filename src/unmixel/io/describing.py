@@ -127,13 +127,19 @@ def _in_nanometres(raw: RawScene, notes: list[str]) -> tuple[NDArray[np.float64]
     if raw.wavelength is None:
         notes.append("no wavelengths in the file")
         return None, None
-    factor, note = to_nanometres(raw.wavelength, raw.wavelength_unit)
+    wavelength, fwhm = _quiet(raw.wavelength), None if raw.fwhm is None else _quiet(raw.fwhm)
+    factor, note = to_nanometres(wavelength, raw.wavelength_unit)
     if note:
         notes.append(note)
     if factor is None:
         return None, None
-    with np.errstate(over="ignore", invalid="ignore"):  # a NaN of a file may be a signalling one
-        return raw.wavelength * factor, None if raw.fwhm is None else raw.fwhm * factor
+    with np.errstate(over="ignore"):
+        return wavelength * factor, None if fwhm is None else fwhm * factor
+
+
+def _quiet(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numbers of a file without signalling NaNs, which are not what functions for NaN expect."""
+    return np.where(np.isnan(numbers), np.nan, numbers)
 
 
 def _asked_out(
