@@ -6,6 +6,7 @@ import io
 import math
 import random
 import re
+import struct
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,11 @@ LARGEST_STRUCTURE = 2000
 
 
 def mutate_hdf5(content: bytes, rng: random.Random) -> bytes:
-    """Change an object of a file, a pointer in it, a structure that has a checksum, or some bytes."""
+    """Change an object of a file, a pointer in it, its messages, a structure that has a checksum, or some bytes."""
     if rng.random() < 0.25:
         return _lead_elsewhere(content, rng)
+    if rng.random() < 0.1 and (headers := _old_headers(content)):
+        return _mix_messages(content, headers, rng)
     if rng.random() < 0.3 and (found := _MARKS.findall(content)):
         return _with_checksum(content, rng.choice(found), rng)
     if rng.random() < 0.2 or not _has_an_end(content):
@@ -96,6 +99,39 @@ def _lead_elsewhere(content: bytes, rng: random.Random) -> bytes:
     if node < 0 or rng.random() < 0.5:
         return moved
     return moved[: node + 5] + bytes([rng.choice((0, 1, 2, 255))]) + moved[node + 6 :]
+
+
+def _old_headers(content: bytes) -> dict[int, list[tuple[int, int, int]]]:
+    """Return kind, place and size of the messages of each header without checksums, by where it begins."""
+    headers = {}
+    for start in range(0, len(content) - 16, 8):
+        version, n_messages, n_references, size = struct.unpack_from("<HHII", content, start)
+        if version != 1 or not (0 < n_messages < 100 and 0 < n_references < 100 and 0 < size < 10_000):
+            continue
+        messages, at = [], start + 16
+        while at + 8 <= min(start + 16 + size, len(content)):
+            kind, length = struct.unpack_from("<HH", content, at)
+            messages.append((kind, at + 8, length))
+            at += 8 + length
+        if at == start + 16 + size and all(kind < 25 for kind, _, _ in messages):
+            headers[start] = messages
+    return headers
+
+
+def _mix_messages(content: bytes, headers: dict[int, list[tuple[int, int, int]]], rng: random.Random) -> bytes:
+    """Let an object have a message of another one, or say that its own is in the header of another one."""
+    messages = [message for header in headers.values() for message in header]
+    kind, at, size = rng.choice(messages)
+    if rng.random() < 0.5:
+        others = [place for other, place, length in messages if (other, length) == (kind, size) and place != at]
+        place = rng.choice(others or [at])
+        return content[:at] + content[place : place + size] + content[at + size :]
+    base = max(content.find(b"\x89HDF"), 0)
+    where = bytes([rng.choice((1, 2, 3)), rng.choice((0, 1, 2))]) + (rng.choice([*headers]) - base).to_bytes(
+        8, "little"
+    )
+    where = where[:size]
+    return content[: at - 4] + bytes([rng.choice((2, 3))]) + content[at - 3 : at] + where + content[at + len(where) :]
 
 
 def _change_object(file: h5py.File, name: str, rng: random.Random) -> None:

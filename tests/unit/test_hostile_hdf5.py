@@ -349,7 +349,7 @@ def test_all_attributes_in_a_heap_are_found(n_attributes: int, tmp_path: Path) -
         file.attrs.create("long", ["x"] * 400, dtype=h5py.string_dtype())
         header = h5py.h5o.get_info(file.id).addr
     content = (tmp_path / "s.h5").read_bytes()
-    found = [message for kind, message in messages(reader_of(content), header) if kind == 21]
+    found = [message.content for message in messages(reader_of(content), header) if message.kind == 21]
     heap, tree = (int.from_bytes(found[0][at : at + 8], "little") for at in (2, 10))
     objects = list(FractalHeap(reader_of(content), heap).objects_of(tree))
     names = {each[9 : 9 + each[2] - 1].decode() for each in objects}

@@ -240,3 +240,47 @@ def test_numbers_of_new_structures(mark: bytes, at: int, changed: bytes, said: s
         content[:] = with_checksum(whole, start, size_at(whole, start), at, changed)
 
     damaged(new, said, harm)
+
+
+@pytest.mark.parametrize("versions", [OLD, NEW], ids=["old", "new"])
+@pytest.mark.parametrize("where", ["dataset", "attribute", "one of many attributes"])
+def test_a_named_type_that_is_itself_elsewhere(where: str, versions: tuple[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "s.mat"
+    with h5py.File(path, "w", userblock_size=USER_BLOCK, libver=versions) as file:
+        cube = file.create_dataset("cube", data=VALUES.T)
+        file["z"] = np.dtype([("a", "i4"), ("b", "f4")])
+        if where == "dataset":
+            file.create_dataset("of the kind", (3,), file["z"])
+        else:
+            for number in range(70 if "many" in where else 0):
+                cube.attrs[f"note {number}"] = number
+            cube.attrs.create("of the kind", np.zeros(3, file["z"].dtype), dtype=file["z"])
+        header = h5py.h5o.get_info(file["z"].id).addr
+
+    def harm(content: bytearray) -> None:
+        version = b"\x16" if versions == OLD else b"\x36"
+        at = content.index(version + bytes([2, 0, 0, 8]), USER_BLOCK + header)
+        there = bytes([3, 2]) + header.to_bytes(8, "little")
+        if versions == OLD:
+            content[at - 4] = 3
+            content[at : at + len(there)] = there
+        else:
+            whole = bytes(content)
+            start, size = header_around(whole, at)
+            content[:] = with_checksum(whole, start, size, at - 1 - start, bytes([3]) + there)
+
+    damaged(path, "a type that is not where it is said to be", harm)
+
+
+def test_texts_of_a_named_type_that_claim_gigabytes(tmp_path: Path) -> None:
+    path = tmp_path / "s.mat"
+    with h5py.File(path, "w", userblock_size=USER_BLOCK, libver=OLD) as file:
+        cube = file.create_dataset("cube", data=VALUES.T)
+        file["kind"] = h5py.string_dtype()
+        cube.attrs.create("name", "x" * 1003, dtype=file["kind"])
+
+    def harm(content: bytearray) -> None:
+        length = content.index((1003).to_bytes(4, "little"))
+        content[length : length + 4] = (2**31).to_bytes(4, "little")
+
+    damaged(path, "a text or list that claims 2147483648 bytes", harm)

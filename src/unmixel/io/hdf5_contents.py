@@ -17,7 +17,7 @@ from unmixel.claims import check_chunks, check_claim
 from unmixel.errors import SceneError, damage_told
 from unmixel.io.hdf5_chunks import CHECKSUM, filters_of
 from unmixel.io.hdf5_guard import GuardedFile
-from unmixel.io.hdf5_headers import check_lengths, first_headers, is_elsewhere
+from unmixel.io.hdf5_headers import first_headers, is_elsewhere
 from unmixel.io.hdf5_structures import Index, Structures
 from unmixel.io.hdf5_texts import check_filling, check_texts
 from unmixel.io.hdf5_trees import NOWHERE, Read
@@ -70,7 +70,7 @@ def check_contents(path: Path, file: h5py.File) -> None:
         seen = {first[0]}
         while groups:
             group, above = groups.pop()
-            _check_attributes(path, read, group)
+            _check_attributes(path, group)
             for name, kind, address in _links_in(group):
                 if kind == h5py.h5l.TYPE_SOFT:
                     continue
@@ -90,7 +90,7 @@ def check_contents(path: Path, file: h5py.File) -> None:
                     groups.append((entry, place))
                 elif isinstance(entry, h5py.h5t.TypeID):
                     _check_type(path, _shown(place), entry)
-                    _check_attributes(path, read, entry)
+                    _check_attributes(path, entry)
 
 
 def _bytes_at(raw: BinaryIO, base: int, n_bytes: int, place: int, size: int) -> bytes:
@@ -116,7 +116,7 @@ def _links_in(group: h5py.h5g.GroupID) -> list[tuple[bytes, int, int]]:
     return links
 
 
-def _check_attributes(path: Path, read: Read, place: h5py.h5g.GroupID | h5py.h5d.DatasetID | h5py.h5t.TypeID) -> None:
+def _check_attributes(path: Path, place: h5py.h5g.GroupID | h5py.h5d.DatasetID | h5py.h5t.TypeID) -> None:
     names: list[bytes] = []
     h5py.h5a.iterate(place, names.append)
     for name in names:
@@ -124,7 +124,6 @@ def _check_attributes(path: Path, read: Read, place: h5py.h5g.GroupID | h5py.h5d
         shown = repr(name.decode(errors="replace"))
         _check_type(path, shown, attribute.get_type())
         check_claim(path, shown, math.prod(attribute.shape or ()) * attribute.get_type().get_size())
-    check_lengths(read, h5py.h5o.get_info(place).addr)
 
 
 def _check_type(path: Path, shown: str, whole: h5py.h5t.TypeID) -> None:
@@ -135,7 +134,7 @@ def _check_type(path: Path, shown: str, whole: h5py.h5t.TypeID) -> None:
 
 
 def _check_dataset(path: Path, read: Read, shown: str, entry: h5py.h5d.DatasetID, index: Index) -> None:
-    _check_attributes(path, read, entry)
+    _check_attributes(path, entry)
     _check_type(path, shown, entry.get_type())
     header = h5py.h5o.get_info(entry).addr
     check_filling(read, header, entry.get_type())

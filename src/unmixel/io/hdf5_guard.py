@@ -138,7 +138,7 @@ class GuardedFile(io.RawIOBase):
 
     def _kinds_in(self, header: int) -> set[int]:
         """Return the kinds of messages of a header, if there is one."""
-        return set() if header == NOWHERE else {kind for kind, _ in messages(self._of_hdf5, header)}
+        return set() if header == NOWHERE else {message.kind for message in messages(self._of_hdf5, header)}
 
     def _check_collection(self, start: int) -> None:
         size = int.from_bytes(self._at(start + 8, 8), "little")

@@ -1,21 +1,27 @@
 """The headers of HDF5 objects: their messages, and what these say of other files and of texts.
 
-(The HDF5 File Format Specification, version 3.0: sections II for the superblock, IV.A.1 for headers, IV.A.2.i and .m
-for the messages on values and attributes.)
+(The HDF5 File Format Specification, version 3.0: sections II for the superblock, IV.A.1 for headers, IV.A.2 for
+messages that lie in another header, .i and .m for those on values and attributes.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from unmixel.io.hdf5_heaps import FractalHeap
 from unmixel.io.hdf5_trees import NOWHERE, Read
 from unmixel.io.hdf5_types import REFERENCE
 
-LINKS, _EXTERNAL, LAYOUT, _ATTRIBUTE, CONTINUED, SYMBOLS, ATTRIBUTES = 2, 7, 8, 12, 16, 17, 21
+LINKS, TYPE, _EXTERNAL, LAYOUT, ATTRIBUTE, CONTINUED, SYMBOLS, ATTRIBUTES = 2, 3, 7, 8, 12, 16, 17, 21
 """Kinds of messages."""
+_ELSEWHERE = 2
+"""The flag of a message that only says where it is."""
+_IN_A_HEAP = 1
+"""Where that may be, and not in another header."""
+_SHARED_TYPE, _SHARED_SPACE = 1, 2
+"""Flags of an attribute."""
 CHUNKED, _VIRTUAL = 2, 3
 """Kinds of layouts."""
 _PLACES = (64, None), (68, None), (36, 20), (36, 20)
@@ -38,41 +44,53 @@ def is_elsewhere(read: Read, header: int) -> bool:
     """Return whether the values of a dataset lie in others or in other files, which it is opened with."""
     return any(
         kind == _EXTERNAL or (kind == LAYOUT and message[0] >= 3 and message[1] == _VIRTUAL)
-        for kind, message in messages(read, header)
+        for kind, message, _ in messages(read, header)
     )
 
 
-def check_lengths(read: Read, header: int) -> None:
-    """Check the texts and lists in the attributes of an object which the library has found to be whole.
+def check_attribute(read: Read, attribute: bytes) -> None:
+    """Check that the type of an attribute is there, and that its texts and lists are no longer than one can be.
+
+    The library makes room for a text before it looks for it.
 
     Raises
     ------
     ValueError
-        If one is longer than it can be.
+        If it is not, or one is longer.
     """
-    for kind, message in messages(read, header):
-        if kind == _ATTRIBUTE:
-            _check_length(message)
-        elif kind == ATTRIBUTES:
-            first = 2 + 2 * (message[1] & 1)
-            heap, tree = (number_in(message[at : at + 8]) for at in (first, first + 8))
-            if heap != NOWHERE and tree != NOWHERE:
-                for attribute in FractalHeap(read, heap).objects_of(tree):
-                    _check_length(attribute)
-
-
-def _check_length(attribute: bytes) -> None:
-    """Check that texts and lists are no longer than one can be: the library makes room before it looks for them."""
     if len(attribute) < 8:
         raise ValueError("an attribute that is none")
-    version = attribute[0]
+    version, shared = attribute[0], attribute[1] if attribute[0] > 1 else 0
+    if shared & _SHARED_SPACE:
+        raise ValueError("messages that objects share")
     sizes = (number_in(attribute[at : at + 2]) for at in (2, 4, 6))
     name, kind, space = (-(-size // 8) * 8 if version == 1 else size for size in sizes)
     at = 8 + (version == 3) + name
-    if kind < 16 or attribute[at] & 15 != _VARIABLE:
+    stored_type = type_in(read, attribute[at : at + kind], is_elsewhere=bool(shared & _SHARED_TYPE))
+    if len(stored_type) < 16 or stored_type[0] & 15 != _VARIABLE:
         return
-    of_one = number_in(attribute[at + 12 : at + 16])
+    of_one = number_in(stored_type[12:16])
     check_references(attribute[at + kind + space :], of_one)
+
+
+def type_in(read: Read, message: bytes, *, is_elsewhere: bool) -> bytes:
+    """Return a message on a type, which may lie in the header of a named type.
+
+    Raises
+    ------
+    ValueError
+        If it lies nowhere, or goes on from there: the library follows it until its stack is full.
+    """
+    if not is_elsewhere:
+        return message
+    version, where = message[:2]
+    if version > 1 and where == _IN_A_HEAP:
+        raise ValueError("messages that objects share")
+    at = 16 if version == 1 else 2
+    found = [one for one in messages(read, number_in(message[at : at + 8])) if one.kind == TYPE]
+    if len(found) != 1 or found[0].is_elsewhere:
+        raise ValueError("a type that is not where it is said to be")
+    return found[0].content
 
 
 def check_references(references: bytes, of_one: int = 1) -> None:
@@ -88,8 +106,17 @@ def check_references(references: bytes, of_one: int = 1) -> None:
         raise ValueError(f"a text or list that claims {longest} bytes")
 
 
-def messages(read: Read, header: int) -> Iterator[tuple[int, bytes]]:
-    """Yield kind and content of each message of a header, in all of its pieces."""
+class Message(NamedTuple):
+    """A message of a header."""
+
+    kind: int
+    content: bytes
+    is_elsewhere: bool
+    """Whether the content only says where it is."""
+
+
+def messages(read: Read, header: int) -> Iterator[Message]:
+    """Yield each message of a header, in all of its pieces."""
     start = read(header, 16)
     is_new = start.startswith(b"OHDR")
     if is_new:
@@ -115,7 +142,7 @@ def messages(read: Read, header: int) -> Iterator[tuple[int, bytes]]:
             if kind == CONTINUED:
                 there, more = number_in(message[:8]), number_in(message[8:16])
                 pieces.append((there + 4, more - 8) if is_new else (there, more))  # between a mark and a checksum
-            yield kind, message
+            yield Message(kind, message, bool(head[3 if is_new else 4] & _ELSEWHERE))
 
 
 def _whole(read: Read, place: int, size: int) -> bytes:

@@ -14,8 +14,21 @@ from bisect import bisect
 from typing import NamedTuple
 
 from unmixel.io.hdf5_arrays import check_extensible_array, check_fixed_array
-from unmixel.io.hdf5_headers import ATTRIBUTES, CHUNKED, CONTINUED, LAYOUT, LINKS, SYMBOLS, messages, number_in
-from unmixel.io.hdf5_heaps import check_heap
+from unmixel.io.hdf5_headers import (
+    ATTRIBUTE,
+    ATTRIBUTES,
+    CHUNKED,
+    CONTINUED,
+    LAYOUT,
+    LINKS,
+    SYMBOLS,
+    TYPE,
+    check_attribute,
+    messages,
+    number_in,
+    type_in,
+)
+from unmixel.io.hdf5_heaps import FractalHeap, check_heap
 from unmixel.io.hdf5_trees import CHUNKS, NOWHERE, Read, check_chunks, check_links, check_tree
 
 _SINGLE, _FIXED_ARRAY, _EXTENSIBLE_ARRAY, _TREE = 1, 3, 4, 5
@@ -79,15 +92,24 @@ class Structures:
 
     def _checked(self, header: int) -> Index:
         layouts = []
-        for kind, message in messages(self._read, header):
-            if kind == CONTINUED:
+        for kind, message, is_elsewhere in messages(self._read, header):
+            if kind == TYPE:
+                type_in(self._read, message, is_elsewhere=is_elsewhere)
+            elif is_elsewhere:
+                raise ValueError("messages that objects share")
+            elif kind == CONTINUED:
                 self._take(number_in(message[:8]), number_in(message[8:16]))
             elif kind == SYMBOLS:
                 self._check_symbols(message)
             elif kind == LINKS:
                 self._check_many(message, 8, (5, 6))
+            elif kind == ATTRIBUTE:
+                check_attribute(self._read, message)
             elif kind == ATTRIBUTES:
-                self._check_many(message, 2, (8, 9))
+                heap, tree = self._check_many(message, 2, (8, 9))
+                if heap != NOWHERE and tree != NOWHERE:
+                    for attribute in FractalHeap(self._read, heap).objects_of(tree):
+                        check_attribute(self._read, attribute)
             elif kind == LAYOUT:
                 layouts.append(message)
         if len(layouts) > 1:
@@ -105,8 +127,8 @@ class Structures:
             raise ValueError("a group without a heap of names")
         self._take(place, size)
 
-    def _check_many(self, message: bytes, n_counted: int, kinds: tuple[int, int]) -> None:
-        """Check the heap of links or attributes, and their trees by name and by order."""
+    def _check_many(self, message: bytes, n_counted: int, kinds: tuple[int, int]) -> tuple[int, int]:
+        """Check the heap of links or attributes and their trees, by name and by order; return heap and first tree."""
         flags = message[1]
         at = 2 + n_counted * (flags & 1)
         if (heap := number_in(message[at : at + 8])) != NOWHERE:
@@ -115,6 +137,7 @@ class Structures:
             place = number_in(message[at + 8 * number : at + 8 * number + 8])
             if place != NOWHERE:
                 check_tree(self._read, self._take, place, {kind})
+        return heap, number_in(message[at + 8 : at + 16])
 
     def _checked_index(self, layout: bytes) -> Index:
         """Check the list of a dataset's chunks."""

@@ -39,7 +39,7 @@ def check_filling(read: Read, header: int, kind: h5py.h5t.TypeID) -> None:
     """
     if not has_variable(kind):
         return
-    for number, message in messages(read, header):
+    for number, message, _ in messages(read, header):
         filling = _fill(message) if number == _FILL else message[4:] if number == _OLD_FILL else b""
         if not filling:
             continue
@@ -59,7 +59,7 @@ def check_texts(read: Read, header: int, stored: h5py.h5d.DatasetID) -> None:
     n_texts = stored.get_space().get_simple_extent_npoints()
     if not is_text(stored.get_type()) or not 0 < n_texts <= MOST_TEXTS:
         return
-    for kind, message in messages(read, header):
+    for kind, message, _ in messages(read, header):
         if kind == LAYOUT:
             check_references(_together(read, message, n_texts * REFERENCE.itemsize))
     if stored.get_create_plist().get_layout() == h5py.h5d.CHUNKED:
