@@ -202,7 +202,7 @@ def matlab_73() -> list[Case]:
             file["good_band"] = np.array([[1, 1, 1, 1, 0]], np.uint8)
             file["good_band"].attrs["MATLAB_class"] = np.bytes_("logical")
             file.create_dataset("wavelength", data=WAVELENGTH[:, None], compression="lzf", shuffle=True)
-            file.create_dataset("fwhm", data=np.full((5, 1), 10), chunks=(5, 1), scaleoffset=0)
+            file.create_dataset("fwhm", data=np.full((5, 1), 10), compression="lzf", fletcher32=True)
             kinds = np.zeros(2, [("a", "i4"), ("b", "S2"), ("c", h5py.string_dtype())])
             kinds["c"] = "text"
             file["kinds"] = kinds

@@ -25,7 +25,9 @@ PACKINGS: list[dict[str, Any]] = [
     {"compression": "gzip"},
     {"compression": "gzip", "shuffle": True},
     {"compression": "gzip", "shuffle": True, "fletcher32": True},
+    {"compression": "lzf"},
     {"compression": "lzf", "shuffle": True},
+    {"compression": "lzf", "shuffle": True, "fletcher32": True},
     {"shuffle": True, "fletcher32": True},
 ]
 SHORT_CHUNK = zlib.compress(bytes(10))
@@ -50,6 +52,14 @@ def test_parts_are_those_that_the_library_reads(
         found = PackedDataset(stored.id)[part]
         np.testing.assert_array_equal(found, stored[part])
         assert found.dtype == values.dtype
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_chunks_that_cannot_be_packed(packing: dict[str, Any]) -> None:
+    values = np.random.default_rng(1).integers(0, 256, (5, 7, 4), np.uint8)
+    with h5py.File("any", "w", driver="core", backing_store=False) as file:
+        stored = file.create_dataset("a", data=values, chunks=values.shape, **packing)
+        np.testing.assert_array_equal(PackedDataset(stored.id)[()], values)
 
 
 @pytest.mark.parametrize("left_out", range(4), ids=["none", "shuffle", "deflate", "both"])
@@ -154,3 +164,70 @@ def test_chunks_that_are_only_claimed_are_refused(tmp_path: Path) -> None:
         file.create_dataset("cube", (5, 65536), "<i4", chunks=(1, 1), compression="gzip")
     with pytest.raises(SceneError, match="which claims"):
         open_lazily(tmp_path / "s.mat")
+
+
+OTHERS = {"szip": {"compression": "szip"}, "scale-offset": {"scaleoffset": 0}, "N-bit": {}}
+
+
+def write_otherwise_packed(file: h5py.File, name: str, how: str, values: np.ndarray) -> None:
+    if how != "N-bit":
+        more = {"compression_opts": ("nn", 4)} if how == "szip" else {}
+        file.create_dataset(name, data=values, chunks=values.shape, **OTHERS[how], **more)
+        return
+    packed = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    packed.set_chunk(values.shape)
+    packed.set_filter(h5py.h5z.FILTER_NBIT, 0, ())
+    kind = h5py.h5t.STD_I16LE.copy()
+    kind.set_precision(12)
+    space = h5py.h5s.create_simple(values.shape)
+    h5py.Dataset(h5py.h5d.create(file.id, name.encode(), kind, space, packed))[...] = values
+
+
+@pytest.mark.parametrize("how", OTHERS)
+def test_what_other_filters_packed_is_refused_and_nothing_else_of_the_file(how: str, tmp_path: Path) -> None:
+    values = np.arange(120, dtype="<i2").reshape(5, 6, 4)
+    with h5py.File(tmp_path / "a.mat", "w", userblock_size=512) as file:
+        file["cube"] = values
+        file.create_group("more")
+        write_otherwise_packed(file, "more/other", how, values)
+    np.testing.assert_array_equal(open_scene(tmp_path / "a.mat", scale=1).values, values.T)
+    with h5py.File(tmp_path / "b.mat", "w", userblock_size=512) as file:
+        write_otherwise_packed(file, "cube", how, values)
+    with pytest.raises(SceneError, match=r"b\.mat.*'/cube', which was packed by filter \d+ of HDF5; expected deflate"):
+        open_scene(tmp_path / "b.mat", scale=1)
+
+
+@pytest.mark.parametrize("how", OTHERS)
+@pytest.mark.parametrize("name", ["reflectance", "wavelength"])
+def test_netcdf_that_other_filters_packed(name: str, how: str, tmp_path: Path) -> None:
+    values = np.random.default_rng(3).uniform(0.1, 0.9, (4, 6, 5)).astype("f4")
+    save_scene(make_scene(values, wavelength=np.linspace(450, 850, 5)), tmp_path / "a.nc")
+    with h5py.File(tmp_path / "a.nc", "r+") as file:
+        attributes = dict(file[name].attrs)
+        values = np.ones(file[name].shape, "i2")
+        del file[name]
+        write_otherwise_packed(file, name, how, values)
+        for key in attributes.keys() - {
+            "DIMENSION_LIST",
+            "REFERENCE_LIST",
+            "CLASS",
+            "NAME",
+            "_Netcdf4Dimid",
+            "_FillValue",
+        }:
+            file[name].attrs[key] = attributes[key]
+    with pytest.raises(SceneError, match=r"a\.nc"):
+        open_scene(tmp_path / "a.nc")
+
+
+@pytest.mark.parametrize(
+    ("packed", "said"),
+    [(b"\x00a" * 50, "50 bytes in a chunk; expected 240"), (b"\x05abc", "a piece that is cut off")],
+)
+def test_chunks_that_are_not_what_lzf_packed(packed: bytes, said: str, tmp_path: Path) -> None:
+    values = np.ones((5, 6, 4), "<i2")
+    with h5py.File(tmp_path / "a.mat", "w", userblock_size=512) as file:
+        stored = file.create_dataset("cube", data=values, chunks=values.shape, compression="lzf")
+        stored.id.write_direct_chunk((0, 0, 0), packed)
+    with pytest.raises(SceneError, match=said):
+        open_scene(tmp_path / "a.mat", scale=1)

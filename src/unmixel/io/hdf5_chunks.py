@@ -1,8 +1,9 @@
 """Packed datasets of HDF5, of which no chunk unpacks to more or less than it should hold.
 
 The library goes on unpacking to the end of what is stored, whatever that takes, and fills up a chunk that is too short
-with whatever is in memory. So what deflate (RFC 1951) packed is unpacked here; other compressions are left to the
-library. (The HDF5 File Format Specification, version 3.0, section IV.A.2.l, says how chunks are stored.)
+with whatever is in memory, or dies. So what deflate (RFC 1951) or LZF packed is unpacked here, and other compressions
+(SZIP, N-bit, scale-offset) are refused. (The HDF5 File Format Specification, version 3.0, section IV.A.2.l, says how
+chunks are stored.)
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py.h5z import FILTER_DEFLATE, FILTER_FLETCHER32, FILTER_SHUFFLE
+from h5py.h5z import FILTER_DEFLATE, FILTER_FLETCHER32, FILTER_LZF, FILTER_SHUFFLE
 from numpy.typing import NDArray
 
 from unmixel.errors import SceneError
+from unmixel.io import lzf
 from unmixel.io.hdf5_types import REFERENCE, is_text
 
+_PACKINGS = {FILTER_DEFLATE, FILTER_LZF}
+_TAKEN = _PACKINGS | {FILTER_FLETCHER32, FILTER_SHUFFLE}
 CHECKSUM = 4
 """Bytes that the filter of checksums adds to a chunk."""
 
@@ -54,7 +58,22 @@ class PackedDataset(h5py.Dataset):
     @property
     def is_packed(self) -> bool:
         """Whether its chunks are checked."""
-        return self.chunks is not None and FILTER_DEFLATE in (number for number, _ in filters_of(self.id))
+        return self.chunks is not None and any(number in _PACKINGS for number, _ in filters_of(self.id))
+
+    def check_filters(self) -> None:
+        """Check that its chunks went through no filter of which the library may die.
+
+        Raises
+        ------
+        SceneError
+            If they did.
+        """
+        if others := {number for number, _ in filters_of(self.id)} - _TAKEN:
+            raise SceneError(
+                f"{self.name!r}, which was packed by filter {min(others)} of HDF5",
+                "deflate (gzip), LZF, or nothing",
+                "pack it anew: h5repack -f GZIP=1 IN OUT",
+            )
 
     def __getitem__(self, args: Any, new_dtype: Any = None) -> Any:
         """Return a part, given by slices without steps of its first axes, or by ``()``.
@@ -64,10 +83,11 @@ class PackedDataset(h5py.Dataset):
         SceneError
             If a chunk of it does not hold what it should.
         """
+        self.check_filters()
         if not self.is_packed:
             return super().__getitem__(args, new_dtype)
         numbers = [number for number, _ in filters_of(self.id)]
-        packing = numbers.index(FILTER_DEFLATE)
+        packing = next(place for place, number in enumerate(numbers) if number in _PACKINGS)
         if set(numbers[packing + 1 :]) - {FILTER_FLETCHER32}:
             raise SceneError(f"{self.name!r}, which was changed after it was packed", "compressed last, or not at all")
         of_one = REFERENCE.itemsize if is_text(self.id.get_type()) else self.id.get_type().get_size()
@@ -95,7 +115,7 @@ class PackedDataset(h5py.Dataset):
         """Return whether its chunks are arrays as they are, once unpacked, or shuffled ones."""
         *shuffled, (last, _) = filters_of(self.id)
         return (
-            last == FILTER_DEFLATE
+            last in _PACKINGS
             and self.dtype.kind in "iuf"
             and shuffled in ([], [(FILTER_SHUFFLE, (self.dtype.itemsize,))])
             and self.id.get_type() == h5py.h5t.py_create(self.dtype)
@@ -109,17 +129,28 @@ class PackedDataset(h5py.Dataset):
         """
         try:
             left_out, content = self.id.read_direct_chunk(start)
+            filters = [number for number, _ in filters_of(self.id)]
+            after = [number for place, number in enumerate(filters) if place > packing and not left_out >> place & 1]
+            content = content[: max(0, len(content) - CHECKSUM * after.count(FILTER_FLETCHER32))]
             whole = True
             if not left_out >> packing & 1:
-                unpacking = zlib.decompressobj()
-                content = unpacking.decompress(content, n_bytes + 1)
-                whole = unpacking.eof
+                content, whole = self._content_of(content, filters[packing], n_bytes)
         except (OSError, RuntimeError, MemoryError, zlib.error):
             return None
         if len(content) != n_bytes or not whole:
             held = f"more than {n_bytes}" if len(content) > n_bytes else f"{len(content)}"
             raise SceneError(f"{self.name!r} with {held} bytes in a chunk", f"{n_bytes} of them", "is it damaged?")
         return left_out, content
+
+    def _content_of(self, packed: bytes, packing: int, n_bytes: int) -> tuple[bytes, bool]:
+        """Return what was packed, or the beginning of it if it is too long, and whether it has an end."""
+        if packing == FILTER_DEFLATE:
+            unpacking = zlib.decompressobj()
+            return unpacking.decompress(packed, n_bytes + 1), unpacking.eof
+        try:
+            return lzf.unpacked(packed, n_bytes), True
+        except ValueError as error:
+            raise SceneError(f"{self.name!r} with {error}", "LZF in each chunk", "is it damaged?") from error
 
     def _array(self, left_out: int, content: bytes) -> NDArray:
         if len(filters_of(self.id)) == 2 and not left_out & 1:

@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from unmixel.claims import check_claim
-from unmixel.errors import BundleError, damage_told
+from unmixel.errors import BundleError, SceneError, damage_told
 from unmixel.io._raw import RawScene
 from unmixel.io.hdf5_chunks import PackedDataset
 from unmixel.io.hdf5_guard import GuardedFile
@@ -113,7 +113,7 @@ def _opened(path: Path) -> Iterator[xr.Dataset]:
     told = damage_told(path, "a complete NetCDF-4 file", "is it truncated?")
     with told, GuardedFile(path) as guarded:
         with h5py.File(guarded, "r") as file:
-            file.visititems(_check_packed)
+            file.visititems(partial(_check_packed, path))
             check_texts(path, file)
             check_places(path, file)
             unread = unread_texts(file)
@@ -123,12 +123,16 @@ def _opened(path: Path) -> Iterator[xr.Dataset]:
             yield dataset
 
 
-def _check_packed(_name: str, entry: h5py.Group | h5py.Dataset) -> None:
+def _check_packed(path: Path, _name: str, entry: h5py.Group | h5py.Dataset) -> None:
     """Check the chunks of what is small; those of a scene are checked when they are read."""
     if isinstance(entry, h5py.Dataset) and entry.ndim < len(DIMS) and not is_of_texts(entry):
         stored = PackedDataset(entry.id)
-        if stored.is_packed:
-            stored[()]
+        try:
+            stored.check_filters()
+            if stored.is_packed:
+                stored[()]
+        except SceneError as error:
+            raise SceneError(f"{path}: {error.given}", error.expected, error.remedy) from error
 
 
 def _decoded(file: Any, unread: list[str]) -> xr.Dataset:
@@ -148,6 +152,7 @@ def _read(path: Path, rows: slice, columns: slice) -> NDArray:
     with damage_told(path, "a complete NetCDF-4 file", "is it truncated?"):
         with h5py.File(path) as file:
             stored = PackedDataset(file["reflectance"].id)
+            stored.check_filters()
             if stored.is_packed:
                 stored[rows, columns]
             unread = unread_texts(file)
