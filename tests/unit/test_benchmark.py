@@ -308,6 +308,7 @@ SCENES = '[[scene]]\npreset = "dc1"\n'
         ('title = "x"\n[[scene]]\nfile = "a\\u0000"\ntruth = "a"\n', "a path|the path"),
         (f'title = "x"\n[[scene]]\nfile = "{"a" * 5000}"\ntruth = "a"\n', "which does not exist|the path"),
         ("a." * 50_000 + "a = 1", "more than 100 dots"),
+        ("a = [1, {b = 0x" + "1" * 5000 + "}]", "a number of 19997 bits; expected at most 64"),
     ],
 )
 def test_what_is_wrong_with_a_suite_is_told(text: str, told: str, tmp_path: Path) -> None:
