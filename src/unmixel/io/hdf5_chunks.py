@@ -100,7 +100,7 @@ class PackedDataset(h5py.Dataset):
             return super().__getitem__(args, new_dtype)
         values = np.empty([len(each) for each in ranges], self.dtype) if self._is_plain() else None
         for overlaps in product(*map(_overlaps, ranges, self.chunks)):
-            chunk = self._unpacked(tuple(one.start for one in overlaps), packing, n_bytes)
+            chunk = self._unpacked(tuple(one.start for one in overlaps), numbers, packing, n_bytes)
             if values is None:
                 continue
             there = tuple(one.in_part for one in overlaps)
@@ -121,7 +121,9 @@ class PackedDataset(h5py.Dataset):
             and self.id.get_type() == h5py.h5t.py_create(self.dtype)
         )
 
-    def _unpacked(self, start: tuple[int, ...], packing: int, n_bytes: int) -> tuple[int, bytes] | None:
+    def _unpacked(
+        self, start: tuple[int, ...], filters: list[int], packing: int, n_bytes: int
+    ) -> tuple[int, bytes] | None:
         """Return which filters a chunk went without (a bit for each), and what it holds.
 
         None where nothing is stored, or it is damaged: the library knows the value of the one, and what is wrong with
@@ -129,7 +131,6 @@ class PackedDataset(h5py.Dataset):
         """
         try:
             left_out, content = self.id.read_direct_chunk(start)
-            filters = [number for number, _ in filters_of(self.id)]
             after = [number for place, number in enumerate(filters) if place > packing and not left_out >> place & 1]
             content = content[: max(0, len(content) - CHECKSUM * after.count(FILTER_FLETCHER32))]
             whole = True

@@ -20,7 +20,8 @@ from unmixel.io.hdf5_trees import NOWHERE
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _COLLECTION = b"GCOL\x01"
 """The first bytes of a collection of a global heap, which has texts of variable length."""
-_LOCAL_HEAP = b"HEAP\x00"
+LOCAL_HEAP = b"HEAP\x00"
+"""The first bytes of the heap that has the names in a group."""
 _LONGEST_MARK = 5
 _OBJECT = 16
 """Bytes before each object of a collection, and of the collection itself."""
@@ -60,7 +61,7 @@ class GuardedFile(io.RawIOBase):
         self._base = self._checked_base()
         self._checks: dict[bytes, Callable[[int], None]] = {
             _COLLECTION: self._check_collection,
-            _LOCAL_HEAP: self._check_local_heap,
+            LOCAL_HEAP: self._check_local_heap,
         }
         self._checked: set[int] = set()
         """The places at which something has passed its check."""

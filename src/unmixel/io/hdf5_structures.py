@@ -14,6 +14,7 @@ from bisect import bisect
 from typing import NamedTuple
 
 from unmixel.io.hdf5_arrays import check_extensible_array, check_fixed_array
+from unmixel.io.hdf5_guard import LOCAL_HEAP
 from unmixel.io.hdf5_headers import (
     ATTRIBUTE,
     ATTRIBUTES,
@@ -29,13 +30,12 @@ from unmixel.io.hdf5_headers import (
     type_in,
 )
 from unmixel.io.hdf5_heaps import FractalHeap, check_heap
-from unmixel.io.hdf5_trees import CHUNKS, NOWHERE, Read, check_chunks, check_links, check_tree
+from unmixel.io.hdf5_trees import CHUNKS, NOWHERE, PACKED_CHUNKS, Read, check_chunks, check_links, check_tree
 
 _SINGLE, _FIXED_ARRAY, _EXTENSIBLE_ARRAY, _TREE = 1, 3, 4, 5
 """Kinds of indexes of chunks."""
 _OWN_BYTES = {_FIXED_ARRAY: 1, _EXTENSIBLE_ARRAY: 5, _TREE: 6}
 """Between the kind of an index and its place."""
-_LOCAL_HEAP = b"HEAP\x00"
 _PLACE, _MASK = 8, 4
 """Bytes of what a list has of a chunk: where it lies, and which filters it went without."""
 _SINCE_CHUNKS_OF_ANY_SIZE = 5
@@ -123,7 +123,7 @@ class Structures:
         self._take(heap, 32)
         head = self._read(heap, 32)
         size, place = number_in(head[8:16]), number_in(head[24:32])
-        if not head.startswith(_LOCAL_HEAP) or not size:
+        if not head.startswith(LOCAL_HEAP) or not size:
             raise ValueError("a group without a heap of names")
         self._take(place, size)
 
@@ -164,7 +164,7 @@ class Structures:
         room = None
         if kind == _TREE:
             found, size = check_tree(self._read, self._take, place, CHUNKS)
-            is_packed = found == max(CHUNKS)
+            is_packed = found == PACKED_CHUNKS
             size -= 8 * (n_dimensions - 1)
         else:
             if kind == _FIXED_ARRAY:

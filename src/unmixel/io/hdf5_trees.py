@@ -22,7 +22,8 @@ _SYMBOLS = b"SNOD\x01"
 _LEAD_OF_FIRST, _SYMBOL = 24, 40
 """Bytes of a node of version 1 before its keys, and of a link."""
 NOWHERE = 2**64 - 1
-CHUNKS = frozenset({10, 11})
+PACKED_CHUNKS = 11
+CHUNKS = frozenset({10, PACKED_CHUNKS})
 """Kinds of trees of chunks; others are of links, attributes, and the huge objects of a heap."""
 _SIZES = {1: {24}, 2: {36}, 3: {16}, 4: {28}, 5: {11}, 6: {15}, 8: {17}, 9: {13}}
 """Bytes of a record of each kind of tree. Those of chunks depend on the dimensions."""
@@ -205,7 +206,7 @@ def bytes_for(number: int) -> int:
 
 def _of_chunks(kind: int) -> set[int]:
     """Return the sizes that records of chunks may have: place, size and filters if packed, and where in the dataset."""
-    packed = range(5, 13) if kind == 11 else (0,)
+    packed = range(5, 13) if kind == PACKED_CHUNKS else (0,)
     return {_PLACE + more + 8 * n for more in packed for n in range(1, _MOST_DIMENSIONS + 1)}
 
 
